@@ -1,0 +1,39 @@
+"""The SQL tables, a file a noun. Imported by services and by the migrations; holds no rules."""
+
+from backend.tables.accounts import Invitation, Token, User, UserSession
+from backend.tables.base import Base
+from backend.tables.checkpoints import Checkpoint
+from backend.tables.comparisons import Comparison
+from backend.tables.corpus import Completion, Demonstration, Document, Model, Prompt
+from backend.tables.judgments import Judgment
+from backend.tables.projects import GuidelinesVersion, Project
+from backend.tables.ratings import CompletionRating, ModelRating
+from backend.tables.rewards import Reward, RewardOutcome, RewardSet
+from backend.tables.runs import Run, RunLog, RunMetrics, RunSample
+
+__all__ = [
+    "Base",
+    "Checkpoint",
+    "Comparison",
+    "Completion",
+    "CompletionRating",
+    "Demonstration",
+    "Document",
+    "GuidelinesVersion",
+    "Invitation",
+    "Judgment",
+    "Model",
+    "ModelRating",
+    "Project",
+    "Prompt",
+    "Reward",
+    "RewardOutcome",
+    "RewardSet",
+    "Run",
+    "RunLog",
+    "RunMetrics",
+    "RunSample",
+    "Token",
+    "User",
+    "UserSession",
+]

@@ -1,0 +1,47 @@
+"""Completions of one prompt, in a recorded order, handed to one annotator for some minutes (the lease)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.tables.base import Base, Id, Now
+
+OPEN = "state IN ('leased', 'judged')"
+
+
+class Comparison(Base):
+    """`completions` is the order shown; `set_key` names the same completions in any order, for counting the overlap.
+
+    States: leased (an annotator has it), judged, skipped (given back on purpose), released (the lease ended).
+    A comparison is made when it is handed out and stays with its annotator; a released one no longer holds a place.
+    """
+
+    __tablename__ = "comparisons"
+    __table_args__ = (
+        CheckConstraint("state IN ('leased', 'judged', 'skipped', 'released')", name="state"),
+        CheckConstraint("kind IN ('regular', 'gold', 'repeat')", name="kind"),
+        CheckConstraint("cardinality(completions) BETWEEN 2 AND 9", name="size"),
+        Index("ix_comparisons_prompt_id", "prompt_id"),
+        Index("ix_comparisons_annotator", "annotator_id", "project_id", "id"),
+        Index("ix_comparisons_leased", "lease_expires_at", postgresql_where="state = 'leased'"),
+        Index("ix_comparisons_project_id", "project_id", "id"),
+    )
+
+    id: Mapped[Id]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    prompt_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("prompts.id", ondelete="CASCADE"))
+    annotator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    completions: Mapped[list[uuid.UUID]]
+    set_key: Mapped[uuid.UUID]
+    kind: Mapped[str] = mapped_column(default="regular")
+    repeat_of: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("comparisons.id", ondelete="SET NULL"))
+    policy: Mapped[str]
+    probability: Mapped[float | None]
+    guidelines_version: Mapped[int]
+    state: Mapped[str]
+    lease_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    lease_expires_at: Mapped[datetime | None]
+    skip_reason: Mapped[str | None]
+    created_at: Mapped[Now]

@@ -1,0 +1,54 @@
+"""What annotators said. Facts: never changed, only voided."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.tables.base import Base, Now
+
+
+class Judgment(Base):
+    """`id` is made by the client, which makes sending it twice harmless. `sequence` is the order of arrival,
+    `position` the order in which the ratings took it in (null: not yet). A judgment that came too late or twice
+    is kept with `uncounted_reason` and never reaches the ratings."""
+
+    __tablename__ = "judgments"
+    __table_args__ = (
+        CheckConstraint("(ranks IS NULL) = none_acceptable", name="verdict"),
+        Index(
+            "uq_judgments_comparison",
+            "comparison_id",
+            unique=True,
+            postgresql_where="voided_at IS NULL AND uncounted_reason IS NULL",
+        ),
+        Index(
+            "ix_judgments_unfolded",
+            "project_id",
+            "sequence",
+            postgresql_where="position IS NULL AND voided_at IS NULL AND uncounted_reason IS NULL",
+        ),
+        Index("ix_judgments_folded", "project_id", "position"),
+        Index("ix_judgments_annotator", "annotator_id", "project_id", "sequence"),
+        Index("ix_judgments_prompt_id", "prompt_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    position: Mapped[int | None]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    prompt_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("prompts.id", ondelete="CASCADE"))
+    comparison_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"))
+    annotator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    ranks: Mapped[list[int] | None]
+    none_acceptable: Mapped[bool] = mapped_column(default=False)
+    strength: Mapped[int | None]
+    aspects: Mapped[dict[str, Any] | None]
+    comment: Mapped[str | None]
+    active_ms: Mapped[int | None]
+    uncounted_reason: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    voided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
