@@ -1,0 +1,479 @@
+"""What each kind of run is asked to do: one frozen class of settings a kind.
+
+The same class draws the form in the browser (its JSON schema), is stored with the run, and is the trainer's argument.
+It knows nothing of torch, of SQL or of where files lie: services resolve the names in a config to files and folders
+before the trainer starts (`job.json`), so a trainer only ever sees paths.
+
+Fields that name something registered carry `x-podium` in their schema, which tells the form what to offer:
+`model` (a registry name `namespace/name` or a checkpoint's id), `checkpoint`, `reward_set`, `texts` (an uploaded file of
+texts), `demonstrations` (an uploaded file of demonstrations), `output_name` (a new name to give).
+"""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from backend.errors import Invalid
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,94}$"
+
+
+def names(what: str) -> dict[str, Any]:
+    """The schema mark that tells the form which registered things to offer for a field."""
+    return {"x-podium": what}
+
+
+def _form_order(schema: dict[str, Any], config: type[BaseModel]) -> None:
+    """A form asks first for what it must know, then for the kind's own settings, then for the general ones."""
+    general = OptimiserConfig.model_fields.keys() | LoraConfig.model_fields.keys() | SamplingConfig.model_fields.keys()
+    required = schema.get("required", [])
+    properties = schema["properties"]
+    order = sorted(properties, key=lambda name: (name not in required, name in general))  # stable inside each part
+    schema["properties"] = {name: properties[name] for name in order}
+
+
+class RunConfig(BaseModel):
+    """What all kinds of run share: rejects unknown fields, never changes once made, and draws its own form."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_form_order
+    )
+
+    title: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of every random draw: the same inputs on the same machine give the same bits.",
+    )
+
+
+class OutputConfig(RunConfig):
+    """A run that makes a checkpoint."""
+
+    output_name: str | None = Field(
+        None,
+        pattern=NAME_PATTERN,
+        description=(
+            "Name (namespace/name) of the checkpoint that the run makes; a name that exists gets a new "
+            "revision. Empty: named after the run."
+        ),
+        json_schema_extra=names("output_name"),
+    )
+
+
+class OptimiserConfig(OutputConfig):
+    """The optimiser settings of the supervised trainers (pretrain, sft, reward_model)."""
+
+    learning_rate: float = Field(
+        2e-4, gt=0, le=1, description="Highest learning rate of AdamW, reached at the end of the warm-up."
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How the learning rate falls after the warm-up."
+    )
+    warmup_share: float = Field(
+        0.03, ge=0, le=0.5, description="Share of all optimiser steps during which the learning rate rises from 0."
+    )
+    final_learning_rate_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the learning rate that is left at the last step."
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="Decoupled weight decay of matrices; biases, norms and embeddings have none."
+    )
+    gradient_clip_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled down to it.")
+    tokens_per_microbatch: int = Field(
+        4096,
+        ge=16,
+        le=2**20,
+        description=(
+            "Tokens of one forward and backward pass. It bounds memory and changes nothing else: the loss is "
+            "divided by the whole step's count."
+        ),
+    )
+    max_bad_steps: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="The run stops with an error after so many skipped steps (loss or gradient not finite) in a row.",
+    )
+    evaluate_every_steps: int = Field(
+        50, ge=1, description="Held-out numbers are taken before the first step, each so many steps, and at the end."
+    )
+    save_every_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds between saves of a state from which the run can resume; 0 saves after each step.",
+    )
+
+
+class LoraConfig(BaseModel):
+    """Mixed into the configs that can train a low-rank adapter."""
+
+    lora_rank: int = Field(16, ge=1, le=1024, description="Rank of the LoRA adapter on all linear layers.")
+    lora_alpha: float = Field(32.0, gt=0, description="The adapter's output is multiplied by alpha / rank.")
+
+
+class PretrainConfig(OptimiserConfig):
+    """A causal language model from plain texts: tokenizer first, then the weights; or more training of a given model."""
+
+    title: ClassVar[str] = "Pretrain a language model"
+    description: ClassVar[str] = (
+        "Learns a tokenizer and a small causal language model from plain texts, or trains a given model further."
+    )
+
+    texts: str = Field(
+        min_length=1,
+        description="The uploaded file of texts to learn from (JSON lines with a text each).",
+        json_schema_extra=names("texts"),
+    )
+    model: str | None = Field(
+        None,
+        description=(
+            "Train this model further, with its own tokenizer and shape. Empty: make a new one of the shape below."
+        ),
+        json_schema_extra=names("model"),
+    )
+    architecture: Literal["llama", "gpt2"] = Field("llama", description="Family of a new model.")
+    hidden_size: int = Field(128, ge=8, le=16_384, description="Width of a new model.")
+    layers: int = Field(4, ge=1, le=256, description="Layers of a new model.")
+    heads: int = Field(
+        4, ge=1, le=256, description="Attention heads of a new model; hidden_size must be a multiple of them."
+    )
+    feed_forward_size: int | None = Field(
+        None,
+        ge=8,
+        le=131_072,
+        description="Inner width of the feed-forward layers. Empty: 8/3 of hidden_size for llama, 4 times for gpt2.",
+    )
+    vocabulary_size: int = Field(
+        1024,
+        ge=300,
+        le=1_000_000,
+        description=(
+            "Size of a new model's vocabulary (byte-level BPE, special tokens included); fewer when the texts "
+            "hold no more merges."
+        ),
+    )
+    context_tokens: int = Field(
+        256,
+        ge=8,
+        le=1_048_576,
+        description="Longest sequence of a new model. Longer texts are cut into pieces of this length.",
+    )
+    tie_embeddings: bool = Field(True, description="A new model uses one matrix for its input and output embeddings.")
+    chat_template: bool = Field(
+        True,
+        description=(
+            "Save a chat template with a new tokenizer, so that prompts are encoded as messages; otherwise "
+            "prompts are plain text to be continued."
+        ),
+    )
+    epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the texts.")
+    max_steps: int | None = Field(
+        None, ge=1, description="End after so many optimiser steps even if the passes are not over."
+    )
+    texts_per_step: int = Field(64, ge=1, le=1_000_000, description="Texts of one optimiser step.")
+    learning_rate: float = Field(
+        3e-3, gt=0, le=1, description="Highest learning rate of AdamW, reached at the end of the warm-up."
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, description="Decoupled weight decay of matrices; biases, norms and embeddings have none."
+    )
+    held_out_share: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="Share of the texts that is kept out of training to measure the loss (chosen by the text's hash).",
+    )
+
+    @model_validator(mode="after")
+    def _shape(self) -> Self:
+        if self.hidden_size % self.heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of heads, but {self.hidden_size} is not one of {self.heads}."
+            )
+        if self.architecture == "llama" and (self.hidden_size // self.heads) % 2:
+            raise ValueError(
+                "hidden_size divided by heads must be even for a llama (rotary positions turn pairs of numbers)."
+            )
+        return self
+
+
+class SFTConfig(LoraConfig, OptimiserConfig):
+    """Supervised fine-tuning: the model learns to give the demonstrated completions, and to end them."""
+
+    title: ClassVar[str] = "Supervised fine-tuning"
+    description: ClassVar[str] = (
+        "Teaches a model to answer as the demonstrations do; its result is the start of the reward model and of PPO."
+    )
+
+    model: str = Field(min_length=1, description="The model to train.", json_schema_extra=names("model"))
+    demonstrations: Literal["best_ranked", "uploaded"] = Field(
+        "best_ranked",
+        description=(
+            "best_ranked: the completion with the highest rating of each prompt of the project. uploaded: a "
+            "file of prompts with completions."
+        ),
+    )
+    uploaded: str | None = Field(
+        None,
+        description="The uploaded file of demonstrations, when demonstrations is uploaded.",
+        json_schema_extra=names("demonstrations"),
+    )
+    min_judgments: int = Field(
+        1, ge=1, le=1000, description="best_ranked takes only completions with at least so many judgments."
+    )
+    method: Literal["full", "lora"] = Field(
+        "lora", description="Train all weights, or a low-rank adapter that is merged into the saved model at the end."
+    )
+    train_on_earlier_answers: bool = Field(
+        False, description="In dialogues, learn the earlier assistant turns too, not only the last answer."
+    )
+    epochs: float = Field(2.0, gt=0, le=1000, description="Passes over the demonstrations.")
+    max_steps: int | None = Field(
+        None, ge=1, description="End after so many optimiser steps even if the passes are not over."
+    )
+    demonstrations_per_step: int = Field(32, ge=1, le=100_000, description="Demonstrations of one optimiser step.")
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=1_048_576,
+        description=(
+            "Longest prompt and completion together. A longer prompt is cut at its start; a completion is "
+            "never cut, its row is dropped and counted. Empty: the model's limit."
+        ),
+    )
+    held_out_share: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        description=(
+            "Share of the prompts that is kept out of training to measure the loss (chosen by the prompt's hash)."
+        ),
+    )
+    sample_prompts: int = Field(
+        4, ge=0, le=64, description="Held-out prompts answered at each evaluation, for people to read."
+    )
+
+    @model_validator(mode="after")
+    def _source(self) -> Self:
+        if self.demonstrations == "uploaded" and not self.uploaded:
+            raise ValueError("uploaded must name a file of demonstrations when demonstrations is uploaded.")
+        if self.demonstrations == "best_ranked" and self.uploaded:
+            raise ValueError("uploaded must be empty when demonstrations is best_ranked.")
+        return self
+
+
+class SamplingConfig(RunConfig):
+    """How completions are drawn. Nothing is taken from a model's own generation settings."""
+
+    temperature: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="Logits are divided by it before a token is drawn; 0 always takes the likeliest token.",
+    )
+    max_new_tokens: int = Field(
+        128,
+        ge=1,
+        le=131_072,
+        description="Longest completion; a completion that does not end by then is cut and marked `length`.",
+    )
+
+
+class SampleConfig(SamplingConfig):
+    """Models answer the prompts of the project, so that people can compare the completions."""
+
+    title: ClassVar[str] = "Sample completions"
+    description: ClassVar[str] = (
+        "Lets one or more models answer the project's prompts; the answers become completions to compare."
+    )
+
+    models: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        min_length=1, max_length=64, description="The models that answer.", json_schema_extra=names("model")
+    )
+    completions_per_prompt: int = Field(1, ge=1, le=64, description="Completions of each model for each prompt.")
+    max_prompts: int | None = Field(
+        None,
+        ge=1,
+        description="Answer only so many prompts of the project, those with the fewest completions first. Empty: all.",
+    )
+    tokens_per_microbatch: int = Field(
+        16_384,
+        ge=16,
+        le=2**22,
+        description="Tokens (prompt and completion) that are generated side by side. It bounds memory only.",
+    )
+
+
+class RewardModelConfig(LoraConfig, OptimiserConfig):
+    """A scalar score of a completion, learnt from the comparisons and rewards of a frozen reward set."""
+
+    title: ClassVar[str] = "Reward model"
+    description: ClassVar[str] = "Learns to score completions as the annotators ranked them; PPO maximises this score."
+
+    model: str = Field(
+        min_length=1,
+        description="The backbone: normally the SFT checkpoint that PPO will start from (PPO requires the same one).",
+        json_schema_extra=names("model"),
+    )
+    reward_set: str = Field(
+        min_length=1, description="The frozen reward set to learn from.", json_schema_extra=names("reward_set")
+    )
+    loss: Literal["bradley_terry", "elo_regression", "mixed"] = Field(
+        "bradley_terry",
+        description=(
+            "bradley_terry: log loss of each comparison (ties are half a win). elo_regression: squared error "
+            "to the rewards, centred within the prompt and weighted by precision. mixed: both."
+        ),
+    )
+    regression_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Weight of the squared error in the mixed loss; the rest is the log loss of the comparisons.",
+    )
+    margin: float = Field(
+        0.0, ge=0, le=10, description="Log-odds by which the winner should lead (bradley_terry); ties have none."
+    )
+    centre_coefficient: float = Field(
+        0.01,
+        ge=0,
+        le=10,
+        description="Weight of the squared mean score of a prompt's completions, which keeps scores near 0.",
+    )
+    epochs: float = Field(
+        1.0, gt=0, le=100, description="Passes over the prompts. More than one soon learns the set by heart."
+    )
+    max_steps: int | None = Field(
+        None, ge=1, description="End after so many optimiser steps even if the passes are not over."
+    )
+    prompts_per_step: int = Field(
+        16, ge=1, le=100_000, description="Prompts, with all their completions, of one optimiser step."
+    )
+    learning_rate: float = Field(
+        1e-4, gt=0, le=1, description="Highest learning rate of AdamW, reached at the end of the warm-up."
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=1_048_576,
+        description=(
+            "Longest prompt and completion together. A longer prompt is cut at its start; a completion is "
+            "never cut, it is dropped and counted. Empty: the model's limit."
+        ),
+    )
+    normalise_samples: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description=(
+            "After training, gain and offset give scores mean 0 and deviation 1 on so many fresh samples of "
+            "the backbone; 0: on the training completions."
+        ),
+    )
+    normalise_max_new_tokens: int = Field(128, ge=1, le=131_072, description="Longest of those samples.")
+    bootstrap_rounds: int = Field(
+        1000,
+        ge=100,
+        le=100_000,
+        description="Rounds of the bootstrap over prompts behind the interval of the accuracy.",
+    )
+
+
+class EvaluateConfig(SamplingConfig):
+    """Several models answer the same prompts and are compared: reward, KL to a reference, win rates, lengths."""
+
+    title: ClassVar[str] = "Evaluate models"
+    description: ClassVar[str] = (
+        "Compares models on the project's prompts: reward, distance to a reference, win rates, lengths, diversity, "
+        "and texts side by side."
+    )
+
+    models: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        min_length=1,
+        max_length=16,
+        description="The models to compare; the first is the baseline of the win rates.",
+        json_schema_extra=names("model"),
+    )
+    reference: str | None = Field(
+        None,
+        description="The model that KL is measured to. Empty: the first of the models.",
+        json_schema_extra=names("model"),
+    )
+    reward_model: str | None = Field(
+        None,
+        description="The reward model that scores the completions. Empty: no scores and no win rates.",
+        json_schema_extra=names("checkpoint"),
+    )
+    reward_set: str | None = Field(
+        None,
+        description="A reward set whose held-out prompts measure the reward model's accuracy. Empty: not measured.",
+        json_schema_extra=names("reward_set"),
+    )
+    max_prompts: int | None = Field(None, ge=1, description="Use only so many prompts of the project. Empty: all.")
+    samples_per_prompt: int = Field(1, ge=1, le=64, description="Completions of each model for each prompt.")
+    tie_margin: float = Field(0.0, ge=0, le=10, description="Scores closer than this are a tie in the win rate.")
+    bootstrap_rounds: int = Field(
+        1000, ge=100, le=100_000, description="Rounds of the bootstrap over prompts behind the intervals."
+    )
+    shown_prompts: int = Field(
+        8, ge=0, le=1000, description="Prompts whose completions are kept for people to read side by side."
+    )
+    tokens_per_microbatch: int = Field(
+        16_384, ge=16, le=2**22, description="Tokens of one forward pass. It bounds memory only."
+    )
+
+    @model_validator(mode="after")
+    def _accuracy(self) -> Self:
+        if self.reward_set and not self.reward_model:
+            raise ValueError("reward_model must be named when reward_set is: accuracy is a property of a reward model.")
+        return self
+
+
+CONFIGS: dict[str, type[RunConfig]] = {
+    "pretrain": PretrainConfig,
+    "sft": SFTConfig,
+    "sample": SampleConfig,
+    "reward_model": RewardModelConfig,
+    "evaluate": EvaluateConfig,
+}
+
+
+def read_config(kind: str, values: dict[str, Any]) -> RunConfig:
+    """The config of a run of `kind`, or `Invalid`: one plain sentence a fault, and the first field at fault."""
+    if kind not in CONFIGS:
+        raise Invalid(f"There is no run kind {kind!r}; there are {', '.join(sorted(CONFIGS))}.", field="kind")
+    try:
+        return CONFIGS[kind].model_validate(values)
+    except ValidationError as error:
+        faults = config_faults(error, CONFIGS[kind])
+        raise Invalid(" ".join(message for _, message in faults), field=faults[0][0]) from None
+
+
+def config_faults(error: ValidationError, config: type[RunConfig]) -> list[tuple[str | None, str]]:
+    """(field, sentence) of each fault that pydantic found; the sentence names the field."""
+    faults: list[tuple[str | None, str]] = []
+    for fault in error.errors(include_url=False):
+        field = ".".join(str(part) for part in fault["loc"]) or None
+        if fault["type"] == "extra_forbidden":
+            sentence = f"{field} is not a setting of this kind of run; it has {', '.join(sorted(config.model_fields))}."
+        elif fault["type"] == "missing":
+            sentence = f"{field} is missing."
+        elif fault["type"] == "value_error":  # a rule between fields: its sentence opens with the field's name
+            sentence = str(fault["ctx"]["error"])
+            first = re.match(r"\w+", sentence)
+            field = first.group() if first and first.group() in config.model_fields else field
+        elif fault["type"] == "string_pattern_mismatch":
+            sentence = f"{field} must look like namespace/name (letters, digits, '.', '_' and '-')."
+        else:
+            wish = fault["msg"]
+            for opening in ("Input should be ", "Value should ", "Tuple should ", "String should "):
+                wish = wish.removeprefix(opening)
+            wish = wish if wish.startswith("have ") else f"be {wish}"
+            sentence = f"{field} must {wish}, not {fault['input']!r}."
+        faults.append((field, sentence))
+    return faults

@@ -1,0 +1,72 @@
+"""The settings of runs: what is refused, in which words, and the schema that draws the form."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from backend.domain.training import CONFIGS, PretrainConfig, SampleConfig, SFTConfig, read_config
+from backend.domain.training_rows import RewardGroup
+from backend.errors import Invalid
+
+SMALLEST = {
+    "pretrain": {"texts": "t"},
+    "sft": {"model": "a/b"},
+    "sample": {"models": ["a/b"]},
+    "reward_model": {"model": "a/b", "reward_set": "r"},
+    "evaluate": {"models": ["a/b"]},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SMALLEST))
+def test_a_config_survives_its_own_json(kind: str) -> None:
+    config = read_config(kind, SMALLEST[kind])
+    assert read_config(kind, json.loads(config.model_dump_json())) == config
+
+
+@pytest.mark.parametrize("kind", sorted(CONFIGS))
+def test_every_field_is_explained_and_required_fields_come_first(kind: str) -> None:
+    schema = CONFIGS[kind].model_json_schema()
+    assert all(field.get("description") for field in schema["properties"].values())
+    required = schema.get("required", [])
+    assert sorted(list(schema["properties"])[: len(required)]) == sorted(required)
+    assert CONFIGS[kind].title and CONFIGS[kind].description
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "field"),
+    [
+        ("sft", {}, "model"),
+        ("sft", {"model": "a/b", "epochs": "3"}, "epochs"),
+        ("sft", {"model": "a/b", "epoch": 3}, "epoch"),
+        ("sft", {"model": "a/b", "learning_rate": float("nan")}, "learning_rate"),
+        ("sft", {"model": "a/b", "output_name": "no slash"}, "output_name"),
+        ("sft", {"model": "a/b", "demonstrations": "uploaded"}, "uploaded"),
+        ("pretrain", {"texts": "t", "hidden_size": 100, "heads": 3}, "hidden_size"),
+        ("sample", {"models": []}, "models"),
+        ("evaluate", {"models": ["a/b"], "reward_set": "r"}, "reward_model"),
+        ("dance", {}, "kind"),
+    ],
+)
+def test_a_fault_is_named(kind: str, values: dict[str, object], field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_config(kind, values)
+    assert caught.value.field == field
+    assert field in caught.value.message or field == "kind"
+    assert caught.value.message.endswith(".")
+
+
+def test_configs_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        SFTConfig(model="a/b").epochs = 3.0  # type: ignore[misc]
+    assert isinstance(read_config("sample", {"models": ["a/b"]}), SampleConfig)
+    assert PretrainConfig(texts="t").seed == 0
+
+
+def test_a_group_refuses_outcomes_that_point_outside_it() -> None:
+    group = {"prompt_id": "p", "prompt": [{"role": "user", "content": "x"}], "completions": [{"id": "1", "text": "y"}]}
+    assert RewardGroup.model_validate(group).completions[0].reward is None
+    with pytest.raises(ValidationError, match="names completion 1"):
+        RewardGroup.model_validate(group | {"outcomes": [{"a": 0, "b": 1, "score": 1}]})
+    with pytest.raises(ValidationError, match="with itself"):
+        RewardGroup.model_validate(group | {"outcomes": [{"a": 0, "b": 0, "score": 1}]})
