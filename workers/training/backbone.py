@@ -1,0 +1,290 @@
+"""One frozen causal language model, its tokenizer, and named adapters and scalar heads on it; knows no method and no data.
+
+Every role of RLHF (policy, value, reward) is an adapter on the same frozen weights, and the reference is the model with all adapters off.
+Whoever trains a role goes forward and backward inside `role(name)` and steps only `parameters_of(name)`.
+"""
+
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from backend.errors import Invalid, NotFound
+from workers.training.lora import LoraModel
+
+HEAD_FILE = "reward_head.safetensors"
+_SAME_LOGITS = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.05}
+
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+class Backbone:
+    """`hidden_states` and `logits` see the adapter that `role` switched on; outside of `role` all adapters are off."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, digest: str = "", base: str = "") -> None:
+        """`digest` identifies the stored weights (see `load`); `base` is how the parent is named to peft."""
+        self.model = model
+        self.tokenizer = tokenizer
+        self.device: torch.device = next(model.parameters()).device
+        self.dtype: torch.dtype = next(model.parameters()).dtype
+        text_config = model.config.get_text_config()
+        self.hidden_size: int = text_config.hidden_size
+        self.vocabulary_size: int = model.get_output_embeddings().weight.shape[0]
+        self.max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
+        self._stored_config = copy.deepcopy(model.config)
+        self._softcap: float | None = getattr(text_config, "final_logit_softcapping", None)
+        self._trunk: nn.Module = model.base_model
+        self._head: nn.Module = model.get_output_embeddings()
+        self._digest = digest or fingerprint(model)
+        self._base = base
+        _no_dropout(model)
+        model.eval()
+        self.adapters = LoraModel(model, never=[self._head])
+        self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
+        self.pad_id: int = _pad_id(tokenizer, self.stop_ids)
+        self._check_logits()
+
+    @classmethod
+    def load(cls, folder: Path, *, device: torch.device, dtype: torch.dtype) -> "Backbone":
+        """From a transformers folder with safetensors weights. Nothing is downloaded and no code from the folder runs."""
+        folder = Path(folder)
+        if not (folder / "config.json").is_file():
+            raise NotFound(f"There is no model in {folder}: config.json is missing.")
+        digest = digest_of(folder)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=dtype, local_files_only=True, use_safetensors=True, attn_implementation="sdpa"
+        )
+        model.to(device)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return cls(model, tokenizer, digest=digest, base=str(folder))
+
+    def digest(self) -> str:
+        """The sha256 of the weights as stored: the same whatever device and precision they were loaded in."""
+        return self._digest
+
+    def fingerprint(self) -> str:
+        """The sha256 of the weights as they are in memory now: equal before and after, or something trained what is frozen."""
+        return fingerprint(self.model)
+
+    # -- adapters -------------------------------------------------------------------------------------------------
+
+    def add_adapter(
+        self, name: str, *, rank: int, alpha: float, targets: str | Sequence[str] = "all-linear", seed: int
+    ) -> None:
+        self.adapters.add(name, rank=rank, alpha=alpha, targets=targets, seed=seed)
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Refuses an adapter that was trained on other weights."""
+        self.adapters.load(name, Path(folder), expect={"backbone_sha256": self._digest})
+
+    def save_adapter(self, name: str, folder: Path) -> None:
+        """In peft's format, with the digest of this backbone in the header."""
+        about = {"backbone_sha256": self._digest, "role": name}
+        self.adapters.save(name, Path(folder), about=about, base=self._base)
+
+    def copy_adapter(self, source: str, target: str) -> None:
+        self.adapters.copy(source, target)
+
+    def parameters_of(self, name: str) -> list[nn.Parameter]:
+        """The trainable tensors of one adapter, always the same ones in the same order."""
+        return self.adapters[name].parameters()
+
+    @contextmanager
+    def role(self, name: str | None) -> Iterator[None]:
+        """Within: the adapter `name`, or with None the reference (all adapters off). An error restores what was on before."""
+        with self.adapters.on(name):
+            yield
+
+    # -- forward --------------------------------------------------------------------------------------------------
+
+    def hidden_states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Last hidden states (B, S, d) of ids (B, S); mask (B, S) is 1 on tokens and 0 on padding, on whichever side.
+
+        Positions count the tokens of a row, so padding moves nothing. What stands at padded places is undefined.
+        """
+        if self.max_positions is not None and ids.shape[1] > self.max_positions:
+            raise Invalid(
+                f"A sequence of {ids.shape[1]} tokens is longer than the {self.max_positions} this model has positions for."
+            )
+        if is_right_padded(mask):
+            # Padding behind the last token is never looked at by a causal model: no mask is needed, and attention takes its fast path.
+            out = self._trunk(input_ids=ids, use_cache=False)
+        else:
+            out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., d) to (..., V) in the precision of the model; give it only the positions that are needed."""
+        logits: Tensor = self._head(hidden)
+        if self._softcap:
+            logits = torch.tanh(logits / self._softcap) * self._softcap
+        return logits
+
+    @torch.no_grad()
+    def _check_logits(self) -> None:
+        """Some architectures scale their logits after the head: better refused here than trained wrongly."""
+        ids = torch.arange(1, 5, device=self.device).remainder(self.vocabulary_size).unsqueeze(0)
+        mine = self.logits(self.hidden_states(ids, torch.ones_like(ids))).float()
+        theirs = self.model(input_ids=ids, use_cache=False).logits.float()
+        gap = float((mine - theirs).abs().max())
+        if not gap <= _SAME_LOGITS.get(self.dtype, 0.1) * max(1.0, float(theirs.abs().max())):
+            kind = type(self.model).__name__
+            raise Invalid(
+                f"{kind} does not compute its logits as head(last hidden state); it cannot be trained here yet."
+            )
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def save_merged(self, name: str | None, folder: Path) -> None:
+        """The model with this adapter folded in (None: as it is), as a plain transformers folder with tokenizer and chat template."""
+        folder = Path(folder)
+        state: dict[str, Tensor] = dict(self.model.state_dict())
+        if name is not None:
+            for path, weight in self.adapters.merged_weights(name):
+                state[f"{path}.weight"] = weight.t().contiguous() if self.adapters.is_transposed(path) else weight
+        config = self.model.config
+        self.model.config = self._stored_config  # with the dropout rates it came with
+        try:
+            self.model.save_pretrained(folder, state_dict=state)
+        finally:
+            self.model.config = config
+        self.tokenizer.save_pretrained(folder)
+
+
+class ScalarHead(nn.Module):
+    """One number from a hidden state: gain * (w h + b) + offset, in float32.
+
+    Starts at N(0, 1 / sqrt(d + 1)) and b = 0 (Ziegler et al. 2019, arXiv:1909.08593), or at zero for a critic. `gain` and `offset`
+    are set once after training, so that the scores of the base model's own samples have mean 0 and deviation 1, and are saved with it.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, hidden_size: int, *, seed: int = 0, zero: bool = False) -> None:
+        super().__init__()
+        draw = torch.Generator().manual_seed(seed)
+        weight = torch.randn(1, hidden_size, generator=draw) / math.sqrt(hidden_size + 1)
+        self.weight = nn.Parameter(torch.zeros_like(weight) if zero else weight)
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.register_buffer("gain", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(()))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., d) of any precision to (...) in float32."""
+        raw = nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
+        return raw * self.gain + self.offset
+
+    def save(self, folder: Path) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        save_file({k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}, Path(folder) / HEAD_FILE)
+
+    @classmethod
+    def load(cls, folder: Path, *, device: torch.device) -> "ScalarHead":
+        path = Path(folder) / HEAD_FILE
+        if not path.is_file():
+            raise NotFound(f"There is no reward model in {folder}: {HEAD_FILE} is missing.")
+        tensors = load_file(path)
+        head = cls(tensors["weight"].shape[1], zero=True)
+        head.load_state_dict(tensors)
+        return head.to(device)
+
+    def copy(self) -> "ScalarHead":
+        """The same numbers in tensors of their own (a critic that starts as the reward model)."""
+        return copy.deepcopy(self)
+
+
+def positions_of(mask: Tensor) -> Tensor:
+    """Position of each token among the tokens of its row; 0 on padding before the first."""
+    return (mask.long().cumsum(-1) - 1).clamp_(min=0)
+
+
+def is_right_padded(mask: Tensor) -> bool:
+    """Whether in every row all tokens stand before all padding."""
+    return mask.shape[1] < 2 or bool((mask[:, :-1] >= mask[:, 1:]).all())
+
+
+def fingerprint(model: nn.Module) -> str:
+    """sha256 over the names, shapes and bytes of all tensors of a model, in memory."""
+    return _sha256_of(sorted(model.state_dict().items()))
+
+
+def digest_of(folder: Path) -> str:
+    """sha256 over the names, shapes and bytes of the weights stored in a transformers folder (sharded or not)."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    else:
+        files = ["model.safetensors"]
+    places: list[tuple[str, Path]] = []
+    for file in files:
+        if not (folder / file).is_file():
+            raise NotFound(
+                f"There are no safetensors weights in {folder}: {file} is missing. Save the model with safetensors first."
+            )
+        with safe_open(folder / file, framework="pt") as opened:
+            places += [(key, folder / file) for key in opened.keys()]  # noqa: SIM118
+
+    def tensors() -> Iterator[tuple[str, Tensor]]:
+        for path in sorted({place for _, place in places}):
+            with safe_open(path, framework="pt") as opened:
+                for key in sorted(opened.keys()):
+                    yield key, opened.get_tensor(key)
+
+    return _sha256_of(tensors())
+
+
+def _sha256_of(tensors: Any) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in tensors:
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _no_dropout(model: Any) -> None:
+    """Old and new log-probabilities are compared, so no forward may be random: not in modules, not in functional attention dropout."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if "drop" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+    for config in {id(c): c for c in (model.config, model.config.get_text_config())}.values():
+        for name, value in list(vars(config).items()):
+            if "drop" in name and isinstance(value, float):
+                setattr(config, name, 0.0)
+
+
+def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Every token that ends an answer: the tokenizer's end of text and what the model's generation settings add (end of turn)."""
+    found: list[int] = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    given = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    for token in given if isinstance(given, (list, tuple)) else [given]:
+        if token is not None and int(token) not in found:
+            found.append(int(token))
+    if not found:
+        raise Invalid("The tokenizer has no end-of-text token: answers could never end.")
+    return tuple(found)
+
+
+def _pad_id(tokenizer: Any, stop_ids: tuple[int, ...]) -> int:
+    """What fills masked places. Masks come from lengths, never from comparing ids, so a tokenizer without padding of its own gets
+    any token that does not end an answer; padding with the end of text is what makes other trainers forget it."""
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in stop_ids:
+        return int(tokenizer.pad_token_id)
+    return next(token for token in range(len(stop_ids) + 1) if token not in stop_ids)

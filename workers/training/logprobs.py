@@ -1,0 +1,83 @@
+"""Log-probabilities and entropies of chosen tokens of a batch under a backbone; knows no method.
+
+The distribution is softmax(logits / temperature) in float32, the same that `generation` samples from. The vocabulary projection runs at
+scored positions only and in chunks; in training a chunk's logits are computed again in the backward pass instead of being kept.
+"""
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from workers.training.backbone import Backbone
+
+DEFAULT_CHUNK = 2048
+
+
+def token_logprobs(
+    backbone: Backbone,
+    ids: Tensor,
+    mask: Tensor,
+    scored: Tensor,
+    *,
+    temperature: float = 1.0,
+    chunk: int = DEFAULT_CHUNK,
+) -> tuple[Tensor, Tensor]:
+    """log p(token | what stands before it in its row) and the entropy of that prediction, under the adapter that is on.
+
+    ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never in the first place of a row.
+    Returns two float32 vectors (N,), N = scored.sum(), row by row. `hidden_logprobs` is the same from given hidden states.
+    """
+    return hidden_logprobs(
+        backbone, backbone.hidden_states(ids, mask), ids, mask, scored, temperature=temperature, chunk=chunk
+    )
+
+
+def hidden_logprobs(
+    backbone: Backbone,
+    hidden: Tensor,
+    ids: Tensor,
+    mask: Tensor,
+    scored: Tensor,
+    *,
+    temperature: float = 1.0,
+    chunk: int = DEFAULT_CHUNK,
+) -> tuple[Tensor, Tensor]:
+    """As `token_logprobs`, for hidden states (B, S, d) that are there already."""
+    del mask
+    states = before(hidden, scored)
+    return state_logprobs(backbone, states, ids[scored], temperature=temperature, chunk=chunk)
+
+
+def before(hidden: Tensor, scored: Tensor) -> Tensor:
+    """(B, S, d) to (N, d): the state that predicts each scored token, the one in the place before it."""
+    return hidden[:, :-1][scored[:, 1:]]
+
+
+def state_logprobs(
+    backbone: Backbone, states: Tensor, tokens: Tensor, *, temperature: float = 1.0, chunk: int = DEFAULT_CHUNK
+) -> tuple[Tensor, Tensor]:
+    """states (N, d), tokens (N,) -> log-probabilities and entropies (N,), float32."""
+    count = tokens.shape[0]
+    if count <= chunk:
+        return _logprob_and_entropy(backbone, states, tokens, temperature)
+    again_in_backward = torch.is_grad_enabled() and states.requires_grad
+    logprobs, entropies = [], []
+    for start in range(0, count, chunk):
+        part = (backbone, states[start : start + chunk], tokens[start : start + chunk], temperature)
+        if again_in_backward:
+            logprob, entropy = checkpoint(_logprob_and_entropy, *part, use_reentrant=False)
+        else:
+            logprob, entropy = _logprob_and_entropy(*part)
+        logprobs.append(logprob)
+        entropies.append(entropy)
+    return torch.cat(logprobs), torch.cat(entropies)
+
+
+def _logprob_and_entropy(
+    backbone: Backbone, states: Tensor, tokens: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    logits = backbone.logits(states).float() / temperature
+    total = logits.logsumexp(-1)
+    logprob = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - total
+    entropy = total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
+    return logprob, entropy
