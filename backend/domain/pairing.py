@@ -1,0 +1,159 @@
+"""Which comparison of a prompt to ask next, and in which order to show it; knows nothing of leases, people or storage.
+
+Informative: the set whose answer is worth most, p(1 - p) Var(u_i - u_j) summed over its pairs. p is the chance that i
+is preferred, from the ratings; the variance is that of the difference after all that was asked so far (penalised
+Bradley-Terry, prior standard deviation 1 in log-odds). Asking only for the closest pair would get stuck on equals;
+asking only where least is known would waste judgments on foregone conclusions.
+
+Random: now and then, uniformly over all that may be asked: an audit that no clever choice can bias. Every choice
+carries the probability with which its set was drawn, so estimates can be weighted back.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import combinations
+from random import Random
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain.elo import POINTS_PER_LOG_ODDS
+from backend.errors import Invalid
+
+T = TypeVar("T")
+
+# Above this many sets (k-wise with many completions) the informative choice looks at a pool of them.
+MOST_SETS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Generic[T]):
+    """A completion that may be shown: its Elo rating and how many judgments it has taken part in."""
+
+    id: T
+    rating: float
+    judgments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """The completions in the order to show them, how the set was chosen, and with what probability."""
+
+    completions: tuple[T, ...]
+    policy: Literal["random", "informative"]
+    probability: float
+
+
+def choose(
+    candidates: Sequence[Candidate[T]],
+    asked: Mapping[frozenset[T], int],
+    seen_by_annotator: AbstractSet[frozenset[T]],
+    overlap: int,
+    size: int,
+    random_share: float,
+    rng: Random,
+    shown_left: Mapping[T, int] | None = None,
+) -> Choice[T] | None:
+    """The next comparison of one prompt for one annotator, or None when there is none left to ask.
+
+    `asked` counts how often each set was handed out (judged or still on lease); a set at `overlap`, or one that this
+    annotator has seen, is never chosen. `shown_left` counts how often this annotator saw each completion on the left.
+    """
+    if size < 2:
+        raise Invalid("a comparison shows two completions or more", "size")
+    ids = [candidate.id for candidate in candidates]
+    if len(set(ids)) != len(ids):
+        raise Invalid("a completion is listed twice")
+    place = {item: i for i, item in enumerate(ids)}
+    closed = {
+        frozenset(place[item] for item in group)
+        for group in (*(group for group, times in asked.items() if times >= overlap), *seen_by_annotator)
+        if len(group) == size and all(item in place for item in group)
+    }
+    open_sets = math.comb(len(ids), size) - len(closed)
+    if open_sets <= 0:
+        return None
+    best = _most_informative(_worth(candidates, asked, place), candidates, size, closed)
+    # The pool may hold nothing that is still open; then every open set is as good as another.
+    informative = bool(best) and rng.random() >= random_share
+    chosen = rng.choice(best) if informative else _draw(len(ids), size, closed, open_sets, rng)
+    probability = (random_share if best else 1.0) / open_sets
+    if chosen in best:
+        probability += (1.0 - random_share) / len(best)
+    shown = _in_order([ids[i] for i in sorted(chosen)], shown_left or {}, rng)
+    return Choice(shown, "informative" if informative else "random", probability)
+
+
+def _worth(
+    candidates: Sequence[Candidate[T]], asked: Mapping[frozenset[T], int], place: Mapping[T, int]
+) -> NDArray[np.float64]:
+    """p(1 - p) Var(u_i - u_j) for every pair."""
+    count = len(candidates)
+    rating = np.array([candidate.rating for candidate in candidates], dtype=float) / POINTS_PER_LOG_ODDS
+    # p(1 - p) without overflow at any gap: 1 / (4 cosh^2(gap / 2)).
+    spread = 0.25 / np.cosh(np.clip((rating[:, None] - rating[None, :]) / 2.0, -300.0, 300.0)) ** 2
+    times = np.zeros((count, count))
+    for group, number in asked.items():
+        for a, b in combinations([place[item] for item in group if item in place], 2):
+            times[a, b] += number
+            times[b, a] += number
+    known = times * spread
+    covariance = np.linalg.inv(np.diag(1.0 + known.sum(axis=1)) - known)
+    variance = np.diag(covariance)
+    worth: NDArray[np.float64] = spread * (variance[:, None] + variance[None, :] - 2.0 * covariance)
+    return worth
+
+
+def _most_informative(
+    worth: NDArray[np.float64], candidates: Sequence[Candidate[T]], size: int, closed: Collection[frozenset[int]]
+) -> list[frozenset[int]]:
+    """All open sets that share the highest worth; of two with the same worth, the one with fewer judgments."""
+    if size == 2:
+        rows, columns = np.triu_indices(len(candidates), 1)
+        sets = np.stack([rows, columns], axis=1)
+    else:
+        # Those that were judged least come first into the pool.
+        order = sorted(range(len(candidates)), key=lambda i: candidates[i].judgments)
+        pool = next(n for n in range(len(order), size - 1, -1) if n == size or math.comb(n, size) <= MOST_SETS)
+        sets = np.array(list(combinations(sorted(order[:pool]), size)))
+    total = np.zeros(len(sets))
+    for a, b in combinations(range(size), 2):
+        total += worth[sets[:, a], sets[:, b]]
+    judged = np.array([candidate.judgments for candidate in candidates])[sets].sum(axis=1)
+    # Highest worth first, then fewest judgments. Rounding makes equal worths comparable: 1e-9 decides nothing.
+    total = np.round(total, 9)
+    best: list[frozenset[int]] = []
+    key: tuple[float, int] | None = None
+    for i in np.lexsort((judged, -total)):
+        if best and key != (total[i], judged[i]):
+            break
+        group = frozenset(int(place) for place in sets[i])
+        if group not in closed:
+            best.append(group)
+            key = (total[i], judged[i])
+    return best
+
+
+def _draw(count: int, size: int, closed: Collection[frozenset[int]], open_sets: int, rng: Random) -> frozenset[int]:
+    """Uniformly one of the open sets."""
+    if math.comb(count, size) <= MOST_SETS:
+        return rng.choice([group for group in map(frozenset, combinations(range(count), size)) if group not in closed])
+    while True:
+        group = frozenset(rng.sample(range(count), size))
+        if group not in closed:
+            return group
+
+
+def _in_order(items: list[T], shown_left: Mapping[T, int], rng: Random) -> tuple[T, ...]:
+    """A random order. Of two, whoever was on the left less often is more likely to be there now."""
+    if len(items) != 2:
+        rng.shuffle(items)
+        return tuple(items)
+    first, second = items
+    # An urn with one ball each, and one more for the other after each time on the left: fair at first, balanced soon,
+    # and never certain, so a side cannot be foretold.
+    balls = shown_left.get(second, 0) + 1, shown_left.get(first, 0) + 1
+    return (first, second) if rng.random() * sum(balls) < balls[0] else (second, first)
