@@ -51,7 +51,11 @@ class TooLarge(PodiumError):
 
 
 class TooMany(PodiumError):
-    """Asked too often; try again later."""
+    """Asked too often; try again after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, field: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(message, field)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(PodiumError):
