@@ -5,8 +5,7 @@ It knows nothing of torch, of SQL or of where files lie: services resolve the na
 before the trainer starts (`job.json`), so a trainer only ever sees paths.
 
 Fields that name something registered carry `x-podium` in their schema, which tells the form what to offer:
-`model` (a registry name `namespace/name` or a checkpoint's id), `checkpoint`, `reward_set`, `texts` (an uploaded file of
-texts), `demonstrations` (an uploaded file of demonstrations), `output_name` (a new name to give).
+`model` (a registry name `namespace/name`), `checkpoint`, `reward_set`, `output_name` (a new name to give).
 """
 
 import re
@@ -17,6 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from backend.errors import Invalid
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,94}$"
+
+
+Split = Literal["all", "train", "held_out"]
+SPLIT_HELP = (
+    "Which prompts of the project: all, those that training may use, or those held out from the training of reward "
+    "models and policies (a fixed share, chosen by the prompt's hash, the same for ever)."
+)
 
 
 def names(what: str) -> dict[str, Any]:
@@ -58,8 +64,8 @@ class OutputConfig(RunConfig):
         None,
         pattern=NAME_PATTERN,
         description=(
-            "Name (namespace/name) of the checkpoint that the run makes; a name that exists gets a new "
-            "revision. Empty: named after the run."
+            "Name (namespace/name) of the checkpoint that the run makes; it must be new. "
+            "Empty: named after the run."
         ),
         json_schema_extra=names("output_name"),
     )
@@ -117,18 +123,14 @@ class LoraConfig(BaseModel):
 
 
 class PretrainConfig(OptimiserConfig):
-    """A causal language model from plain texts: tokenizer first, then the weights; or more training of a given model."""
+    """A causal language model from the project's documents: tokenizer first, then the weights."""
 
     title: ClassVar[str] = "Pretrain a language model"
     description: ClassVar[str] = (
-        "Learns a tokenizer and a small causal language model from plain texts, or trains a given model further."
+        "Learns a tokenizer and a small causal language model from the project's documents, or trains a given model "
+        "further."
     )
 
-    texts: str = Field(
-        min_length=1,
-        description="The uploaded file of texts to learn from (JSON lines with a text each).",
-        json_schema_extra=names("texts"),
-    )
     model: str | None = Field(
         None,
         description=(
@@ -211,17 +213,12 @@ class SFTConfig(LoraConfig, OptimiserConfig):
     )
 
     model: str = Field(min_length=1, description="The model to train.", json_schema_extra=names("model"))
-    demonstrations: Literal["best_ranked", "uploaded"] = Field(
-        "best_ranked",
+    demonstrations: Literal["imported", "best_ranked"] = Field(
+        "imported",
         description=(
-            "best_ranked: the completion with the highest rating of each prompt of the project. uploaded: a "
-            "file of prompts with completions."
+            "imported: the demonstrations that were imported into the project. best_ranked: the completion with the "
+            "highest rating of each prompt of the project."
         ),
-    )
-    uploaded: str | None = Field(
-        None,
-        description="The uploaded file of demonstrations, when demonstrations is uploaded.",
-        json_schema_extra=names("demonstrations"),
     )
     min_judgments: int = Field(
         1, ge=1, le=1000, description="best_ranked takes only completions with at least so many judgments."
@@ -258,14 +255,6 @@ class SFTConfig(LoraConfig, OptimiserConfig):
         4, ge=0, le=64, description="Held-out prompts answered at each evaluation, for people to read."
     )
 
-    @model_validator(mode="after")
-    def _source(self) -> Self:
-        if self.demonstrations == "uploaded" and not self.uploaded:
-            raise ValueError("uploaded must name a file of demonstrations when demonstrations is uploaded.")
-        if self.demonstrations == "best_ranked" and self.uploaded:
-            raise ValueError("uploaded must be empty when demonstrations is best_ranked.")
-        return self
-
 
 class SamplingConfig(RunConfig):
     """How completions are drawn. Nothing is taken from a model's own generation settings."""
@@ -296,6 +285,7 @@ class SampleConfig(SamplingConfig):
         min_length=1, max_length=64, description="The models that answer.", json_schema_extra=names("model")
     )
     completions_per_prompt: int = Field(1, ge=1, le=64, description="Completions of each model for each prompt.")
+    prompts: Split = Field("all", description=SPLIT_HELP)
     max_prompts: int | None = Field(
         None,
         ge=1,
@@ -414,6 +404,7 @@ class EvaluateConfig(SamplingConfig):
         description="A reward set whose held-out prompts measure the reward model's accuracy. Empty: not measured.",
         json_schema_extra=names("reward_set"),
     )
+    prompts: Split = Field("held_out", description=SPLIT_HELP)
     max_prompts: int | None = Field(None, ge=1, description="Use only so many prompts of the project. Empty: all.")
     samples_per_prompt: int = Field(1, ge=1, le=64, description="Completions of each model for each prompt.")
     tie_margin: float = Field(0.0, ge=0, le=10, description="Scores closer than this are a tie in the win rate.")
