@@ -1,0 +1,152 @@
+"""Which comparison comes next: what may never be asked again, how chance is spread, and which pairs are worth most."""
+
+import math
+from collections import Counter
+from itertools import combinations
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.pairing import Candidate, Choice, choose
+from backend.errors import Invalid
+
+CANDIDATES = st.lists(st.tuples(st.floats(600, 1400), st.integers(0, 30)), min_size=2, max_size=7).map(
+    lambda rows: [Candidate(f"c{i}", rating, judged) for i, (rating, judged) in enumerate(rows)]
+)
+
+
+def flat(count: int) -> list[Candidate[str]]:
+    return [Candidate(f"c{i}", 1000.0, 0) for i in range(count)]
+
+
+@given(CANDIDATES, st.integers(2, 4), st.integers(1, 3), st.data())
+def test_nothing_is_asked_beyond_its_overlap_or_twice_of_one_person(
+    candidates: list[Candidate[str]], size: int, overlap: int, data: st.DataObject
+) -> None:
+    sets = [frozenset(group) for group in combinations([each.id for each in candidates], size)]
+    asked = {group: data.draw(st.integers(0, 4)) for group in sets}
+    seen = {group for group in sets if data.draw(st.booleans())}
+    rng = Random(data.draw(st.integers(0, 10**6)))
+    choice = choose(candidates, asked, seen, overlap, size, 0.1, rng)
+    still_open = [group for group in sets if asked[group] < overlap and group not in seen]
+    if choice is None:
+        assert not still_open
+        return
+    assert frozenset(choice.completions) in still_open
+    assert len(choice.completions) == size
+    assert 0 < choice.probability <= 1 + 1e-12
+    if len(still_open) == 1:
+        assert choice.probability == pytest.approx(1)
+
+
+@given(CANDIDATES, st.integers(2, 3), st.integers(0, 10**6))
+def test_asking_until_nothing_is_left_asks_every_set_exactly_overlap_times(
+    candidates: list[Candidate[str]], size: int, seed: int
+) -> None:
+    rng, asked = Random(seed), Counter[frozenset[str]]()
+    for _ in range(2):  # two people, overlap 2
+        seen: set[frozenset[str]] = set()
+        while choice := choose(candidates, asked, seen, 2, size, 0.1, rng):
+            group = frozenset(choice.completions)
+            seen.add(group)
+            asked[group] += 1
+    expected = math.comb(len(candidates), size)
+    assert len(asked) == expected and set(asked.values()) <= {2}
+
+
+def draws(candidates: list[Candidate[str]], share: float, times: int, size: int = 2) -> list[Choice[str]]:
+    rng = Random(7)
+    found = [choose(candidates, {}, set(), 1, size, share, rng) for _ in range(times)]
+    return [choice for choice in found if choice]
+
+
+def test_the_probability_is_the_one_with_which_sets_are_drawn() -> None:
+    candidates = [Candidate("a", 1000.0, 3), Candidate("b", 1000.0, 1), Candidate("c", 1200.0, 0)]
+    found = draws(candidates, 0.3, 6_000)
+    share = Counter(frozenset(choice.completions) for choice in found)
+    stated = {frozenset(choice.completions): choice.probability for choice in found}
+    assert math.fsum(stated.values()) == pytest.approx(1)
+    assert stated[frozenset("ab")] == pytest.approx(0.7 + 0.1)
+    for group, probability in stated.items():
+        assert share[group] / len(found) == pytest.approx(probability, abs=0.02)
+    assert sum(choice.policy == "random" for choice in found) / len(found) == pytest.approx(0.3, abs=0.02)
+
+
+def test_shares_of_nothing_and_of_everything() -> None:
+    assert {choice.policy for choice in draws(flat(4), 0.0, 100)} == {"informative"}
+    everything = draws(flat(4), 1.0, 3_000)
+    assert {choice.policy for choice in everything} == {"random"}
+    share = Counter(frozenset(choice.completions) for choice in everything)
+    assert len(share) == 6 and all(times / 3_000 == pytest.approx(1 / 6, abs=0.03) for times in share.values())
+
+
+def test_sides_are_fair_and_mend_a_lean() -> None:
+    pair = flat(2)
+    left = Counter(choice.completions[0] for choice in draws(pair, 0.1, 4_000))
+    assert left["c0"] / 4_000 == pytest.approx(0.5, abs=0.03)
+    rng, shown_left = Random(1), Counter({"c0": 6})
+    for _ in range(200):
+        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, shown_left)
+        assert choice
+        shown_left[choice.completions[0]] += 1
+    assert abs(shown_left["c0"] - shown_left["c1"]) <= 30
+    lean: Counter[str] = Counter()
+    for _ in range(2_000):
+        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, {"c0": 3})
+        assert choice
+        lean[choice.completions[0]] += 1
+    assert lean["c0"] / 2_000 == pytest.approx(1 / 5, abs=0.03)  # one ball of five
+
+
+def test_every_order_of_three_is_shown_equally_often() -> None:
+    orders = Counter(choice.completions for choice in draws(flat(3), 0.1, 6_000, size=3))
+    assert len(orders) == 6 and all(times / 6_000 == pytest.approx(1 / 6, abs=0.02) for times in orders.values())
+
+
+def informative(candidates: list[Candidate[str]], asked: dict[frozenset[str], int], size: int = 2) -> frozenset[str]:
+    choice = choose(candidates, asked, set(), 100, size, 0.0, Random(0))
+    assert choice
+    return frozenset(choice.completions)
+
+
+def test_close_and_unknown_pairs_are_worth_most() -> None:
+    near = [Candidate("a", 1000.0, 0), Candidate("b", 1010.0, 0), Candidate("c", 1400.0, 0)]
+    assert informative(near, {}) == frozenset("ab")
+    # Equals that were asked twenty times are known to be equal; the others are not known at all.
+    assert informative(near, {frozenset("ab"): 20}) == frozenset("bc")
+    # Of two pairs worth the same, the one that was judged less.
+    even = [Candidate("a", 1000.0, 5), Candidate("b", 1000.0, 0), Candidate("c", 1000.0, 1)]
+    assert informative(even, {}) == frozenset("bc")
+
+
+def test_a_chain_tells_of_its_ends_too() -> None:
+    # a-b and b-c were asked, so a-c is partly known through b; d has met nobody.
+    asked = {frozenset("ab"): 4, frozenset("bc"): 4}
+    chosen = informative([Candidate(name, 1000.0, 0) for name in "abcd"], asked)
+    assert "d" in chosen and "b" not in chosen
+
+
+def test_of_four_the_three_closest_are_ranked_together() -> None:
+    candidates = [
+        Candidate(name, rating, 0) for name, rating in zip("abcd", (1000.0, 1600.0, 1010.0, 990.0), strict=True)
+    ]
+    assert informative(candidates, {}, size=3) == frozenset("acd")
+
+
+def test_many_completions_are_chosen_from_quickly_and_the_least_judged_come_first() -> None:
+    crowd = [Candidate(f"c{i}", 1000.0, 9 if i < 60 else 0) for i in range(80)]
+    chosen = informative(crowd, {}, size=4)
+    assert all(int(name[1:]) >= 60 for name in chosen)
+    everything = draws(crowd, 1.0, 50, size=4)
+    assert all(choice.probability == pytest.approx(1 / math.comb(80, 4)) for choice in everything[:1])
+
+
+def test_too_few_completions_and_nonsense() -> None:
+    assert choose(flat(2), {}, set(), 1, 3, 0.1, Random(0)) is None
+    assert choose([], {}, set(), 1, 2, 0.1, Random(0)) is None
+    with pytest.raises(Invalid):
+        choose(flat(3), {}, set(), 1, 1, 0.1, Random(0))
+    with pytest.raises(Invalid):
+        choose([*flat(2), *flat(1)], {}, set(), 1, 2, 0.1, Random(0))
