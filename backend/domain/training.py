@@ -64,8 +64,7 @@ class OutputConfig(RunConfig):
         None,
         pattern=NAME_PATTERN,
         description=(
-            "Name (namespace/name) of the checkpoint that the run makes; it must be new. "
-            "Empty: named after the run."
+            "Name (namespace/name) of the checkpoint that the run makes; it must be new. Empty: named after the run."
         ),
         json_schema_extra=names("output_name"),
     )

@@ -25,7 +25,6 @@ class Prompt(Base):
     messages: Mapped[list[dict[str, Any]]]
     completions: Mapped[int] = mapped_column(default=0)
     handed_out: Mapped[int] = mapped_column(default=0)
-    judgments: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Now]
 
 

@@ -11,9 +11,12 @@ from backend.tables.base import Base, Now
 
 
 class Judgment(Base):
-    """`id` is made by the client, which makes sending it twice harmless. `sequence` is the order of arrival,
-    `position` the order in which the ratings took it in (null: not yet). A judgment that came too late or twice
-    is kept with `uncounted_reason` and never reaches the ratings."""
+    """`id` is made by the client, which makes sending it twice harmless.
+
+    `sequence` is the order of arrival; `position` the order in which the ratings took it in (null: not yet; 0: never,
+    it answers a repeat or a gold comparison). A judgment that came too late or twice is kept with `uncounted_reason`
+    and never reaches the ratings.
+    """
 
     __tablename__ = "judgments"
     __table_args__ = (

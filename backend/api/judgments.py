@@ -1,0 +1,223 @@
+"""Judgments over HTTP: sending them (the same one twice is one), undoing them, and reading them."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+from sqlalchemy import select
+
+from backend.api.comparisons import ShownComparison, shown
+from backend.api.corpus import ModelRef
+from backend.api.deps import AdminReader, Annotator, SessionDep
+from backend.api.projects import ProjectDep
+from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate_rows
+from backend.domain.judgments import MAX_COMMENT, Verdict
+from backend.services import comparisons, judgments
+from backend.tables import Comparison, Completion, Judgment, Model, Project, User
+
+router = APIRouter(tags=["judgments"])
+
+Ranks = Annotated[tuple[int, ...], Field(strict=False, min_length=2, max_length=9)]
+
+
+class JudgmentIn(Body):
+    """What the annotator said: one rank per completion in shown order (1 best, equal = tie), or none acceptable."""
+
+    comparison: Id
+    lease: Id
+    ranks: Ranks | None = None
+    none_acceptable: bool = False
+    strength: int | None = None
+    aspects: dict[str, Ranks] = Field(default_factory=dict)
+    comment: str | None = Field(default=None, max_length=MAX_COMMENT)
+    active_ms: int | None = Field(default=None, ge=0, le=24 * 3600 * 1000)
+
+
+class JudgmentReceipt(Wire):
+    """What became of a judgment; `counted` false means kept, but not used, for the reason given."""
+
+    id: IdStr
+    comparison: IdStr
+    counted: bool
+    reason: str | None
+    created_at: Time
+
+
+class Undone(Wire):
+    """The comparison, on lease to the annotator again; null when it is no longer theirs."""
+
+    comparison: ShownComparison | None
+
+
+class OwnJudgment(Wire):
+    """One of the caller's own judgments."""
+
+    id: IdStr
+    comparison: IdStr
+    prompt_excerpt: str
+    ranks: list[int] | None
+    none_acceptable: bool
+    strength: int | None
+    comment: str | None
+    counted: bool
+    created_at: Time
+
+
+class AnnotatorRef(Wire):
+    """A person, as other things name them."""
+
+    id: IdStr
+    name: str
+
+
+class JudgedCompletion(Wire):
+    """A completion in the order it was shown."""
+
+    id: IdStr
+    model: ModelRef
+
+
+class JudgmentOut(Wire):
+    """A judgment as an admin sees it."""
+
+    id: IdStr
+    comparison: IdStr
+    annotator: AnnotatorRef
+    prompt: IdStr
+    completions: list[JudgedCompletion]
+    ranks: list[int] | None
+    none_acceptable: bool
+    strength: int | None
+    aspects: dict[str, Any] | None
+    comment: str | None
+    active_ms: int | None
+    counted: bool
+    reason: str | None
+    guidelines_version: int
+    created_at: Time
+    voided_at: Time | None
+
+
+@router.put("/judgments/{judgment_id}", status_code=201)
+def put_judgment(
+    judgment_id: uuid.UUID, body: JudgmentIn, session: SessionDep, caller: Annotator, response: Response
+) -> JudgmentReceipt:
+    """Keep a judgment under an id made by the client; sending it again changes nothing and answers 200.
+
+    `lease` says what the client believed; the comparison stays with its annotator, so a judgment is not refused
+    for a lease that was renewed or has ended meanwhile.
+    """
+    verdict = Verdict(
+        ranks=body.ranks,
+        none_acceptable=body.none_acceptable,
+        strength=body.strength,
+        aspects=body.aspects,
+        comment=body.comment,
+    )
+    judgment, created = judgments.cast(
+        session,
+        id=judgment_id,
+        annotator_id=caller.user.id,
+        comparison_id=body.comparison,
+        verdict=verdict,
+        active_ms=body.active_ms,
+    )
+    if not created:
+        response.status_code = 200
+    reason = judgment.uncounted_reason or ("It was taken back." if judgment.voided_at else None)
+    return JudgmentReceipt(
+        id=str(judgment.id),
+        comparison=str(judgment.comparison_id),
+        counted=reason is None,
+        reason=reason,
+        created_at=judgment.created_at,
+    )
+
+
+@router.delete("/judgments/{judgment_id}")
+def undo_judgment(judgment_id: uuid.UUID, session: SessionDep, caller: Annotator) -> Undone:
+    """Take a judgment back; its annotator gets the comparison again. Admins may void anybody's."""
+    comparison = judgments.void(
+        session,
+        judgment_id,
+        by=caller.user.id,
+        may_void_others="admin" in caller.scopes,
+        at=datetime.now(UTC),
+    )
+    if comparison is None:
+        return Undone(comparison=None)
+    project = session.get_one(Project, comparison.project_id)
+    return Undone(comparison=shown(comparisons.show(session, project, [comparison])[0]))
+
+
+@router.get("/projects/{project}/my-judgments")
+def list_own_judgments(
+    project: ProjectDep,
+    session: SessionDep,
+    caller: Annotator,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> Page[OwnJudgment]:
+    """The caller's latest judgments, newest first."""
+    items = [
+        OwnJudgment.model_validate(
+            {
+                **own.judgment.__dict__,
+                "comparison": own.judgment.comparison_id,
+                "counted": own.judgment.uncounted_reason is None,
+                "prompt_excerpt": str(own.prompt.messages[-1]["content"])[:200],
+            }
+        )
+        for own in judgments.latest_of(session, project.id, caller.user.id, limit)
+    ]
+    return Page(items=items, next=None)
+
+
+@router.get("/projects/{project}/judgments")
+def list_judgments(
+    project: ProjectDep,
+    session: SessionDep,
+    caller: AdminReader,
+    after: After = None,
+    limit: Limit = 50,
+    annotator: uuid.UUID | None = None,
+    prompt: uuid.UUID | None = None,
+) -> Page[JudgmentOut]:
+    """All judgments, newest first, with what was voided or not counted."""
+    query = (
+        select(Judgment, Comparison, User.name)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .join(User, User.id == Judgment.annotator_id)
+        .where(Judgment.project_id == project.id)
+    )
+    if annotator is not None:
+        query = query.where(Judgment.annotator_id == annotator)
+    if prompt is not None:
+        query = query.where(Judgment.prompt_id == prompt)
+    rows, cursor = paginate_rows(session, query, key=Judgment.sequence, after=after, limit=limit)
+    ids = {id for row in rows for id in row[1].completions}
+    models = {
+        id: ModelRef(id=str(model_id), name=name)
+        for id, model_id, name in session.execute(
+            select(Completion.id, Model.id, Model.name)
+            .join(Model, Model.id == Completion.model_id)
+            .where(Completion.id.in_(ids))
+        )
+    }
+    items = [
+        JudgmentOut.model_validate(
+            {
+                **judgment.__dict__,
+                "comparison": comparison.id,
+                "annotator": AnnotatorRef(id=str(judgment.annotator_id), name=name),
+                "prompt": judgment.prompt_id,
+                "completions": [JudgedCompletion(id=str(id), model=models[id]) for id in comparison.completions],
+                "counted": judgment.uncounted_reason is None and judgment.voided_at is None,
+                "reason": judgment.uncounted_reason,
+                "guidelines_version": comparison.guidelines_version,
+            }
+        )
+        for judgment, comparison, name, _ in rows
+    ]
+    return Page(items=items, next=cursor)

@@ -1,0 +1,148 @@
+"""Projects over HTTP: make, list, read, change; and how far each is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field, field_validator
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.api.deps import Admin, Reader, SessionDep
+from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
+from backend.domain.judgments import Protocol
+from backend.services import comparisons, projects
+from backend.tables import Project
+
+router = APIRouter(tags=["projects"])
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class CountsOut(Wire):
+    """How much a project holds."""
+
+    prompts: int
+    completions: int
+    models: int
+    judgments: int
+    annotators: int
+
+
+class ProjectOut(Wire):
+    """A preference study."""
+
+    id: IdStr
+    slug: str
+    name: str
+    guidelines: str
+    guidelines_version: int
+    protocol: Protocol
+    overlap: int
+    gold_share: float
+    repeat_share: float
+    random_share: float
+    lease_minutes: float
+    state: Literal["active", "paused", "closed"]
+    created_at: Time
+    counts: CountsOut
+
+
+class ProjectIn(Body):
+    """A new project; `name` also makes its slug."""
+
+    name: str = Field(min_length=1, max_length=120)
+    guidelines: str = Field(default="", max_length=100_000)
+    protocol: Protocol = Field(default_factory=Protocol, strict=False)
+    overlap: int = Field(default=1, ge=1, le=1000, description="judgments asked for of each set of completions")
+    gold_share: Share = 0.0
+    repeat_share: Share = 0.0
+    random_share: Share = 0.1
+    lease_minutes: float = Field(default=10.0, ge=0.05, le=24 * 60)
+
+    @field_validator("name")
+    @classmethod
+    def _not_blank(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("a project needs a name")
+        return name.strip()
+
+
+class ProjectPatch(Body):
+    """What to change; fields left out stay."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=120)
+    guidelines: str | None = Field(default=None, max_length=100_000)
+    protocol: Protocol | None = Field(default=None, strict=False)
+    overlap: int | None = Field(default=None, ge=1, le=1000)
+    gold_share: Share | None = None
+    repeat_share: Share | None = None
+    random_share: Share | None = None
+    lease_minutes: float | None = Field(default=None, ge=0.05, le=24 * 60)
+    state: Literal["active", "paused", "closed"] | None = None
+
+
+class ProgressOut(Wire):
+    """How far a project is; `wanted` is what its overlap asks for in all, `mine` and `today` are the caller's own."""
+
+    judgments: int
+    wanted: int
+    open_leases: int
+    skipped: int
+    mine: int
+    today: int
+
+
+def get_project(project: str, session: SessionDep) -> Project:
+    """The project in the path, by id or slug."""
+    return projects.find(session, project)
+
+
+ProjectDep = Annotated[Project, Depends(get_project, scope="function")]
+
+
+def _out(session: Session, rows: list[Project]) -> list[ProjectOut]:
+    counted = projects.counts(session, [row.id for row in rows])
+    return [
+        ProjectOut.model_validate({**row.__dict__, "counts": CountsOut.model_validate(counted[row.id])}) for row in rows
+    ]
+
+
+@router.post("/projects", status_code=201)
+def create_project(body: ProjectIn, session: SessionDep, caller: Admin) -> ProjectOut:
+    """Start a preference study."""
+    fields = {name: getattr(body, name) for name in ProjectIn.model_fields}
+    return _out(session, [projects.create(session, **fields, created_by=caller.user.id)])[0]
+
+
+@router.get("/projects")
+def list_projects(session: SessionDep, caller: Reader, after: After = None, limit: Limit = 50) -> Page[ProjectOut]:
+    """All projects, newest first."""
+    rows, cursor = paginate(session, select(Project), key=Project.id, after=after, limit=limit)
+    return Page(items=_out(session, rows), next=cursor)
+
+
+@router.get("/projects/{project}")
+def read_project(project: ProjectDep, session: SessionDep, caller: Reader) -> ProjectOut:
+    """One project."""
+    return _out(session, [project])[0]
+
+
+@router.patch("/projects/{project}")
+def change_project(project: ProjectDep, body: ProjectPatch, session: SessionDep, caller: Admin) -> ProjectOut:
+    """Change a project; new guidelines become a new version of them."""
+    changes = {name: getattr(body, name) for name in body.model_fields_set if getattr(body, name) is not None}
+    return _out(session, [projects.change(session, project, changes)])[0]
+
+
+@router.get("/projects/{project}/progress")
+def read_progress(
+    project: ProjectDep,
+    session: SessionDep,
+    caller: Reader,
+    utc_offset_minutes: Annotated[int, Query(ge=-14 * 60, le=14 * 60, description="so that `today` is yours")] = 0,
+) -> ProgressOut:
+    """How far a project is, and the caller's own part."""
+    local = datetime.now(UTC) + timedelta(minutes=utc_offset_minutes)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(minutes=utc_offset_minutes)
+    return ProgressOut.model_validate(comparisons.progress(session, project, caller.user.id, midnight))

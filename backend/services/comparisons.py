@@ -1,0 +1,420 @@
+"""Handing out comparisons: which one next, to whom, for how long; and taking them back.
+
+A comparison is made when it is handed out. The row of its prompt is locked meanwhile, so no two people can be given
+the last place of the same pair; prompts that are locked by others are passed over, so nobody waits.
+"""
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import comb
+
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from backend.database import uuid7
+from backend.domain import elo, pairing
+from backend.domain.judgments import Protocol
+from backend.errors import Conflict, NotFound
+from backend.tables import Comparison, Completion, CompletionRating, Judgment, Project, Prompt
+from backend.tables.comparisons import OPEN
+
+# A repeat tests whether a person agrees with themself, so it must not follow at once.
+REPEAT_AFTER_JUDGMENTS = 10
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A comparison as an annotator may see it: no model, nothing that others said."""
+
+    comparison: Comparison
+    prompt: Prompt
+    completions: list[Completion]
+    project: Project
+
+
+def now() -> datetime:
+    """The time of leases; one clock for all of them."""
+    return datetime.now(UTC)
+
+
+def set_key(completions: Sequence[uuid.UUID]) -> uuid.UUID:
+    """The same key for the same completions in any order."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
+
+
+def sets_wanted(completions: int, size: int) -> int:
+    """How many comparisons of `size` cover every pair of a prompt's completions about once."""
+    return -(-comb(completions, 2) // comb(size, 2))
+
+
+def hand_out(
+    session: Session, project: Project, annotator_id: uuid.UUID, count: int, rng: random.Random
+) -> list[Shown]:
+    """The comparisons this annotator holds, filled up to `count`; an empty list when there is nothing to judge now.
+
+    Those already on lease come first, with their lease renewed, so a reloaded page goes on where it was and asking
+    twice hands out nothing twice.
+    """
+    if project.state != "active":
+        return []
+    _lock_annotator(session, project, annotator_id)
+    held = list(
+        session.scalars(
+            select(Comparison)
+            .where(
+                Comparison.annotator_id == annotator_id,
+                Comparison.project_id == project.id,
+                Comparison.state == "leased",
+            )
+            .order_by(Comparison.id)
+            .limit(count)
+            .with_for_update()
+        )
+    )
+    for comparison in held:
+        _extend(comparison, project)
+    exhausted: set[uuid.UUID] = set()
+    while len(held) < count:
+        comparison = _repeat(session, project, annotator_id, rng) or _pick(
+            session, project, annotator_id, rng, exhausted, may_wait=not held
+        )
+        if comparison is None:
+            break
+        held.append(comparison)
+    return show(session, project, held)
+
+
+def _lock_annotator(session: Session, project: Project, annotator_id: uuid.UUID) -> None:
+    """One request of a person at a time: two tabs must not be given the same place."""
+    key = f"{project.id}/{annotator_id}"
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def _extend(comparison: Comparison, project: Project) -> None:
+    comparison.lease_expires_at = now() + timedelta(minutes=project.lease_minutes)
+
+
+def lease_again(session: Session, project: Project, comparison: Comparison) -> Comparison:
+    """Put the comparison on a fresh lease for its annotator."""
+    comparison.state = "leased"
+    comparison.lease_id = uuid7()
+    _extend(comparison, project)
+    session.add(comparison)
+    session.flush()
+    return comparison
+
+
+def _pick(
+    session: Session,
+    project: Project,
+    annotator_id: uuid.UUID,
+    rng: random.Random,
+    exhausted: set[uuid.UUID],
+    *,
+    may_wait: bool,
+) -> Comparison | None:
+    """A new comparison of the prompt that was handed out least, or None."""
+    protocol = Protocol.model_validate(project.protocol)
+    n = Prompt.completions
+    sets = _ceil_div(n * (n - 1), protocol.size * (protocol.size - 1))
+    mine = (
+        select(func.count())
+        .where(
+            Comparison.prompt_id == Prompt.id,
+            Comparison.annotator_id == annotator_id,
+            Comparison.kind == "regular",
+            Comparison.state != "released",
+        )
+        .scalar_subquery()
+    )
+    while True:
+        candidates = (
+            select(Prompt)
+            .where(
+                Prompt.project_id == project.id,
+                n >= 2,
+                n >= protocol.size,
+                Prompt.handed_out < sets * project.overlap,
+                mine < sets,
+                Prompt.id.not_in(exhausted),
+            )
+            .order_by(Prompt.handed_out, Prompt.id)
+            .limit(1)
+        )
+        prompt = session.scalar(candidates.with_for_update(skip_locked=True, of=Prompt))
+        if prompt is None and may_wait:
+            # All that is left may be locked for an instant by others; only now is waiting worth it. It is safe, as
+            # this request holds no other prompt.
+            prompt = session.scalar(candidates.with_for_update(of=Prompt))
+        if prompt is None:
+            return None
+        session.refresh(prompt)
+        choice = _choose(session, project, protocol, prompt, annotator_id, rng)
+        if choice is None:
+            exhausted.add(prompt.id)
+            continue
+        prompt.handed_out += 1
+        return lease_again(
+            session,
+            project,
+            Comparison(
+                project_id=project.id,
+                prompt_id=prompt.id,
+                annotator_id=annotator_id,
+                completions=list(choice.completions),
+                set_key=set_key(choice.completions),
+                kind="regular",
+                policy=choice.policy,
+                probability=choice.probability,
+                guidelines_version=project.guidelines_version,
+            ),
+        )
+
+
+def _ceil_div(a: ColumnElement[int], b: int) -> ColumnElement[int]:
+    return cast((a + (b - 1)) / b, Integer) if b == 1 else cast(func.div(a + (b - 1), b), Integer)
+
+
+def _choose(
+    session: Session,
+    project: Project,
+    protocol: Protocol,
+    prompt: Prompt,
+    annotator_id: uuid.UUID,
+    rng: random.Random,
+) -> pairing.Choice[uuid.UUID] | None:
+    rows = session.execute(
+        select(Completion.id, CompletionRating.elo, CompletionRating.judgments)
+        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+        .where(Completion.prompt_id == prompt.id)
+        .order_by(Completion.id)
+    )
+    candidates = [pairing.Candidate(id, elo.START if rating is None else rating, n or 0) for id, rating, n in rows]
+    asked: dict[frozenset[uuid.UUID], int] = {}
+    seen: set[frozenset[uuid.UUID]] = set()
+    history = session.execute(
+        select(Comparison.completions, Comparison.annotator_id, Comparison.state).where(
+            Comparison.prompt_id == prompt.id, Comparison.kind == "regular", Comparison.state != "released"
+        )
+    )
+    for completions, who, state in history:
+        key = frozenset(completions)
+        if state != "skipped":
+            asked[key] = asked.get(key, 0) + 1
+        if who == annotator_id:
+            seen.add(key)
+    return pairing.choose(
+        candidates,
+        asked,
+        seen,
+        overlap=project.overlap,
+        size=protocol.size,
+        random_share=project.random_share,
+        rng=rng,
+    )
+
+
+def _repeat(session: Session, project: Project, annotator_id: uuid.UUID, rng: random.Random) -> Comparison | None:
+    """With the project's share, something this person judged a while ago, in the opposite order."""
+    if rng.random() >= project.repeat_share:
+        return None
+    recent = (
+        select(Judgment.comparison_id)
+        .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
+        .order_by(Judgment.sequence.desc())
+        .limit(REPEAT_AFTER_JUDGMENTS)
+    )
+    repeated = select(Comparison.repeat_of).where(
+        Comparison.annotator_id == annotator_id, Comparison.repeat_of.is_not(None)
+    )
+    first = session.scalar(
+        select(Comparison)
+        .where(
+            Comparison.annotator_id == annotator_id,
+            Comparison.project_id == project.id,
+            Comparison.kind == "regular",
+            Comparison.state == "judged",
+            Comparison.id.not_in(recent),
+            Comparison.id.not_in(repeated),
+        )
+        .order_by(func.random())
+        .limit(1)
+    )
+    if first is None:
+        return None
+    return lease_again(
+        session,
+        project,
+        Comparison(
+            project_id=project.id,
+            prompt_id=first.prompt_id,
+            annotator_id=annotator_id,
+            completions=list(reversed(first.completions)),
+            set_key=first.set_key,
+            kind="repeat",
+            repeat_of=first.id,
+            policy="repeat",
+            probability=None,
+            guidelines_version=project.guidelines_version,
+        ),
+    )
+
+
+def show(session: Session, project: Project, comparisons: Sequence[Comparison]) -> list[Shown]:
+    """The texts of these comparisons, in their recorded order."""
+    prompts = {
+        prompt.id: prompt
+        for prompt in session.scalars(select(Prompt).where(Prompt.id.in_({c.prompt_id for c in comparisons})))
+    }
+    wanted = {id for comparison in comparisons for id in comparison.completions}
+    completions = {
+        completion.id: completion for completion in session.scalars(select(Completion).where(Completion.id.in_(wanted)))
+    }
+    return [
+        Shown(comparison, prompts[comparison.prompt_id], [completions[id] for id in comparison.completions], project)
+        for comparison in comparisons
+    ]
+
+
+def own(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID) -> Comparison:
+    """The annotator's comparison, locked. Somebody else's does not exist for them (NotFound)."""
+    comparison = session.scalar(
+        select(Comparison)
+        .where(Comparison.id == comparison_id, Comparison.annotator_id == annotator_id)
+        .with_for_update()
+    )
+    if comparison is None:
+        raise NotFound("There is no such comparison among those handed to you.", field="comparison")
+    return comparison
+
+
+def skip(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID, reason: str | None) -> None:
+    """Give a comparison back on purpose: others get its place, this person does not see it again."""
+    comparison = own(session, comparison_id, annotator_id)
+    if comparison.state == "judged":
+        raise Conflict("You have judged this comparison; undo the judgment to skip it.")
+    if comparison.state == "leased":
+        free_place(session, [comparison])
+    comparison.state = "skipped"
+    comparison.skip_reason = reason
+    session.flush()
+
+
+def renew(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> Comparison:
+    """Hold on to a comparison for as long again. Raises NotFound, or Conflict when the lease has ended."""
+    comparison, project = _leased(session, lease_id, annotator_id)
+    if comparison.state != "leased":
+        raise Conflict("This lease has ended; ask for the next comparison.")
+    _extend(comparison, project)
+    session.flush()
+    return comparison
+
+
+def give_back(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> None:
+    """End a lease early, as a closing page does; does nothing when it has ended."""
+    comparison, _ = _leased(session, lease_id, annotator_id)
+    if comparison.state == "leased":
+        free_place(session, [comparison])
+        comparison.state = "released"
+        session.flush()
+
+
+def _leased(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> tuple[Comparison, Project]:
+    row = session.execute(
+        select(Comparison, Project)
+        .join(Project, Project.id == Comparison.project_id)
+        .where(Comparison.lease_id == lease_id, Comparison.annotator_id == annotator_id)
+        .with_for_update(of=Comparison)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such lease among yours.")
+    return row[0], row[1]
+
+
+def end_leases(session: Session, limit: int = 1000) -> int:
+    """Take back comparisons whose lease has ended; returns how many."""
+    ended = list(
+        session.scalars(
+            select(Comparison)
+            .where(Comparison.state == "leased", Comparison.lease_expires_at < now())
+            .order_by(Comparison.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    free_place(session, ended)
+    for comparison in ended:
+        comparison.state = "released"
+    session.flush()
+    return len(ended)
+
+
+def free_place(session: Session, comparisons: Sequence[Comparison], change: int = -1) -> None:
+    """Count these out of (or, with +1, into) what their prompts have handed out."""
+    per_prompt: dict[uuid.UUID, int] = {}
+    for comparison in comparisons:
+        if comparison.kind == "regular":
+            per_prompt[comparison.prompt_id] = per_prompt.get(comparison.prompt_id, 0) + change
+    # In the order of ids, so that two at once cannot wait for each other.
+    for prompt_id in sorted(per_prompt):
+        session.execute(
+            update(Prompt).where(Prompt.id == prompt_id).values(handed_out=Prompt.handed_out + per_prompt[prompt_id])
+        )
+
+
+def has_room(session: Session, comparison: Comparison, project: Project) -> bool:
+    """Whether another judgment of these completions is still asked for."""
+    session.scalar(select(Prompt.id).where(Prompt.id == comparison.prompt_id).with_for_update())
+    taken = session.scalar(
+        select(func.count()).where(
+            Comparison.prompt_id == comparison.prompt_id,
+            Comparison.set_key == comparison.set_key,
+            Comparison.kind == "regular",
+            text(OPEN),
+        )
+    )
+    return (taken or 0) < project.overlap
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a project is; `wanted` is what the overlap asks for in all."""
+
+    judgments: int
+    wanted: int
+    open_leases: int
+    skipped: int
+    mine: int
+    today: int
+
+
+def progress(session: Session, project: Project, annotator_id: uuid.UUID, since: datetime) -> Progress:
+    """Counts for the progress bar; `today` are this annotator's judgments since `since`."""
+    size = Protocol.model_validate(project.protocol).size
+    wanted = sum(
+        prompts * project.overlap * sets_wanted(completions, size)
+        for completions, prompts in session.execute(
+            select(Prompt.completions, func.count())
+            .where(Prompt.project_id == project.id, Prompt.completions >= size)
+            .group_by(Prompt.completions)
+        )
+    )
+    counted = and_(Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
+    judgments, mine, today = session.execute(
+        select(
+            func.count().filter(or_(Judgment.position.is_(None), Judgment.position > 0)),
+            func.count().filter(Judgment.annotator_id == annotator_id),
+            func.count().filter(Judgment.annotator_id == annotator_id, Judgment.created_at >= since),
+        ).where(Judgment.project_id == project.id, counted)
+    ).one()
+    states = dict(
+        session.execute(
+            select(Comparison.state, func.count())
+            .where(Comparison.project_id == project.id, Comparison.state.in_(("leased", "skipped")))
+            .group_by(Comparison.state)
+        ).all()
+    )
+    return Progress(judgments, wanted, states.get("leased", 0), states.get("skipped", 0), mine, today)

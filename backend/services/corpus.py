@@ -1,0 +1,248 @@
+"""Prompts, models, completions, documents and demonstrations: adding them once, and reading them in bulk."""
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from backend.errors import Conflict, Invalid, NotFound
+from backend.tables import Completion, CompletionRating, Demonstration, Document, Model, Prompt, Run
+
+Messages = list[dict[str, Any]]
+
+# A Hub id: two segments that begin and end with a letter, digit or underscore.
+_SEGMENT = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+_HUB_NAME = re.compile(f"{_SEGMENT}/{_SEGMENT}")
+_RESERVED = {"api", "datasets", "models", "spaces", "kernels", "buckets", "oauth", "hub", "imported"}
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON: the same content has the same digest, whoever writes it."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_model_name(name: str, field: str = "name") -> None:
+    """Raise Invalid unless `name` can be a repository on a Hub."""
+    if not _HUB_NAME.fullmatch(name) or "--" in name or ".." in name or name.endswith(".git"):
+        raise Invalid(
+            f"“{name}” is not a model name: write namespace/name with letters, digits, “-”, “_” and “.”.", field=field
+        )
+    if name.split("/")[0] in _RESERVED:
+        raise Invalid(f"The namespace “{name.split('/')[0]}” is reserved.", field=field)
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+def register_model(
+    session: Session, *, name: str, source: dict[str, Any], created_by: uuid.UUID | None = None
+) -> Model:
+    """Add a model to the registry. Raises Conflict when the name is taken."""
+    if source["kind"] != "imported":
+        check_model_name(name)
+    if session.scalar(select(Model.id).where(Model.name == name)):
+        raise Conflict(f"A model named “{name}” is already registered.", field="name")
+    model = Model(name=name, source=source, created_by=created_by)
+    session.add(model)
+    session.flush()
+    return model
+
+
+def resolve_model(session: Session, key: str, field: str = "model") -> Model:
+    """The model with this name or id. Raises NotFound with the field at fault."""
+    try:
+        condition = Model.id == uuid.UUID(key)
+    except ValueError:
+        condition = Model.name == key
+    model = session.scalar(select(Model).where(condition))
+    if model is None:
+        raise NotFound(f"There is no model “{key}”.", field=field)
+    return model
+
+
+def ensure_imported_models(session: Session, names: Iterable[str]) -> tuple[dict[str, uuid.UUID], int]:
+    """Ids of imported models by name, and how many were new."""
+    names = sorted(set(names))
+    if not names:
+        return {}, 0
+    rows = [{"name": name, "source": {"kind": "imported"}} for name in names]
+    created = session.scalars(insert(Model).on_conflict_do_nothing().returning(Model.id), rows).all()
+    found = session.execute(select(Model.name, Model.id).where(Model.name.in_(names)))
+    return {name: id for name, id in found}, len(created)
+
+
+# --- prompts --------------------------------------------------------------------------------------------------------
+
+
+def ensure_prompts(session: Session, project_id: uuid.UUID, prompts: Sequence[Messages]) -> tuple[list[uuid.UUID], int]:
+    """Ids of these prompts in the given order, and how many were new."""
+    digests = [digest(messages) for messages in prompts]
+    rows = {
+        key: {"project_id": project_id, "digest": key, "messages": messages}
+        for key, messages in zip(digests, prompts, strict=True)
+    }
+    if not rows:
+        return [], 0
+    statement = insert(Prompt).on_conflict_do_nothing().returning(Prompt.id)
+    created = session.scalars(statement, list(rows.values())).all()
+    found = session.execute(
+        select(Prompt.digest, Prompt.id).where(Prompt.project_id == project_id, Prompt.digest.in_(rows))
+    )
+    ids = {key: id for key, id in found}
+    return [ids[key] for key in digests], len(created)
+
+
+def prompt_rows(session: Session, project_id: uuid.UUID, split: str | None = None) -> Iterator[dict[str, Any]]:
+    """`{"id", "prompt", "digest"}` of every prompt of a project, oldest first."""
+    statement = select(Prompt.id, Prompt.messages, Prompt.digest).where(Prompt.project_id == project_id)
+    for id, messages, key in session.execute(statement.order_by(Prompt.id).execution_options(yield_per=1000)):
+        yield {"id": str(id), "prompt": messages, "digest": key}
+
+
+# --- completions ----------------------------------------------------------------------------------------------------
+
+
+def ensure_completions(
+    session: Session, project_id: uuid.UUID, rows: Sequence[dict[str, Any]]
+) -> tuple[list[uuid.UUID], int]:
+    """Ids of these completions in the given order, and how many were new.
+
+    A row has `prompt_id`, `model_id`, `text` and whatever else the table keeps. The same text by the same model for
+    the same prompt is one completion: a second copy could only be compared with itself.
+    """
+    if not rows:
+        return [], 0
+    keyed: dict[tuple[uuid.UUID, uuid.UUID, str], dict[str, Any]] = {}
+    keys = []
+    for row in rows:
+        key = (row["prompt_id"], row["model_id"], digest(row["text"]))
+        keys.append(key)
+        keyed.setdefault(key, {**row, "project_id": project_id, "digest": key[2]})
+    statement = insert(Completion).on_conflict_do_nothing().returning(Completion.prompt_id)
+    created = session.scalars(statement, list(keyed.values())).all()
+    per_prompt: dict[uuid.UUID, int] = {}
+    for prompt_id in created:
+        per_prompt[prompt_id] = per_prompt.get(prompt_id, 0) + 1
+    if per_prompt:
+        # In the order of ids, so that two imports at once cannot wait for each other.
+        for prompt_id in sorted(per_prompt):
+            session.execute(
+                update(Prompt)
+                .where(Prompt.id == prompt_id)
+                .values(completions=Prompt.completions + per_prompt[prompt_id])
+            )
+    found = session.execute(
+        select(Completion.prompt_id, Completion.model_id, Completion.digest, Completion.id).where(
+            Completion.prompt_id.in_({key[0] for key in keyed})
+        )
+    )
+    ids = {(prompt, model, key): id for prompt, model, key, id in found}
+    return [ids[key] for key in keys], len(created)
+
+
+def add_completions(session: Session, run: Run, rows: Iterable[dict[str, Any]]) -> int:
+    """Store what a `sample` run generated; doing it again for the same run adds nothing. Returns how many were new."""
+    if run.project_id is None:
+        raise Invalid("A sample run belongs to a project.")
+    added = 0
+    batch: list[dict[str, Any]] = []
+
+    def flush() -> None:
+        nonlocal added, batch
+        if run.project_id is not None:
+            added += ensure_completions(session, run.project_id, batch)[1]
+        batch = []
+
+    for row in rows:
+        batch.append(
+            {
+                "prompt_id": uuid.UUID(row["prompt"]),
+                "model_id": uuid.UUID(row["model"]),
+                "text": clean(row["text"]),
+                "finish_reason": row.get("finish_reason"),
+                "sampling": row.get("sampling"),
+                "token_ids": row.get("token_ids"),
+                "logprobs": row.get("logprobs"),
+                "run_id": run.id,
+            }
+        )
+        if len(batch) >= 500:
+            flush()
+    flush()
+    return added
+
+
+def clean(text: str) -> str:
+    """PostgreSQL keeps no NUL and no lone surrogate; a model may write either."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def prompt_completions(session: Session, prompt_id: uuid.UUID) -> list[tuple[Completion, str, CompletionRating | None]]:
+    """A prompt's completions with their model's name and rating, best first."""
+    rows = session.execute(
+        select(Completion, Model.name, CompletionRating)
+        .join(Model, Model.id == Completion.model_id)
+        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+        .where(Completion.prompt_id == prompt_id)
+        .order_by(func.coalesce(CompletionRating.elo, 1000).desc(), Completion.id)
+    )
+    return [(completion, name, rating) for completion, name, rating in rows]
+
+
+# --- documents and demonstrations -----------------------------------------------------------------------------------
+
+
+def add_documents(session: Session, project_id: uuid.UUID, texts: Iterable[str]) -> int:
+    """Store texts for pretraining; returns how many were new."""
+    rows = {key: {"project_id": project_id, "digest": key, "text": text} for text in texts for key in [digest(text)]}
+    if not rows:
+        return 0
+    statement = insert(Document).on_conflict_do_nothing().returning(Document.id)
+    return len(session.scalars(statement, list(rows.values())).all())
+
+
+def add_demonstrations(session: Session, project_id: uuid.UUID, pairs: Iterable[tuple[Messages, str]]) -> int:
+    """Store prompts with answers worth imitating; returns how many were new."""
+    rows = {}
+    for messages, text in pairs:
+        key = digest([messages, text])
+        rows[key] = {"project_id": project_id, "digest": key, "messages": messages, "text": text}
+    if not rows:
+        return 0
+    statement = insert(Demonstration).on_conflict_do_nothing().returning(Demonstration.id)
+    return len(session.scalars(statement, list(rows.values())).all())
+
+
+def documents(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """`{"text"}` of every document of a project."""
+    statement = select(Document.text).where(Document.project_id == project_id).order_by(Document.id)
+    for text in session.scalars(statement.execution_options(yield_per=1000)):
+        yield {"text": text}
+
+
+def demonstrations(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """`{"prompt", "completion"}` of every demonstration of a project."""
+    statement = select(Demonstration.messages, Demonstration.text).where(Demonstration.project_id == project_id)
+    for messages, text in session.execute(statement.order_by(Demonstration.id).execution_options(yield_per=1000)):
+        yield {"prompt": messages, "completion": text}
+
+
+def best_ranked(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """`{"prompt", "completion"}`: the best-rated judged completion of each prompt, to imitate."""
+    statement = (
+        select(Prompt.messages, Completion.text)
+        .distinct(Prompt.id)
+        .join(Completion, Completion.prompt_id == Prompt.id)
+        .join(CompletionRating, CompletionRating.completion_id == Completion.id)
+        .where(Prompt.project_id == project_id, CompletionRating.judgments > 0)
+        .order_by(Prompt.id, CompletionRating.elo.desc(), Completion.id)
+    )
+    for messages, text in session.execute(statement.execution_options(yield_per=1000)):
+        yield {"prompt": messages, "completion": text}
