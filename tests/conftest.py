@@ -1,0 +1,60 @@
+"""A real PostgreSQL for the tests: one throwaway server a test process, migrated once.
+
+`session` is a session whose commits are savepoints and which is rolled back after the test; `database_url` is a fresh
+database for tests that need real commits, other processes or several connections.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from backend.database import make_engine, make_session_factory
+from backend.embedded import Cluster, throwaway
+from backend.migrate import migrate
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The server, started when the first test asks for it."""
+    with throwaway() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a migrated, empty database to copy."""
+    return cluster.template("migrated", migrate)
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, template: str) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    yield cluster.create_database(name, template)
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shared_engine(cluster: Cluster, template: str) -> Iterator[Engine]:
+    """The engine behind `session`; nothing is ever committed through it."""
+    engine = make_engine(cluster.create_database("shared", template))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(shared_engine: Engine) -> Iterator[Session]:
+    """A session on an empty database; what the test commits is undone after it."""
+    with shared_engine.connect() as connection, connection.begin() as outer:
+        factory = make_session_factory(shared_engine)
+        # Savepoints instead of commits, so that a rollback inside the test undoes only what came after its last commit.
+        options: dict[str, Any] = {"join_transaction_mode": "create_savepoint"}
+        with factory(bind=connection, **options) as open_session:
+            yield open_session
+        outer.rollback()
