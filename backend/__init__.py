@@ -1,0 +1,3 @@
+"""Podium: human preferences into better language models."""
+
+__version__ = "0.1.0"
