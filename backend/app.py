@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend import __version__
-from backend.api import accounts, health
+from backend.api import accounts, comparisons, corpus, health, judgments, projects, ratings
 from backend.api.edge import API_PREFIX, Edge
 from backend.api.gates import Gate
 from backend.api.pages import Pages
@@ -51,7 +51,14 @@ from backend.settings import REPOSITORY, Settings
 log = structlog.get_logger("podium.app")
 
 # In the order of the flow. Paths in them are below /api/v1.
-ROUTERS: tuple[APIRouter, ...] = (accounts.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts.router,
+    projects.router,
+    corpus.router,
+    comparisons.router,
+    judgments.router,
+    ratings.router,
+)
 
 STATUS: dict[type[PodiumError], int] = {
     Invalid: 422,
@@ -179,14 +186,18 @@ def _podium_error(request: Request, error: Exception) -> JSONResponse:
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(found["loc"]), "message": _sentence(found)} for found in error.errors()[:20]]
+    errors = [{"field": _field(found), "message": _sentence(found)} for found in error.errors()[:20]]
     first = errors[0]
-    return problem(422, f"{first['field'] or 'The body'} {first['message']}.", field=first["field"], errors=errors)
+    field = first["field"] or None
+    return problem(422, f"{field or 'The body'} {first['message']}.", field=field, errors=errors)
 
 
-def _field(place: Sequence[str | int]) -> str:
-    """("body", "protocol", "aspects", 0, "name") -> protocol.aspects.0.name"""
-    return ".".join(str(part) for part in place[1:]) if place[1:] else ""
+def _field(found: dict[str, Any]) -> str:
+    """("body", "protocol", "aspects", 0, "name") -> protocol.aspects.0.name; nothing for the body as a whole."""
+    place: Sequence[str | int] = found["loc"]
+    if found["type"] == "json_invalid":
+        return ""
+    return ".".join(str(part) for part in place[1:])
 
 
 def _sentence(found: dict[str, Any]) -> str:

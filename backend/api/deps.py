@@ -112,6 +112,8 @@ def identify(
 ) -> Caller:
     """The caller by API token or by session cookie; a cookie alone does not prove who sent an unsafe request."""
     caller = _by_token(request, session) if "authorization" in request.headers else _by_cookie(request, session)
+    # For the access log.
+    request.state.user = str(caller.user.id)
     if caller.signed_in is not None:
         if request.method not in SAFE_METHODS:
             same_origin(request, settings)
@@ -120,8 +122,6 @@ def identify(
                 raise Forbidden(f"The header {CSRF_HEADER} is missing or not the one of this session (see GET /me).")
         if sessions.slide(session, caller.signed_in, hours=settings.session_hours):
             set_cookie(response, request.cookies[COOKIE], settings)
-    # For the access log.
-    request.state.user = str(caller.user.id)
     return caller
 
 

@@ -5,11 +5,10 @@ import ipaddress
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Header, Request, Response
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend import __version__
@@ -52,16 +51,18 @@ def readyz(request: Request) -> Readiness:
 
 def _check_schema(session: Session) -> str:
     try:
-        session.execute(text("SELECT 1"))
+        found = session.scalar(text("SELECT version_num FROM alembic_version"))
+    except ProgrammingError:
+        # No such table: nothing was ever migrated here.
+        found = None
     except SQLAlchemyError as error:
         raise Unavailable("The database cannot be reached. See PODIUM_DATABASE_URL.") from error
-    found = MigrationContext.configure(session.connection()).get_current_revision()
     if found != wanted_revision():
         raise Unavailable(
             f"The database has the schema {found or 'of no version'}, this version needs {wanted_revision()}. "
             "Run `podium migrate`."
         )
-    return found
+    return str(found)
 
 
 @lru_cache(maxsize=1)
