@@ -1,0 +1,277 @@
+"""Handing out: nothing twice, nothing over the overlap, nobody starved, everything given back."""
+
+import random
+import threading
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from backend.database import make_engine, make_session_factory
+from backend.domain.judgments import Protocol, Verdict
+from backend.errors import Conflict, NotFound
+from backend.services import comparisons, judgments
+from backend.tables import Comparison, Judgment, Project, Prompt
+from tests.factories import make_judgment, make_project, make_study, make_user
+
+RNG = random.Random(7)
+
+
+def hold(session, project, user, count=1):
+    return comparisons.hand_out(session, project, user.id, count, RNG)
+
+
+def test_one_person_sees_every_pair_once(session):
+    project = make_study(session, prompts=3, models=4, overlap=2)
+    user = make_user(session)
+    seen = []
+    while make_judgment(session, project, user):
+        pass
+    for comparison in session.scalars(select(Comparison).where(Comparison.project_id == project.id)):
+        seen.append((comparison.prompt_id, comparison.set_key))
+    assert len(seen) == len(set(seen)) == 3 * 6
+
+
+def test_overlap_is_reached_and_never_passed(session):
+    project = make_study(session, prompts=2, models=3, overlap=2)
+    users = [make_user(session) for _ in range(3)]
+    while any([make_judgment(session, project, user) for user in users]):
+        pass
+    per_pair = Counter(
+        session.scalars(
+            select(Comparison.set_key).where(Comparison.project_id == project.id, Comparison.state == "judged")
+        )
+    )
+    assert set(per_pair.values()) == {2}
+    assert len(per_pair) == 2 * 3
+
+
+def test_asking_again_returns_the_same_lease_and_renews_it(session):
+    project = make_study(session, prompts=3)
+    user = make_user(session)
+    first = hold(session, project, user)[0].comparison
+    expires = first.lease_expires_at
+    again = hold(session, project, user, count=2)
+    assert again[0].comparison.id == first.id
+    assert again[0].comparison.lease_id == first.lease_id
+    assert again[0].comparison.lease_expires_at >= expires
+    assert again[1].comparison.id != first.id
+
+
+def test_a_pair_on_lease_is_nobody_elses(session):
+    project = make_study(session, prompts=1, models=2, overlap=1)
+    first, second = make_user(session), make_user(session)
+    assert hold(session, project, first)
+    assert hold(session, project, second) == []
+
+
+def test_an_ended_lease_goes_to_the_next_person(session):
+    project = make_study(session, prompts=1, models=2, overlap=1)
+    first, second = make_user(session), make_user(session)
+    held = hold(session, project, first)[0].comparison
+    held.lease_expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    session.flush()
+    assert comparisons.end_leases(session) == 1
+    assert hold(session, project, second)[0].comparison.id != held.id
+    with pytest.raises(Conflict):
+        comparisons.renew(session, held.lease_id, first.id)
+
+
+def test_a_late_judgment_counts_only_while_it_is_asked_for(session):
+    project = make_study(session, prompts=1, models=2, overlap=1)
+    late, quick = make_user(session), make_user(session)
+    held = hold(session, project, late)[0].comparison
+    held.lease_expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    session.flush()
+    comparisons.end_leases(session)
+    assert make_judgment(session, project, quick).uncounted_reason is None
+    judgment, _ = judgments.cast(
+        session, id=uuid.uuid4(), annotator_id=late.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
+    )
+    assert "others have judged it" in judgment.uncounted_reason
+    prompt = session.scalars(select(Prompt).where(Prompt.project_id == project.id)).one()
+    session.refresh(prompt)
+    assert prompt.handed_out == 1
+
+
+def test_a_late_judgment_is_taken_when_nobody_else_came(session):
+    project = make_study(session, prompts=1, models=2, overlap=1)
+    late, quick = make_user(session), make_user(session)
+    held = hold(session, project, late)[0].comparison
+    comparisons.give_back(session, held.lease_id, late.id)
+    judgment, _ = judgments.cast(
+        session, id=uuid.uuid4(), annotator_id=late.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
+    )
+    assert judgment.uncounted_reason is None
+    assert hold(session, project, quick) == []
+
+
+def test_a_skipped_comparison_goes_to_others_and_not_back(session):
+    project = make_study(session, prompts=1, models=2, overlap=1)
+    first, second = make_user(session), make_user(session)
+    held = hold(session, project, first)[0].comparison
+    comparisons.skip(session, held.id, first.id, "cannot read it")
+    assert hold(session, project, first) == []
+    assert len(hold(session, project, second)) == 1
+
+
+def test_nobody_reaches_somebody_elses_comparison(session):
+    project = make_study(session)
+    owner, other = make_user(session), make_user(session)
+    held = hold(session, project, owner)[0].comparison
+    with pytest.raises(NotFound):
+        comparisons.skip(session, held.id, other.id, None)
+    with pytest.raises(NotFound):
+        comparisons.renew(session, held.lease_id, other.id)
+    with pytest.raises(NotFound):
+        judgments.cast(
+            session, id=uuid.uuid4(), annotator_id=other.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
+        )
+
+
+def test_a_paused_project_hands_out_nothing(session):
+    project = make_study(session)
+    project.state = "paused"
+    assert hold(session, project, make_user(session)) == []
+
+
+def test_sides_are_shuffled(session):
+    project = make_study(session, prompts=60, models=2)
+    user = make_user(session)
+    left = Counter()
+    for item in hold(session, project, user, count=20) + hold(session, project, make_user(session), count=20):
+        left[item.completions[0].model_id] += 1
+    assert len(left) == 2
+    assert min(left.values()) >= 8
+
+
+def test_rankings_of_four_cover_all_pairs_with_fewer_comparisons(session):
+    project = make_study(session, prompts=1, models=4, protocol=Protocol(size=4))
+    user = make_user(session)
+    held = hold(session, project, user, count=5)
+    assert [len(item.completions) for item in held] == [4]
+
+
+def test_repeats_come_swapped_after_a_while_and_once(session):
+    project = make_study(session, prompts=40, models=2, repeat_share=0.5)
+    user = make_user(session)
+    for _ in range(80):
+        make_judgment(session, project, user)
+    rows = session.scalars(select(Comparison).where(Comparison.project_id == project.id).order_by(Comparison.id)).all()
+    repeats = [row for row in rows if row.kind == "repeat"]
+    assert repeats
+    by_id = {row.id: row for row in rows}
+    for repeat in repeats:
+        first = by_id[repeat.repeat_of]
+        assert repeat.completions == list(reversed(first.completions))
+        between = [row for row in rows if first.id < row.id < repeat.id]
+        assert len(between) >= comparisons.REPEAT_AFTER_JUDGMENTS
+    assert len({row.repeat_of for row in repeats}) == len(repeats)
+    assert sum(row.kind == "regular" for row in rows) == 40
+
+
+def test_progress_counts_what_is_wanted(session):
+    project = make_study(session, prompts=2, models=3, overlap=2)
+    user = make_user(session)
+    make_judgment(session, project, user)
+    hold(session, project, user)
+    progress = comparisons.progress(session, project, user.id, datetime.now(UTC) - timedelta(hours=1))
+    assert (progress.judgments, progress.wanted, progress.open_leases) == (1, 2 * 3 * 2, 1)
+    assert (progress.mine, progress.today) == (1, 1)
+
+
+def test_an_empty_project_has_nothing_to_judge(session):
+    project = make_project(session)
+    assert hold(session, project, make_user(session)) == []
+
+
+@pytest.mark.slow
+def test_a_crowd_at_once_shares_the_work_exactly(database_url):
+    """24 people in threads, each over its own connection: no pair over its overlap, none left, none twice."""
+    engine = make_engine(database_url, pool_size=24)
+    factory = make_session_factory(engine)
+    with factory.begin() as session:
+        project_id = make_study(session, prompts=6, models=4, overlap=3).id
+        users = [make_user(session).id for _ in range(24)]
+    failures: list[BaseException] = []
+
+    def work(user_id: uuid.UUID) -> None:
+        rng = random.Random(str(user_id))
+        try:
+            while True:
+                with factory.begin() as session:
+                    project = session.get_one(Project, project_id)
+                    held = comparisons.hand_out(session, project, user_id, 2, rng)
+                    ids = [item.comparison.id for item in held]
+                if not ids:
+                    return
+                for id in ids:
+                    with factory.begin() as session:
+                        verdict = Verdict(ranks=rng.choice([(1, 2), (2, 1), (1, 1)]))
+                        judgments.cast(
+                            session, id=uuid.uuid4(), annotator_id=user_id, comparison_id=id, verdict=verdict
+                        )
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(user,)) for user in users]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert failures == []
+    with factory() as session:
+        rows = session.scalars(select(Comparison).where(Comparison.project_id == project_id)).all()
+        assert set(Counter(row.set_key for row in rows if row.state == "judged").values()) == {3}
+        assert len({row.set_key for row in rows}) == 6 * 6
+        assert len({(row.annotator_id, row.set_key) for row in rows}) == len(rows)
+        assert session.scalars(select(Prompt.handed_out).where(Prompt.project_id == project_id)).all() == [18] * 6
+        assert not session.scalars(select(Judgment).where(Judgment.uncounted_reason.is_not(None))).all()
+    engine.dispose()
+
+
+def test_two_tabs_of_one_person_hold_the_same_comparison(database_url):
+    engine = make_engine(database_url)
+    factory = make_session_factory(engine)
+    with factory.begin() as session:
+        project_id = make_study(session, prompts=5, models=2).id
+        user_id = make_user(session).id
+    got = []
+
+    def ask() -> None:
+        with factory.begin() as session:
+            project = session.get_one(Project, project_id)
+            got.append(comparisons.hand_out(session, project, user_id, 1, random.Random(1))[0].comparison.id)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(got) == 4
+    assert len(set(got)) == 1
+    engine.dispose()
+
+
+def test_a_closed_page_frees_its_place_at_once(session):
+    project = make_study(session, prompts=1, models=2)
+    first, second = make_user(session), make_user(session)
+    held = hold(session, project, first)[0].comparison
+    comparisons.give_back(session, held.lease_id, first.id)
+    comparisons.give_back(session, held.lease_id, first.id)
+    assert len(hold(session, project, second)) == 1
+    assert session.scalar(select(Prompt.handed_out).where(Prompt.project_id == project.id)) == 1
+
+
+def test_leases_of_others_are_untouched_when_one_ends(session):
+    project = make_study(session, prompts=2, models=2)
+    first, second = make_user(session), make_user(session)
+    ended, kept = hold(session, project, first)[0].comparison, hold(session, project, second)[0].comparison
+    session.execute(
+        update(Comparison).where(Comparison.id == ended.id).values(lease_expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    )
+    assert comparisons.end_leases(session) == 1
+    session.refresh(kept)
+    assert kept.state == "leased"
