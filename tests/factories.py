@@ -16,9 +16,7 @@ _numbers = itertools.count(1)
 def make_user(session: Session, *, role: str = "annotator", name: str | None = None, email: str | None = None) -> User:
     """A person who can be asked to judge (no password: use the accounts service to sign in)."""
     n = next(_numbers)
-    user = User(
-        name=name or f"Person {n}", email=email or f"person{n}-{uuid.uuid4().hex[:8]}@example.org", role=role
-    )
+    user = User(name=name or f"Person {n}", email=email or f"person{n}-{uuid.uuid4().hex[:8]}@example.org", role=role)
     session.add(user)
     session.flush()
     return user
@@ -47,9 +45,7 @@ def make_project(
 
 def make_model(session: Session, name: str | None = None) -> Model:
     """A model known by its answers only."""
-    return corpus.register_model(
-        session, name=name or f"imported/model {next(_numbers)}", source={"kind": "imported"}
-    )
+    return corpus.register_model(session, name=name or f"imported/model {next(_numbers)}", source={"kind": "imported"})
 
 
 def make_prompt(session: Session, project: Project, text: str | None = None) -> Prompt:

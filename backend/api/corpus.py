@@ -209,13 +209,10 @@ def list_models(
     if usable:
         query = query.where(Model.source["kind"].astext != "imported")
     rows, cursor = paginate(session, query, key=Model.id, after=after, limit=limit)
-    checkpoints: dict[uuid.UUID | None, uuid.UUID] = dict(
-        session.execute(
-            select(Checkpoint.model_id, Checkpoint.id).where(Checkpoint.model_id.in_([row.id for row in rows]))
-        )
-        .tuples()
-        .all()
+    found = session.execute(
+        select(Checkpoint.model_id, Checkpoint.id).where(Checkpoint.model_id.in_([row.id for row in rows]))
     )
+    checkpoints = {model_id: id for model_id, id in found}
     return Page(items=[_model(row, checkpoints.get(row.id)) for row in rows], next=cursor)
 
 

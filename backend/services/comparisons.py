@@ -144,18 +144,30 @@ def _pick(
             .order_by(Prompt.handed_out, Prompt.id)
             .limit(1)
         )
-        prompt = session.scalar(candidates.with_for_update(skip_locked=True, of=Prompt))
-        if prompt is None and may_wait:
-            # All that is left may be locked for an instant by others; only now is waiting worth it. It is safe, as
-            # this request holds no other prompt.
-            prompt = session.scalar(candidates.with_for_update(of=Prompt))
+        # A lock against other hand-outs only: foreign keys that point at the prompt may still be checked.
+        savepoint = session.begin_nested()
+        prompt = session.scalar(candidates.with_for_update(skip_locked=True, key_share=True, of=Prompt))
         if prompt is None:
-            return None
+            savepoint.rollback()
+            if not may_wait:
+                return None
+            # All that is left may be locked for an instant by others. Wait for one row, by its id and holding no
+            # other prompt, so that nobody can wait for this request meanwhile; then look again.
+            prompt = session.scalar(candidates)
+            if prompt is None:
+                return None
+            savepoint = session.begin_nested()
+            session.refresh(prompt, with_for_update={"key_share": True})
+            if prompt.handed_out >= sets_wanted(prompt.completions, protocol.size) * project.overlap:
+                savepoint.rollback()
+                continue
         session.refresh(prompt)
         choice = _choose(session, project, protocol, prompt, annotator_id, rng)
         if choice is None:
             exhausted.add(prompt.id)
+            savepoint.rollback()  # and with it the lock
             continue
+        savepoint.commit()
         prompt.handed_out += 1
         return lease_again(
             session,
@@ -367,7 +379,7 @@ def free_place(session: Session, comparisons: Sequence[Comparison], change: int 
 
 def has_room(session: Session, comparison: Comparison, project: Project) -> bool:
     """Whether another judgment of these completions is still asked for."""
-    session.scalar(select(Prompt.id).where(Prompt.id == comparison.prompt_id).with_for_update())
+    session.scalar(select(Prompt.id).where(Prompt.id == comparison.prompt_id).with_for_update(key_share=True))
     taken = session.scalar(
         select(func.count()).where(
             Comparison.prompt_id == comparison.prompt_id,

@@ -134,9 +134,8 @@ def _facts() -> Any:
 def _rankings(session: Session, rows: Iterable[Row[Any]]) -> list[Ranking]:
     rows = list(rows)
     ids = {id for row in rows for id in row.completions}
-    model_of: dict[uuid.UUID, uuid.UUID] = dict(
-        session.execute(select(Completion.id, Completion.model_id).where(Completion.id.in_(ids))).tuples().all()
-    )
+    found = session.execute(select(Completion.id, Completion.model_id).where(Completion.id.in_(ids)))
+    model_of = {id: model_id for id, model_id in found}
     return [
         Ranking(
             judgment_id=row.id,
@@ -302,12 +301,12 @@ def _named(
     judged: dict[uuid.UUID, int],
 ) -> list[Rating]:
     if of == "models":
-        names = session.execute(select(Model.id, Model.name).where(Model.id.in_(values))).tuples()
+        names = session.execute(select(Model.id, Model.name).where(Model.id.in_(values)))
     else:
         names = session.execute(
             select(Completion.id, Model.name)
             .join(Model, Model.id == Completion.model_id)
             .where(Completion.id.in_(values))
-        ).tuples()
+        )
     items = [Rating(id, name, *values[id], judged.get(id, 0)) for id, name in names]
     return sorted(items, key=lambda item: (-item.rating, item.name, item.id))
