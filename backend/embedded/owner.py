@@ -66,6 +66,12 @@ def owner_of(settings: Settings) -> dict[str, Any] | None:
     return None
 
 
+def leave_sockets(folder: Path) -> None:
+    """Remove a socket folder once the last server has taken its socket away."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def socket_folder(data_dir: Path) -> Path:
     """A folder only its owner can enter: in the data folder, or below /tmp where that path is too long for a socket."""
     folder = data_dir / "sockets"

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from backend.embedded import server
-from backend.embedded.owner import socket_folder, temporary_root
+from backend.embedded.owner import leave_sockets, socket_folder, temporary_root
 from backend.errors import Unavailable
 from backend.settings import Settings
 
@@ -213,3 +213,4 @@ def _running(
         yield
     finally:
         server.stop(process, how_to_stop)
+        leave_sockets(cluster.sockets)

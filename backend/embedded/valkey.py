@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from backend.embedded import server
-from backend.embedded.owner import socket_folder
+from backend.embedded.owner import leave_sockets, socket_folder
 from backend.errors import Unavailable
 from backend.settings import Settings
 
@@ -38,6 +38,8 @@ def valkey(settings: Settings) -> Iterator[str]:
         yield f"redis+socket://{quote(str(path), safe='/')}?virtual_host=0"
     finally:
         server.stop(process, signal.SIGTERM)
+        path.unlink(missing_ok=True)
+        leave_sockets(path.parent)
 
 
 def _program(settings: Settings) -> Path:
