@@ -10,7 +10,7 @@ from backend.domain.training_rows import RewardGroup
 from backend.errors import Invalid
 
 SMALLEST = {
-    "pretrain": {"texts": "t"},
+    "pretrain": {},
     "sft": {"model": "a/b"},
     "sample": {"models": ["a/b"]},
     "reward_model": {"model": "a/b", "reward_set": "r"},
@@ -41,8 +41,8 @@ def test_every_field_is_explained_and_required_fields_come_first(kind: str) -> N
         ("sft", {"model": "a/b", "epoch": 3}, "epoch"),
         ("sft", {"model": "a/b", "learning_rate": float("nan")}, "learning_rate"),
         ("sft", {"model": "a/b", "output_name": "no slash"}, "output_name"),
-        ("sft", {"model": "a/b", "demonstrations": "uploaded"}, "uploaded"),
-        ("pretrain", {"texts": "t", "hidden_size": 100, "heads": 3}, "hidden_size"),
+        ("sft", {"model": "a/b", "demonstrations": "guessed"}, "demonstrations"),
+        ("pretrain", {"hidden_size": 100, "heads": 3}, "hidden_size"),
         ("sample", {"models": []}, "models"),
         ("evaluate", {"models": ["a/b"], "reward_set": "r"}, "reward_model"),
         ("dance", {}, "kind"),
@@ -60,7 +60,7 @@ def test_configs_are_frozen() -> None:
     with pytest.raises(ValidationError):
         SFTConfig(model="a/b").epochs = 3.0  # type: ignore[misc]
     assert isinstance(read_config("sample", {"models": ["a/b"]}), SampleConfig)
-    assert PretrainConfig(texts="t").seed == 0
+    assert PretrainConfig().seed == 0
 
 
 def test_a_group_refuses_outcomes_that_point_outside_it() -> None:

@@ -74,14 +74,14 @@ class Codec:
         return self._encode(text, special=False) + ([self.terminator] if ended else [])
 
     def encode_text(self, text: str) -> list[int]:
-        """Ids of a whole document for a language model: beginning, text, end."""
-        return [*self._begin(self._encode(text, special=False)), int(self.tokenizer.eos_token_id)]
+        """Ids of a whole document for a language model: beginning, text, end.
 
-    def encode_dialogue(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of a whole dialogue, the last turn closed, for a language model that learns all of it."""
-        if self.has_template:
-            return self._encode(self._render(messages, open_answer=False), special=True)
-        return self.encode_text("\n".join(message.content for message in messages))
+        Here special tokens that are spelt out are tokens: a document is how a corpus holds dialogues,
+        "<|user|>a question<|end|><|assistant|>an answer<|end|>".
+        """
+        end = int(self.tokenizer.eos_token_id)
+        ids = self._begin(self._encode(text, special=True))
+        return ids if ids[-1] == end else [*ids, end]
 
     def encode_demonstration(
         self,
