@@ -1,13 +1,13 @@
 """Text to token ids and back: the one set of rules that every stage and serving share; knows no model and no method.
 
-- A prompt is rendered by the tokenizer's chat template with its generation prompt, or, where there is no template, as the
-  messages' plain text behind the tokenizer's own beginning-of-text token (once, never twice).
-- A completion is encoded apart from its prompt and the ids are joined, so the boundary between them is an index and no merge
-  can cross it; special tokens that are spelt out in a completion's text are letters, not tokens.
-- A completion that ended is closed by the terminator: the token that the template puts behind an assistant's turn, else the
-  end of text. It is always learnt, never cut off, and is what the reward model reads its score at.
-- Which places are padding is known from lengths. No id is ever compared with the padding id, so a tokenizer that pads with its end
-  of text does no harm here; tokenizers made here have a padding token of their own.
+- A prompt is rendered by the tokenizer's chat template with its generation prompt, or, where there is no template, as
+  the messages' plain text behind the tokenizer's own beginning-of-text token (once, never twice).
+- A completion is encoded apart from its prompt and the ids are joined, so the boundary between them is an index and no
+  merge can cross it; special tokens that are spelt out in a completion's text are letters, not tokens.
+- A completion that ended is closed by the terminator: the token that the template puts behind an assistant's turn, else
+  the end of text. It is always learnt, never cut off, and is where the reward model reads its score.
+- Which places are padding is known from lengths. No id is ever compared with the padding id, so a tokenizer that pads
+  with its end of text does no harm here; tokenizers made here have a padding token of their own.
 """
 
 import hashlib
@@ -121,7 +121,7 @@ class Codec:
         return [int(token) for token in ids]
 
     def _begin(self, ids: list[int]) -> list[int]:
-        """The tokenizer's own way to begin a text: its first special token if it adds one. An empty text begins anyhow."""
+        """The tokenizer's own way to begin a text: its first token if it adds one. An empty text begins anyhow."""
         opening = self.tokenizer("", add_special_tokens=True)["input_ids"]
         begin = self.tokenizer.bos_token_id
         if begin is not None and int(begin) in opening:
