@@ -1,0 +1,172 @@
+"""The formulas of REINFORCE and PPO on tensors; knows no models, no devices, no text.
+
+Shapes: (B, T) is a batch of B responses of up to T tokens; `mask` (B, T) is True on response tokens, the terminator included, and in each
+row all True stand before all False. (N,) are the response tokens of a batch, row by row. Token t of a response was chosen in state s_t; its
+log-probability and the value V(s_t) are taken before it was chosen, and nothing comes after the last token.
+
+[REINFORCE] Williams 1992.  [GAE] Schulman et al. 2016, arXiv:1506.02438.  [PPO] Schulman et al. 2017, arXiv:1707.06347.
+[RLHF] Ziegler et al. 2019, arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325.  [RLOO] Ahmadian et al. 2024, arXiv:2402.14740.
+[KL] Schulman 2020, "Approximating KL divergence".
+"""
+
+import torch
+from torch import Tensor
+
+MAX_LOG_RATIO = 20.0
+"""Beyond it a ratio only serves to overflow: e^20 is far outside every clip range."""
+
+
+# -- masked statistics ------------------------------------------------------------------------------------------------
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean of x over the True places of mask, any one shape; 0 where there are none."""
+    return torch.where(mask, x, 0).sum() / mask.sum().clamp(min=1)
+
+
+def masked_variance(x: Tensor, mask: Tensor) -> Tensor:
+    """Biased variance of x over the True places."""
+    return masked_mean((x - masked_mean(x, mask)).square(), mask)
+
+
+def whiten(x: Tensor, mask: Tensor, *, shift: bool = True, eps: float = 1e-8) -> Tensor:
+    """Variance 1 and (with `shift`) mean 0 over the True places of the whole batch at once; 0 on the others.
+
+    Without `shift` the mean stays what it was: right for rewards, whose level means something.
+    """
+    mean = masked_mean(x, mask)
+    white = (x - mean) * torch.rsqrt(masked_variance(x, mask) + eps)
+    return torch.where(mask, white if shift else white + mean, 0)
+
+
+# -- rewards ----------------------------------------------------------------------------------------------------------
+
+
+def last_token(mask: Tensor) -> Tensor:
+    """(B, T) -> (B,): index of the last response token."""
+    return mask.sum(1) - 1
+
+
+def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, coefficient: float) -> Tensor:
+    """R_t = -lambda (log pi_old - log pi_base)_t, and the score r(x, y) added at the last response token [RLHF eq. 2].
+
+    scores (B,), kl (B, T). The difference of log-probabilities is taken as it is: its sum over a response is an unbiased estimate of the KL
+    divergence of whole responses. Clamping it, or a low-variance estimate in its place, would change what is optimised. It carries no
+    gradient: the gradient of the penalty's own logarithm vanishes in expectation.
+    """
+    rewards = torch.where(mask, -coefficient * kl.detach(), 0)
+    return rewards.scatter_add(1, last_token(mask).unsqueeze(1), scores.detach().unsqueeze(1).to(rewards.dtype))
+
+
+# -- advantages -------------------------------------------------------------------------------------------------------
+
+
+def gae(rewards: Tensor, values: Tensor, mask: Tensor, *, discount: float, gae_lambda: float) -> tuple[Tensor, Tensor]:
+    """Advantages and returns, both (B, T), not whitened [GAE eq. 16].
+
+    delta_t = R_t + gamma V_{t+1} - V_t and A_t = delta_t + gamma lambda A_{t+1}; behind the last response token both V and A are 0, also
+    where the answer was cut. The returns A_t + V_t are the critic's targets.
+    """
+    rewards, values = torch.where(mask, rewards, 0), torch.where(mask, values, 0)
+    following = torch.nn.functional.pad(values[:, 1:], (0, 1))
+    deltas = rewards + discount * following - values
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[:, 0])
+    for t in range(deltas.shape[1] - 1, -1, -1):
+        # On padding delta is 0 and so, from the right, is the running sum: it starts at the last token.
+        running = deltas[:, t] + discount * gae_lambda * running
+        advantages[:, t] = running
+    return advantages, advantages + values
+
+
+def returns_to_go(rewards: Tensor, mask: Tensor, *, discount: float) -> Tensor:
+    """G_t = sum over u >= t of gamma^(u-t) R_u, (B, T) [REINFORCE]."""
+    returns, _ = gae(rewards, torch.zeros_like(rewards), mask, discount=discount, gae_lambda=1.0)
+    return returns
+
+
+def baseline_of_others(returns: Tensor, *, group: int) -> Tensor:
+    """(B,) -> (B,): the mean return of the other members of each run of `group` neighbours [RLOO eq. 8].
+
+    An episode's own return is left out, so that the baseline does not depend on what it is subtracted from. With group = B it is the mean
+    over the rest of the batch, with the answers to one prompt as neighbours and group their number it is leave-one-out.
+    """
+    groups = returns.view(-1, group)
+    return ((groups.sum(1, keepdim=True) - groups) / (group - 1)).reshape(-1)
+
+
+def reinforce_weights(rewards: Tensor, baselines: Tensor, mask: Tensor, *, discount: float) -> Tensor:
+    """gamma^t (G_t - b), (B, T): what multiplies grad log pi(y_t | s_t) in the policy gradient; baselines (B,).
+
+    The factor gamma^t belongs to the gradient of E[sum gamma^t R_t]; it is 1 for the usual gamma = 1.
+    """
+    advantages = returns_to_go(rewards, mask, discount=discount) - baselines.unsqueeze(1)
+    powers = discount ** torch.arange(mask.shape[1], device=mask.device, dtype=rewards.dtype)
+    return torch.where(mask, powers * advantages, 0)
+
+
+# -- divergences between two distributions, from the log-probabilities of tokens that the first drew --------------------
+
+
+def k1(log_ratio: Tensor) -> Tensor:
+    """log p - log q, for tokens from p: unbiased for KL(p, q), of high variance, may be negative [KL]."""
+    return log_ratio
+
+
+def k2(log_ratio: Tensor) -> Tensor:
+    """(log p - log q)^2 / 2: biased, but its gradient as a loss is that of KL(p, q) when p = q in value [KL]."""
+    return 0.5 * log_ratio.square()
+
+
+def k3(log_ratio: Tensor) -> Tensor:
+    """q/p - 1 + log p - log q: unbiased for KL(p, q), never negative, of low variance [KL]."""
+    return torch.expm1(-log_ratio) + log_ratio
+
+
+def kl_new_old(log_ratio: Tensor) -> Tensor:
+    """r log r - (r - 1), r = pi_theta / pi_k: unbiased for KL(pi_theta, pi_k) from tokens of pi_k, never negative."""
+    return log_ratio.exp() * log_ratio - torch.expm1(log_ratio)
+
+
+def kl_old_new(log_ratio: Tensor) -> Tensor:
+    """(r - 1) - log r: the same for KL(pi_k, pi_theta), the direction in the paper's formula [PPO eq. 8]."""
+    return torch.expm1(log_ratio) - log_ratio
+
+
+# -- losses of single tokens, to be averaged over all tokens of an optimiser step -----------------------------------------
+
+
+def log_ratio(new: Tensor, old: Tensor) -> Tensor:
+    """log pi_theta - log pi_k of any one shape, bounded only against overflow."""
+    return (new - old).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
+def policy_gradient_loss(logprob: Tensor, advantages: Tensor) -> Tensor:
+    """-log pi_theta A: its gradient is the policy gradient [REINFORCE]."""
+    return -logprob * advantages
+
+
+def clipped_loss(log_ratio: Tensor, advantages: Tensor, *, clip_range: float) -> Tensor:
+    """max(-r A, -clip(r, 1 - eps, 1 + eps) A) [PPO eq. 7]: no reward for moving further than the clip range."""
+    ratio = log_ratio.exp()
+    return torch.max(-ratio * advantages, -ratio.clamp(1.0 - clip_range, 1.0 + clip_range) * advantages)
+
+
+def kl_penalty_loss(log_ratio: Tensor, advantages: Tensor, *, coefficient: float, direction: str = "new_old") -> Tensor:
+    """-(r A - beta KL) [PPO eq. 8], the divergence in either direction (equal to second order)."""
+    divergence = kl_new_old(log_ratio) if direction == "new_old" else kl_old_new(log_ratio)
+    return -log_ratio.exp() * advantages + coefficient * divergence
+
+
+def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, *, clip_range: float | None) -> Tensor:
+    """max((V - R)^2, (clip(V, V_old +- eps) - R)^2) / 2; plain squared error without a clip range."""
+    errors = (values - returns).square()
+    if clip_range is None:
+        return 0.5 * errors
+    clipped = old_values + (values - old_values).clamp(-clip_range, clip_range)
+    return 0.5 * torch.max(errors, (clipped - returns).square())
+
+
+def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
+    """1 - Var(R - V) / Var(R): 1 for a perfect critic, 0 for a constant, negative for one that misleads."""
+    return 1.0 - masked_variance(returns - values, mask) / masked_variance(returns, mask).clamp(min=1e-12)
