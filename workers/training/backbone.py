@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.cache_utils import Cache
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound
@@ -41,6 +42,7 @@ class Backbone:
         text_config = model.config.get_text_config()
         self.hidden_size: int = text_config.hidden_size
         self.vocabulary_size: int = model.get_output_embeddings().weight.shape[0]
+        self.layers: int = text_config.num_hidden_layers
         self.max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
         self._stored_config = copy.deepcopy(model.config)
         self._softcap: float | None = getattr(text_config, "final_logit_softcapping", None)
@@ -123,6 +125,13 @@ class Backbone:
             out = self._trunk(input_ids=ids, use_cache=False)
         else:
             out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
+        """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n), None without padding."""
+        out = self._trunk(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+        )
         return out.last_hidden_state  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
