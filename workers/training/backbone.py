@@ -1,7 +1,9 @@
-"""One frozen causal language model, its tokenizer, and named adapters and scalar heads on it; knows no method and no data.
+"""One frozen causal language model, its tokenizer, and named adapters and scalar heads on it; knows no method and no
+data.
 
-Every role of RLHF (policy, value, reward) is an adapter on the same frozen weights, and the reference is the model with all adapters off.
-Whoever trains a role goes forward and backward inside `role(name)` and steps only `parameters_of(name)`.
+Every role of RLHF (policy, value, reward) is an adapter on the same frozen weights, and the reference is the model
+with all adapters off. Whoever trains a role goes forward and backward inside `role(name)` and steps only
+`parameters_of(name)`.
 """
 
 import copy
@@ -27,7 +29,7 @@ from workers.training.lora import LoraModel
 HEAD_FILE = "reward_head.safetensors"
 _SAME_LOGITS = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.05}
 
-transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+transformers_logging.disable_progress_bar()
 
 
 class Backbone:
@@ -59,7 +61,7 @@ class Backbone:
 
     @classmethod
     def load(cls, folder: Path, *, device: torch.device, dtype: torch.dtype) -> "Backbone":
-        """From a transformers folder with safetensors weights. Nothing is downloaded and no code from the folder runs."""
+        """From a transformers folder with safetensors weights. Nothing is downloaded, no code from the folder runs."""
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise NotFound(f"There is no model in {folder}: config.json is missing.")
@@ -77,7 +79,9 @@ class Backbone:
         return self._digest
 
     def fingerprint(self) -> str:
-        """The sha256 of the weights as they are in memory now: equal before and after, or something trained what is frozen."""
+        """The sha256 of the weights as they are in memory now: equal before and after, or something trained what is
+        frozen.
+        """
         return fingerprint(self.model)
 
     # -- adapters -------------------------------------------------------------------------------------------------
@@ -105,7 +109,9 @@ class Backbone:
 
     @contextmanager
     def role(self, name: str | None) -> Iterator[None]:
-        """Within: the adapter `name`, or with None the reference (all adapters off). An error restores what was on before."""
+        """Within: the adapter `name`, or with None the reference (all adapters off). An error restores what was on
+        before.
+        """
         with self.adapters.on(name):
             yield
 
@@ -118,17 +124,20 @@ class Backbone:
         """
         if self.max_positions is not None and ids.shape[1] > self.max_positions:
             raise Invalid(
-                f"A sequence of {ids.shape[1]} tokens is longer than the {self.max_positions} this model has positions for."
+                f"A sequence of {ids.shape[1]} tokens is longer than the {self.max_positions} positions of this model."
             )
         if is_right_padded(mask):
-            # Padding behind the last token is never looked at by a causal model: no mask is needed, and attention takes its fast path.
+            # Padding behind the last token is never looked at by a causal model: no mask is needed, and attention
+            # takes its fast path.
             out = self._trunk(input_ids=ids, use_cache=False)
         else:
             out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
     def cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
-        """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n), None without padding."""
+        """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n),
+        None without padding.
+        """
         out = self._trunk(
             input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
@@ -157,7 +166,9 @@ class Backbone:
     # -- files ----------------------------------------------------------------------------------------------------
 
     def save_merged(self, name: str | None, folder: Path) -> None:
-        """The model with this adapter folded in (None: as it is), as a plain transformers folder with tokenizer and chat template."""
+        """The model with this adapter folded in (None: as it is), as a plain transformers folder with tokenizer and
+        chat template.
+        """
         folder = Path(folder)
         state: dict[str, Tensor] = dict(self.model.state_dict())
         if name is not None:
@@ -175,8 +186,9 @@ class Backbone:
 class ScalarHead(nn.Module):
     """One number from a hidden state: gain * (w h + b) + offset, in float32.
 
-    Starts at N(0, 1 / sqrt(d + 1)) and b = 0 (Ziegler et al. 2019, arXiv:1909.08593), or at zero for a critic. `gain` and `offset`
-    are set once after training, so that the scores of the base model's own samples have mean 0 and deviation 1, and are saved with it.
+    Starts at N(0, 1 / sqrt(d + 1)) and b = 0 (Ziegler et al. 2019, arXiv:1909.08593), or at zero for a critic. `gain`
+    and `offset` are set once after training, so that the scores of the base model's own samples have mean 0 and
+    deviation 1, and are saved with it.
     """
 
     weight: nn.Parameter
@@ -243,7 +255,7 @@ def digest_of(folder: Path) -> str:
     for file in files:
         if not (folder / file).is_file():
             raise NotFound(
-                f"There are no safetensors weights in {folder}: {file} is missing. Save the model with safetensors first."
+                f"There are no weights in {folder}: {file} is missing. Save the model with safetensors first."
             )
         with safe_open(folder / file, framework="pt") as opened:
             places += [(key, folder / file) for key in opened.keys()]  # noqa: SIM118
@@ -266,7 +278,9 @@ def _sha256_of(tensors: Any) -> str:
 
 
 def _no_dropout(model: Any) -> None:
-    """Old and new log-probabilities are compared, so no forward may be random: not in modules, not in functional attention dropout."""
+    """Old and new log-probabilities are compared, so no forward may be random: not in modules, not in functional
+    attention dropout.
+    """
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0
@@ -280,7 +294,9 @@ def _no_dropout(model: Any) -> None:
 
 
 def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every token that ends an answer: the tokenizer's end of text and what the model's generation settings add (end of turn)."""
+    """Every token that ends an answer: the tokenizer's end of text and what the model's generation settings add (end
+    of turn).
+    """
     found: list[int] = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
     given = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     for token in given if isinstance(given, (list, tuple)) else [given]:
@@ -292,8 +308,10 @@ def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
 
 
 def _pad_id(tokenizer: Any, stop_ids: tuple[int, ...]) -> int:
-    """What fills masked places. Masks come from lengths, never from comparing ids, so a tokenizer without padding of its own gets
-    any token that does not end an answer; padding with the end of text is what makes other trainers forget it."""
+    """What fills masked places. Masks come from lengths, never from comparing ids, so a tokenizer without padding of
+    its own gets any token that does not end an answer; padding with the end of text is what makes other trainers
+    forget it.
+    """
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in stop_ids:
         return int(tokenizer.pad_token_id)
     return next(token for token in range(len(stop_ids) + 1) if token not in stop_ids)

@@ -1,7 +1,8 @@
 """The two adaptive coefficients of RLHF, which measure different things and never share state; knows no models.
 
-The leash acts on lambda, the price of leaving the reference, once an iteration, by the divergence of whole responses from the reference.
-The step controller acts on beta, the price of one iteration's step, by the mean divergence per token between before and after it.
+The leash acts on lambda, the price of leaving the reference, once an iteration, by the divergence of whole responses
+from the reference. The step controller acts on beta, the price of one iteration's step, by the mean divergence per
+token between before and after it.
 """
 
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class FixedKL(_Coefficient):
 class ZieglerLeash(_Coefficient):
     """Holds the divergence from the reference near a target (Ziegler et al. 2019, arXiv:1909.08593, section 2.2).
 
-    e = clip(KL / target - 1, -0.2, 0.2); lambda *= 1 + e n / H, with n the episodes of the iteration and KL in nats per response. Called once
-    an iteration, with the KL of that iteration's own rollouts.
+    e = clip(KL / target - 1, -0.2, 0.2); lambda *= 1 + e n / H, with n the episodes of the iteration and KL in nats
+    per response. Called once an iteration, with the KL of that iteration's own rollouts.
     """
 
     coefficient: float
@@ -65,8 +66,9 @@ class ZieglerLeash(_Coefficient):
 class SchulmanStep(_Coefficient):
     """Holds the step of an iteration near a target (Schulman et al. 2017, arXiv:1707.06347, section 4).
 
-    d >= 1.5 delta doubles beta and d <= delta / 1.5 halves it, for the next iteration. Called once an iteration, after its last epoch: before
-    the first optimiser step d is 0 and would halve beta for ever. As the learning rate falls to 0 so does d, hence the bounds.
+    d >= 1.5 delta doubles beta and d <= delta / 1.5 halves it, for the next iteration. Called once an iteration, after
+    its last epoch: before the first optimiser step d is 0 and would halve beta for ever. As the learning rate falls to
+    0 so does d, hence the bounds.
     """
 
     coefficient: float

@@ -1,6 +1,7 @@
 """What a trainer yields while it works, as JSON-ready records; knows nothing of who reads them.
 
-`launch.py` prints each one as a line. Metric names form one tree (`policy/clip_fraction`) that the trainer's docstring lists.
+`launch.py` prints each one as a line. Metric names form one tree (`policy/clip_fraction`) that the trainer's docstring
+lists.
 """
 
 import math

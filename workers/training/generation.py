@@ -1,8 +1,8 @@
 """Draws answers from a backbone, token by token with a key-value cache; knows no rewards and no method.
 
-What is drawn from is softmax(logits / temperature) and nothing else, unless the caller cuts it with top_k or top_p: no setting of the model's
-own generation config is read, so what was sampled is what `logprobs` scores. Each answer has its own random numbers, from its own key: who else
-is in the batch, and in which order, changes nothing about it.
+What is drawn from is softmax(logits / temperature) and nothing else, unless the caller cuts it with top_k or top_p: no
+setting of the model's own generation config is read, so what was sampled is what `logprobs` scores. Each answer has
+its own random numbers, from its own key: who else is in the batch, and in which order, changes nothing about it.
 """
 
 import hashlib
@@ -60,8 +60,9 @@ def generate(
 ) -> list[Answer]:
     """One answer for each prompt, in the order of the prompts.
 
-    keys: what seeds each answer's random numbers, such as (run seed, iteration, episode). `merge` folds the adapter into copies of the
-    weights while sampling: one matrix product a layer instead of three, for the memory of the copies.
+    keys: what seeds each answer's random numbers, such as (run seed, iteration, episode). `merge` folds the adapter
+    into copies of the weights while sampling: one matrix product a layer instead of three, for the memory of the
+    copies.
     """
     answers: list[Answer | None] = [None] * len(prompts)
     with torch.inference_mode(), _role(backbone, adapter, merge):
@@ -89,21 +90,22 @@ def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int) -> Itera
         yield rows
 
 
-class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
+class _Layer(DynamicLayer):  # type: ignore[misc]
     """Keys and values of one layer in memory taken once, where a growing cache would copy itself at each token."""
 
     def __init__(self, capacity: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.capacity, self.length = capacity, 0
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
+        if self.keys is None or self.values is None:
             batch, heads, _, size = key_states.shape
             self.dtype, self.device = key_states.dtype, key_states.device
             self.keys = key_states.new_empty(batch, heads, self.capacity, size)
             self.values = value_states.new_empty(batch, heads, self.capacity, value_states.shape[-1])
             self.is_initialized = True
-        assert self.keys is not None and self.values is not None
         end = self.length + key_states.shape[-2]
         self.keys[:, :, self.length : end] = key_states
         self.values[:, :, self.length : end] = value_states
@@ -123,7 +125,9 @@ class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
 
 
 class _Running:
-    """One micro-batch while it is being written. Prompts are padded on the left, so that all rows write the same column."""
+    """One micro-batch while it is being written. Prompts are padded on the left, so that all rows write the same
+    column.
+    """
 
     def __init__(
         self,
@@ -177,7 +181,7 @@ class _Running:
             if left <= _LEAVE_WHEN * running.shape[0]:
                 kept = running.nonzero().squeeze(1)
                 for layer in self.cache.layers:
-                    layer.keep(kept)  # type: ignore[union-attr]
+                    layer.keep(kept)
                 self.rows, self.mask, self.positions = self.rows[kept], self.mask[kept], self.positions[kept]
                 token, running = token[kept], running[kept]
             state = self._forward(token.unsqueeze(1), self.width + step)
@@ -204,7 +208,9 @@ def _random_row(key: Sequence[int], count: int) -> np.ndarray[Any, np.dtype[np.f
 
 
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """One token for each row of logits (B, V), by inverting the cumulative distribution at uniform (B,); and its log-probability (B,)."""
+    """One token for each row of logits (B, V), by inverting the cumulative distribution at uniform (B,); and its
+    log-probability (B,).
+    """
     if sampling.temperature == 0.0:
         token = logits.argmax(-1)
         return token, logits.log_softmax(-1).gather(1, token.unsqueeze(1)).squeeze(1)
@@ -221,7 +227,9 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
 
 
 def cut(logprobs: Tensor, top_k: int, top_p: float) -> Tensor:
-    """The distribution without what lies outside the top_k likeliest tokens, or outside the smallest set that holds top_p; summing to 1 again."""
+    """The distribution without what lies outside the top_k likeliest tokens, or outside the smallest set that holds
+    top_p; summing to 1 again.
+    """
     ranked, order = logprobs.sort(dim=-1, descending=True, stable=True)
     outside = torch.zeros_like(ranked, dtype=torch.bool)
     if top_k:

@@ -1,7 +1,8 @@
 """Log-probabilities and entropies of chosen tokens of a batch under a backbone; knows no method.
 
-The distribution is softmax(logits / temperature) in float32, the same that `generation` samples from. The vocabulary projection runs at
-scored positions only and in chunks; in training a chunk's logits are computed again in the backward pass instead of being kept.
+The distribution is softmax(logits / temperature) in float32, the same that `generation` samples from. The vocabulary
+projection runs at scored positions only and in chunks; in training a chunk's logits are computed again in the backward
+pass instead of being kept.
 """
 
 import torch
@@ -22,10 +23,12 @@ def token_logprobs(
     temperature: float = 1.0,
     chunk: int = DEFAULT_CHUNK,
 ) -> tuple[Tensor, Tensor]:
-    """log p(token | what stands before it in its row) and the entropy of that prediction, under the adapter that is on.
+    """log p(token | what stands before it in its row) and the entropy of that prediction, under the adapter that is
+    on.
 
-    ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never in the first place of a row.
-    Returns two float32 vectors (N,), N = scored.sum(), row by row. `hidden_logprobs` is the same from given hidden states.
+    ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never in the first place of a
+    row. Returns two float32 vectors (N,), N = scored.sum(), row by row. `hidden_logprobs` is the same from given
+    hidden states.
     """
     return hidden_logprobs(
         backbone, backbone.hidden_states(ids, mask), ids, mask, scored, temperature=temperature, chunk=chunk

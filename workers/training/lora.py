@@ -1,11 +1,13 @@
 """Low-rank adapters by name on the linear layers of one frozen model; knows nothing of roles, losses or data.
 
-Hu et al. 2021 (arXiv:2106.09685): y = W x + (alpha / r) B A x, with B = 0 at the start, so a new adapter changes nothing.
+Hu et al. 2021 (arXiv:2106.09685): y = W x + (alpha / r) B A x, with B = 0 at the start, so a new adapter changes
+nothing.
 
-The files are those of peft (`adapter_config.json`, `adapter_model.safetensors`) and load there; the arithmetic is ours, for three reasons.
-Which adapter is on is one attribute here: switching never touches `requires_grad`, so no role can lose its gradient
-by another one's turn. The model's modules and their names stay as they are, so what is frozen is the whole of `model.state_dict()`.
-And one autograd function for W and the adapter together saves the elementwise passes that dominate on small models.
+The files are those of peft (`adapter_config.json`, `adapter_model.safetensors`) and load there; the arithmetic is
+ours, for three reasons. Which adapter is on is one attribute here: switching never touches `requires_grad`, so no role
+can lose its gradient by another one's turn. The model's modules and their names stay as they are, so what is frozen is
+the whole of `model.state_dict()`. And one autograd function for W and the adapter together saves the elementwise
+passes that dominate on small models.
 """
 
 import json
@@ -60,7 +62,9 @@ class _LinearWithLora(torch.autograd.Function):
 
 
 def _plain_weight(module: nn.Module) -> Tensor | None:
-    """The (out, in) weight where the layer is an ordinary matrix product; None for layers with their own forward (quantised ones)."""
+    """The (out, in) weight where the layer is an ordinary matrix product; None for layers with their own forward
+    (quantised ones).
+    """
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
         return None
@@ -214,7 +218,9 @@ class LoraModel:
 
     @contextmanager
     def on(self, name: str | None) -> Iterator[None]:
-        """Within: this adapter only, or with None the model as it was given. Afterwards, and after an error, what was before."""
+        """Within: this adapter only, or with None the model as it was given. Afterwards, and after an error, what was
+        before.
+        """
         before = self._active
         self._active = None if name is None else self[name]
         try:
@@ -224,7 +230,9 @@ class LoraModel:
 
     @contextmanager
     def merged(self, name: str) -> Iterator[None]:
-        """Within: the adapter folded into copies of the weights, for many small forwards without gradient. The weights themselves stay untouched."""
+        """Within: the adapter folded into copies of the weights, for many small forwards without gradient. The weights
+        themselves stay untouched.
+        """
         before = self._merged
         self._merged = dict(self.merged_weights(name))
         try:
@@ -250,7 +258,9 @@ class LoraModel:
     # -- files ----------------------------------------------------------------------------------------------------
 
     def save(self, name: str, folder: Path, *, about: dict[str, str], base: str) -> None:
-        """`about` travels in the header of the weights, where `load` checks it; `base` names the parent checkpoint for peft."""
+        """`about` travels in the header of the weights, where `load` checks it; `base` names the parent checkpoint for
+        peft.
+        """
         adapter = self[name]
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: tensor.cpu().contiguous() for key, tensor in adapter.tensors().items()}
@@ -260,14 +270,17 @@ class LoraModel:
         alpha = int(adapter.alpha) if adapter.alpha.is_integer() else adapter.alpha
         config = {
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": True,
-            "r": adapter.rank, "lora_alpha": alpha, "lora_dropout": 0.0, "bias": "none", "use_rslora": False, "use_dora": False,
+            "r": adapter.rank, "lora_alpha": alpha, "lora_dropout": 0.0, "bias": "none",
+            "use_rslora": False, "use_dora": False,
             "init_lora_weights": True, "fan_in_fan_out": all(self.is_transposed(path) for path in adapter.pairs),
             "target_modules": sorted(leaves) if by_leaf else sorted(adapter.pairs),
         }  # fmt: skip
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def load(self, name: str, folder: Path, *, expect: dict[str, str]) -> Adapter:
-        """Refuses an adapter whose header does not say what is expected: one made for another model would still run, and be wrong."""
+        """Refuses an adapter whose header does not say what is expected: one made for another model would still run,
+        and be wrong.
+        """
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
@@ -278,19 +291,19 @@ class LoraModel:
         for key, value in expect.items():
             if about.get(key) != value:
                 raise Conflict(
-                    f"The adapter in {folder} was made for another model ({key} is {about.get(key)}, here it is {value})."
+                    f"The adapter in {folder} is of another model ({key} is {about.get(key)}, here it is {value})."
                 )
         unknown = [
             k for k in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save") if config.get(k)
         ]
         if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unknown:
             raise Invalid(
-                f"The adapter in {folder} is not a plain LoRA adapter ({', '.join(unknown) or config.get('peft_type')})."
+                f"The adapter in {folder} is no plain LoRA adapter ({', '.join(unknown) or config.get('peft_type')})."
             )
         paths = {key.removeprefix(_KEY_PREFIX).rsplit(".lora_", 1)[0] for key in tensors}
         if not paths or not paths <= self._layers.keys():
             raise Conflict(
-                f"The adapter in {folder} changes layers that this model does not have: {sorted(paths - self._layers.keys())[:3]}."
+                f"The adapter in {folder} changes layers that are not here: {sorted(paths - self._layers.keys())[:3]}."
             )
         pairs = {}
         for path in (p for p in self._layers if p in paths):

@@ -1,12 +1,13 @@
 """The formulas of REINFORCE and PPO on tensors; knows no models, no devices, no text.
 
-Shapes: (B, T) is a batch of B responses of up to T tokens; `mask` (B, T) is True on response tokens, the terminator included, and in each
-row all True stand before all False. (N,) are the response tokens of a batch, row by row. Token t of a response was chosen in state s_t; its
-log-probability and the value V(s_t) are taken before it was chosen, and nothing comes after the last token.
+Shapes: (B, T) is a batch of B responses of up to T tokens; `mask` (B, T) is True on response tokens, the terminator
+included, and in each row all True stand before all False. (N,) are the response tokens of a batch, row by row. Token t
+of a response was chosen in state s_t; its log-probability and the value V(s_t) are taken before it was chosen, and
+nothing comes after the last token.
 
-[REINFORCE] Williams 1992.  [GAE] Schulman et al. 2016, arXiv:1506.02438.  [PPO] Schulman et al. 2017, arXiv:1707.06347.
-[RLHF] Ziegler et al. 2019, arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325.  [RLOO] Ahmadian et al. 2024, arXiv:2402.14740.
-[KL] Schulman 2020, "Approximating KL divergence".
+[REINFORCE] Williams 1992. [GAE] Schulman et al. 2016, arXiv:1506.02438. [PPO] Schulman et al. 2017, arXiv:1707.06347.
+[RLHF] Ziegler et al. 2019, arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325. [RLOO] Ahmadian et al. 2024,
+arXiv:2402.14740. [KL] Schulman 2020, "Approximating KL divergence".
 """
 
 import torch
@@ -50,9 +51,10 @@ def last_token(mask: Tensor) -> Tensor:
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, coefficient: float) -> Tensor:
     """R_t = -lambda (log pi_old - log pi_base)_t, and the score r(x, y) added at the last response token [RLHF eq. 2].
 
-    scores (B,), kl (B, T). The difference of log-probabilities is taken as it is: its sum over a response is an unbiased estimate of the KL
-    divergence of whole responses. Clamping it, or a low-variance estimate in its place, would change what is optimised. It carries no
-    gradient: the gradient of the penalty's own logarithm vanishes in expectation.
+    scores (B,), kl (B, T). The difference of log-probabilities is taken as it is: its sum over a response is an
+    unbiased estimate of the KL divergence of whole responses. Clamping it, or a low-variance estimate in its place,
+    would change what is optimised. It carries no gradient: the gradient of the penalty's own logarithm vanishes in
+    expectation.
     """
     rewards = torch.where(mask, -coefficient * kl.detach(), 0)
     return rewards.scatter_add(1, last_token(mask).unsqueeze(1), scores.detach().unsqueeze(1).to(rewards.dtype))
@@ -64,8 +66,8 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, coefficient: float) 
 def gae(rewards: Tensor, values: Tensor, mask: Tensor, *, discount: float, gae_lambda: float) -> tuple[Tensor, Tensor]:
     """Advantages and returns, both (B, T), not whitened [GAE eq. 16].
 
-    delta_t = R_t + gamma V_{t+1} - V_t and A_t = delta_t + gamma lambda A_{t+1}; behind the last response token both V and A are 0, also
-    where the answer was cut. The returns A_t + V_t are the critic's targets.
+    delta_t = R_t + gamma V_{t+1} - V_t and A_t = delta_t + gamma lambda A_{t+1}; behind the last response token both V
+    and A are 0, also where the answer was cut. The returns A_t + V_t are the critic's targets.
     """
     rewards, values = torch.where(mask, rewards, 0), torch.where(mask, values, 0)
     following = torch.nn.functional.pad(values[:, 1:], (0, 1))
@@ -88,8 +90,9 @@ def returns_to_go(rewards: Tensor, mask: Tensor, *, discount: float) -> Tensor:
 def baseline_of_others(returns: Tensor, *, group: int) -> Tensor:
     """(B,) -> (B,): the mean return of the other members of each run of `group` neighbours [RLOO eq. 8].
 
-    An episode's own return is left out, so that the baseline does not depend on what it is subtracted from. With group = B it is the mean
-    over the rest of the batch, with the answers to one prompt as neighbours and group their number it is leave-one-out.
+    An episode's own return is left out, so that the baseline does not depend on what it is subtracted from. With group
+    = B it is the mean over the rest of the batch, with the answers to one prompt as neighbours and group their number
+    it is leave-one-out.
     """
     groups = returns.view(-1, group)
     return ((groups.sum(1, keepdim=True) - groups) / (group - 1)).reshape(-1)
@@ -105,7 +108,7 @@ def reinforce_weights(rewards: Tensor, baselines: Tensor, mask: Tensor, *, disco
     return torch.where(mask, powers * advantages, 0)
 
 
-# -- divergences between two distributions, from the log-probabilities of tokens that the first drew --------------------
+# -- divergences between two distributions, from the log-probabilities of tokens that the first drew ------------------
 
 
 def k1(log_ratio: Tensor) -> Tensor:
@@ -133,7 +136,7 @@ def kl_old_new(log_ratio: Tensor) -> Tensor:
     return torch.expm1(log_ratio) - log_ratio
 
 
-# -- losses of single tokens, to be averaged over all tokens of an optimiser step -----------------------------------------
+# -- losses of single tokens, to be averaged over all tokens of an optimiser step -------------------------------------
 
 
 def log_ratio(new: Tensor, old: Tensor) -> Tensor:

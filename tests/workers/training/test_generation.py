@@ -73,13 +73,12 @@ def test_samples_follow_the_softmax_whatever_the_model_says_of_itself() -> None:
 def test_after_the_prompt_each_call_sees_one_token_and_ended_rows_leave() -> None:
     backbone = backbone_of("llama")
     widths, heights = [], []
-    handle = backbone.model.base_model.register_forward_pre_hook(
-        lambda module, args, kwargs: (
-            widths.append(kwargs["input_ids"].shape[1]),
-            heights.append(len(kwargs["input_ids"])),
-        ),
-        with_kwargs=True,
-    )
+
+    def look(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        heights.append(kwargs["input_ids"].shape[0])
+        widths.append(kwargs["input_ids"].shape[1])
+
+    handle = backbone.model.base_model.register_forward_pre_hook(look, with_kwargs=True)
     stops = list(range(1, 15))
     answers = generate(backbone, [[5, 6, 7]] * 64, Sampling(max_new_tokens=12), keys=keys(64), stop_ids=stops)
     handle.remove()

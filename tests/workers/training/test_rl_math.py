@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.workers.training.tiny import gradient
 from workers.training import rl_math
 
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]]).bool()
@@ -18,7 +19,8 @@ def ragged(seed: int, rows: int = 5, width: int = 7) -> tuple[Tensor, Tensor, Te
     draw = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, width + 1, (rows,), generator=draw)
     mask = torch.arange(width) < lengths.unsqueeze(1)
-    return mask, *(torch.randn(rows, width, generator=draw, dtype=torch.double) for _ in range(2))
+    x, y = torch.randn(2, rows, width, generator=draw, dtype=torch.double)
+    return mask, x, y
 
 
 def widened(x: Tensor) -> Tensor:
@@ -120,7 +122,7 @@ def test_clipped_loss(ratio: float, advantage: float, loss: float, moves: bool) 
     got = rl_math.clipped_loss(rl_math.log_ratio(new, torch.zeros(1)), torch.tensor([advantage]), clip_range=0.2)
     got.sum().backward()
     assert float(got.detach()) == pytest.approx(loss, rel=1e-6)
-    assert (float(new.grad) != 0.0) == moves
+    assert (float(gradient(new)) != 0.0) == moves
 
 
 def test_ratios_do_not_overflow() -> None:
@@ -128,16 +130,16 @@ def test_ratios_do_not_overflow() -> None:
 
 
 def test_value_loss_and_its_gradient() -> None:
-    def at(value: float, old: float, target: float, clip: float | None) -> tuple[float, float]:
+    def at(value: float, old: float, target: float, clip: float | None) -> list[float]:
         v = torch.tensor([value], requires_grad=True)
         loss = rl_math.value_loss(v, torch.tensor([old]), torch.tensor([target]), clip_range=clip)
         loss.sum().backward()
-        return float(loss.detach()), float(v.grad)
+        return [float(loss.detach()), float(gradient(v))]
 
-    assert at(0.1, 0.0, 1.0, 0.2) == (pytest.approx(0.405), pytest.approx(-0.9))  # inside the clip
-    assert at(0.5, 0.0, 1.0, 0.2) == (pytest.approx(0.32), 0.0)  # moved far enough towards the target: held
-    assert at(-0.5, 0.0, 1.0, 0.2) == (pytest.approx(1.125), pytest.approx(-1.5))  # moved away: pulled back
-    assert at(0.5, 0.0, 1.0, None) == (pytest.approx(0.125), pytest.approx(-0.5))
+    assert at(0.1, 0.0, 1.0, 0.2) == pytest.approx([0.405, -0.9])  # inside the clip
+    assert at(0.5, 0.0, 1.0, 0.2) == pytest.approx([0.32, 0.0])  # moved far enough towards the target: held
+    assert at(-0.5, 0.0, 1.0, 0.2) == pytest.approx([1.125, -1.5])  # moved away: pulled back
+    assert at(0.5, 0.0, 1.0, None) == pytest.approx([0.125, -0.5])
 
 
 def test_explained_variance() -> None:
@@ -186,11 +188,13 @@ def test_kl_penalty_gradient_is_that_of_the_exact_divergence(direction: str) -> 
     torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-9)
 
 
-# -- 1.8: the policy gradient, exactly ----------------------------------------------------------------------------------
+# -- 1.8: the policy gradient, exactly --------------------------------------------------------------------------------
 
 
 class TwoSteps:
-    """A language model of 3 tokens whose answers are 2 tokens long, or 1 when the first is token 0; every answer can be listed."""
+    """A language model of 3 tokens whose answers are 2 tokens long, or 1 when the first is token 0; every answer can
+    be listed.
+    """
 
     def __init__(self) -> None:
         draw = torch.Generator().manual_seed(5)

@@ -70,3 +70,9 @@ def right_padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
 def left_padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     ids, mask = right_padded([row[::-1] for row in rows])
     return ids.flip(1), mask.flip(1)
+
+
+def gradient(parameter: Tensor) -> Tensor:
+    """Its gradient, which must be there."""
+    assert parameter.grad is not None
+    return parameter.grad
