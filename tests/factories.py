@@ -75,7 +75,7 @@ def make_study(session: Session, *, prompts: int = 2, models: int = 2, **project
     return project
 
 
-def make_judgment(
+def judge_next(
     session: Session, project: Project, annotator: User, ranks: tuple[int, ...] | None = (1, 2)
 ) -> Judgment | None:
     """Judge the next comparison of this annotator; None when there is none."""
@@ -89,4 +89,13 @@ def make_judgment(
         comparison_id=held[0].comparison.id,
         verdict=Verdict(ranks=ranks, none_acceptable=ranks is None),
     )
+    return judgment
+
+
+def make_judgment(
+    session: Session, project: Project, annotator: User, ranks: tuple[int, ...] | None = (1, 2)
+) -> Judgment:
+    """Judge the next comparison of this annotator, which must be there."""
+    judgment = judge_next(session, project, annotator, ranks)
+    assert judgment is not None, "there is nothing to judge"
     return judgment

@@ -212,7 +212,7 @@ def list_models(
     found = session.execute(
         select(Checkpoint.model_id, Checkpoint.id).where(Checkpoint.model_id.in_([row.id for row in rows]))
     )
-    checkpoints = {model_id: id for model_id, id in found}
+    checkpoints = dict(found.all())
     return Page(items=[_model(row, checkpoints.get(row.id)) for row in rows], next=cursor)
 
 

@@ -78,12 +78,12 @@ def hand_out(
         _extend(comparison, project)
     exhausted: set[uuid.UUID] = set()
     while len(held) < count:
-        comparison = _repeat(session, project, annotator_id, rng) or _pick(
+        new = _repeat(session, project, annotator_id, rng) or _pick(
             session, project, annotator_id, rng, exhausted, may_wait=not held
         )
-        if comparison is None:
+        if new is None:
             break
-        held.append(comparison)
+        held.append(new)
     return show(session, project, held)
 
 

@@ -75,7 +75,7 @@ def ensure_imported_models(session: Session, names: Iterable[str]) -> tuple[dict
     rows = [{"name": name, "source": {"kind": "imported"}} for name in names]
     created = session.scalars(insert(Model).on_conflict_do_nothing().returning(Model.id), rows).all()
     found = session.execute(select(Model.name, Model.id).where(Model.name.in_(names)))
-    return {name: id for name, id in found}, len(created)
+    return dict(found.all()), len(created)
 
 
 # --- prompts --------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def ensure_prompts(session: Session, project_id: uuid.UUID, prompts: Sequence[Me
     found = session.execute(
         select(Prompt.digest, Prompt.id).where(Prompt.project_id == project_id, Prompt.digest.in_(rows))
     )
-    ids = {key: id for key, id in found}
+    ids = dict(found.all())
     return [ids[key] for key in digests], len(created)
 
 

@@ -36,7 +36,7 @@ def paginate(
 
 def paginate_rows(
     session: Session,
-    query: Select[Any],
+    query: Select[*tuple[Any, ...]],
     *,
     key: InstrumentedAttribute[Any],
     after: str | None = None,

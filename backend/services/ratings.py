@@ -135,7 +135,7 @@ def _rankings(session: Session, rows: Iterable[Row[Any]]) -> list[Ranking]:
     rows = list(rows)
     ids = {id for row in rows for id in row.completions}
     found = session.execute(select(Completion.id, Completion.model_id).where(Completion.id.in_(ids)))
-    model_of = {id: model_id for id, model_id in found}
+    model_of = dict(found.all())
     return [
         Ranking(
             judgment_id=row.id,
@@ -225,7 +225,7 @@ class _Elo:
             if rows:
                 statement = insert(table)
                 statement = statement.on_conflict_do_update(
-                    index_elements=list(table.__table__.primary_key),  # type: ignore[attr-defined]
+                    index_elements=list(table.__table__.primary_key),
                     set_={"elo": statement.excluded.elo, "judgments": statement.excluded.judgments},
                 )
                 session.execute(statement, rows)
@@ -277,7 +277,7 @@ def leaderboard(
 def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
     if of == "models":
         rows = session.scalars(select(ModelRating).where(ModelRating.project_id == project.id)).all()
-        values = {row.model_id: (row.elo, None) for row in rows}
+        values: dict[uuid.UUID, tuple[float, float | None]] = {row.model_id: (row.elo, None) for row in rows}
         judged = {row.model_id: row.judgments for row in rows}
     else:
         pool = session.scalars(select(CompletionRating).where(CompletionRating.prompt_id == prompt_id)).all()

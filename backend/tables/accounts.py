@@ -44,7 +44,7 @@ class UserSession(Base):
 
 
 class Token(Base):
-    """An API token of a program; `secret_hash` is the SHA-256 of the token, `prefix` its first characters for people."""
+    """An API token of a program; `secret_hash` is its SHA-256, `prefix` its first characters for people."""
 
     __tablename__ = "tokens"
 

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
@@ -26,7 +26,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         uuid.UUID: UUID(as_uuid=True),
         datetime: DateTime(timezone=True),
         str: Text,

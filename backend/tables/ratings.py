@@ -1,4 +1,4 @@
-"""Live Elo ratings: a fold over the judgments in the order of their `position`, rebuilt from them to the same digits."""
+"""Live Elo ratings: a fold over the judgments in the order of their `position`."""
 
 import uuid
 

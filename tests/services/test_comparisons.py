@@ -14,7 +14,7 @@ from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Conflict, NotFound
 from backend.services import comparisons, judgments
 from backend.tables import Comparison, Judgment, Project, Prompt
-from tests.factories import make_judgment, make_project, make_study, make_user
+from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
 
 RNG = random.Random(7)
 
@@ -27,7 +27,7 @@ def test_one_person_sees_every_pair_once(session):
     project = make_study(session, prompts=3, models=4, overlap=2)
     user = make_user(session)
     seen = []
-    while make_judgment(session, project, user):
+    while judge_next(session, project, user):
         pass
     for comparison in session.scalars(select(Comparison).where(Comparison.project_id == project.id)):
         seen.append((comparison.prompt_id, comparison.set_key))
@@ -37,7 +37,7 @@ def test_one_person_sees_every_pair_once(session):
 def test_overlap_is_reached_and_never_passed(session):
     project = make_study(session, prompts=2, models=3, overlap=2)
     users = [make_user(session) for _ in range(3)]
-    while any([make_judgment(session, project, user) for user in users]):
+    while sum(judge_next(session, project, user) is not None for user in users):
         pass
     per_pair = Counter(
         session.scalars(
@@ -90,7 +90,7 @@ def test_a_late_judgment_counts_only_while_it_is_asked_for(session):
     judgment, _ = judgments.cast(
         session, id=uuid.uuid4(), annotator_id=late.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
     )
-    assert "others have judged it" in judgment.uncounted_reason
+    assert judgment.uncounted_reason == "The lease had ended and others have judged it since."
     prompt = session.scalars(select(Prompt).where(Prompt.project_id == project.id)).one()
     session.refresh(prompt)
     assert prompt.handed_out == 1
@@ -140,7 +140,7 @@ def test_a_paused_project_hands_out_nothing(session):
 def test_sides_are_shuffled(session):
     project = make_study(session, prompts=60, models=2)
     user = make_user(session)
-    left = Counter()
+    left: Counter[uuid.UUID] = Counter()
     for item in hold(session, project, user, count=20) + hold(session, project, make_user(session), count=20):
         left[item.completions[0].model_id] += 1
     assert len(left) == 2

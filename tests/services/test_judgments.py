@@ -85,6 +85,7 @@ def test_undo_gives_the_comparison_back_and_ratings_forget(session):
     undone = make_judgment(session, project, user, ranks=(2, 1))
     ratings.fold_pending(session)
     comparison = judgments.void(session, undone.id, by=user.id, may_void_others=False, at=NOW)
+    assert comparison is not None
     assert comparison.id == undone.comparison_id
     assert hold(session, project, user)[0].comparison.id == comparison.id
     ratings.fold_pending(session)

@@ -8,7 +8,7 @@ from backend.domain.judgments import Protocol
 from backend.errors import Invalid
 from backend.services import ratings
 from backend.tables import CompletionRating, Judgment, ModelRating
-from tests.factories import make_judgment, make_study, make_user
+from tests.factories import judge_next, make_judgment, make_study, make_user
 
 
 def everything(session, project):
@@ -52,7 +52,7 @@ def test_folding_in_pieces_equals_rebuilding_to_the_digit(session):
 def test_ratings_of_a_prompt_sum_to_the_start(session):
     project = make_study(session, prompts=2, models=4, protocol=Protocol(size=4))
     user = make_user(session)
-    while make_judgment(session, project, user, ranks=(2, 1, 3, 3)):
+    while judge_next(session, project, user, ranks=(2, 1, 3, 3)):
         pass
     ratings.fold_pending(session)
     rows = session.scalars(select(CompletionRating).where(CompletionRating.project_id == project.id)).all()
@@ -70,7 +70,7 @@ def test_another_k_is_played_from_the_facts(session):
 def test_the_usual_k_asked_for_by_number_is_the_stored_one(session):
     project = make_study(session, prompts=4, models=3)
     user = make_user(session)
-    while make_judgment(session, project, user):
+    while judge_next(session, project, user):
         pass
     ratings.fold_pending(session)
     stored, _ = ratings.leaderboard(session, project, of="models")
