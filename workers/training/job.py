@@ -1,0 +1,121 @@
+"""What a trainer is called with: its settings, its inputs as paths, and how it learns that it should stop.
+
+A trainer is a generator `train(job)` that yields events (`events.py`). Between two units of work it looks at
+`job.should_stop()`; when that is true it saves its state, yields `StateSaved` and returns without a `Result`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import ValidationError
+
+from backend.domain.training import RunConfig
+from backend.domain.training_rows import Row
+from backend.errors import Invalid, NotFound
+
+SomeRow = TypeVar("SomeRow", bound=Row)
+
+
+CPU = torch.device("cpu")
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one run. `inputs` are as in `job.json`, with every path absolute."""
+
+    folder: Path
+    kind: str
+    config: RunConfig
+    inputs: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    run: str = ""
+    device: torch.device = CPU
+    dtype: torch.dtype = torch.float32
+    should_stop: Callable[[], bool] = _never
+
+    @property
+    def state(self) -> Path:
+        """Where the resumable state is kept."""
+        return self.folder / "state"
+
+    @property
+    def output(self) -> Path:
+        """What becomes the checkpoint."""
+        return self.folder / "output"
+
+    def path(self, name: str) -> Path:
+        """The file or folder of an input that must be there."""
+        value = self.inputs.get(name)
+        if not value:
+            raise NotFound(f"This run needs the input {name}, and was given none.")
+        path = Path(value)
+        if not path.exists():
+            raise NotFound(f"The input {name} of this run is missing: there is nothing at {path}.")
+        return path
+
+    def optional_path(self, name: str) -> Path | None:
+        """The same for an input that may be left out."""
+        return self.path(name) if self.inputs.get(name) else None
+
+    def rows(self, name: str, kind: type[SomeRow]) -> list[SomeRow]:
+        """The rows of a JSON-lines input; a row that is not one is named by its line."""
+        return list(read_rows(self.path(name), kind))
+
+
+def read_rows(path: Path, kind: type[SomeRow]) -> Iterator[SomeRow]:
+    """The rows of a JSON-lines file; empty lines are passed over."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield kind.model_validate_json(line)
+            except ValidationError as error:
+                fault = error.errors(include_url=False)[0]
+                place = ".".join(str(part) for part in fault["loc"])
+                raise Invalid(
+                    f"Line {number} of {path.name} cannot be read: {place or 'the row'}: {fault['msg']}."
+                ) from None
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write a JSON-lines file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")
+    partial.replace(path)
+
+
+def write_podium_json(folder: Path, job: Job, **about: Any) -> None:
+    """`podium.json` of a checkpoint: what made it and what it must be used with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "kind": job.kind,
+        "run": job.run,
+        "seed": job.seed,
+        "config": job.config.model_dump(mode="json"),
+        **about,
+    }
+    (folder / "podium.json").write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_podium_json(folder: Path) -> dict[str, Any]:
+    """What `write_podium_json` wrote; empty for a model that was not made here."""
+    path = folder / "podium.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Invalid(f"{path} is not JSON ({error}); the checkpoint is damaged.") from error
+    return content if isinstance(content, dict) else {}

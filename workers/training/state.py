@@ -1,0 +1,136 @@
+"""The resumable state of a trainer on disk: saved whole or not at all, in one file that no program is hidden in.
+
+A state is tensors (safetensors) and plain numbers (JSON in the same file's header), so there is nothing to keep in
+step and nothing to unpickle. It is written under a temporary name, forced to the disk and renamed: whenever the process
+or the machine dies, the folder holds the state before or the state after. Random number states travel with it.
+"""
+
+import json
+import os
+import random
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from backend.errors import Invalid
+
+FILE = "state.safetensors"
+_PARTIAL = ".partial"
+_RNG = "rng/"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What `load` found. `random_states` are put back by `restore_random_states`, once everything else is built."""
+
+    tensors: dict[str, Tensor]
+    scalars: dict[str, Any]
+    random_states: dict[str, Tensor]
+    python_random: tuple[Any, ...]
+
+
+def save(folder: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+    """Replace the folder's state. `scalars` is anything JSON can hold (a float comes back as the same float)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content |= {_RNG + name: tensor for name, tensor in _random_states().items()}
+    partial = folder / (FILE + _PARTIAL)
+    header = {"scalars": json.dumps(dict(scalars), allow_nan=True), "python_random": json.dumps(random.getstate())}
+    # safetensors refuses tensors that share memory; tied weights are one parameter here and are saved once by name
+    save_file(content, partial, metadata=header)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(folder / FILE)
+    with suppress(OSError):  # not every file system can force a folder
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def load(folder: Path) -> Saved | None:
+    """The folder's state, or None where none was ever saved whole."""
+    path = folder / FILE
+    if not folder.is_dir():
+        return None
+    for other in folder.iterdir():
+        if other != path and other.is_file():
+            other.unlink()  # what a kill left behind: ours, or the temporary file of safetensors
+    if not path.is_file():
+        return None
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata()
+            for name in file.keys():  # noqa: SIM118  (not a mapping)
+                tensors[name] = file.get_tensor(name)
+        scalars = json.loads(header["scalars"])
+        version, internal, gauss = json.loads(header["python_random"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise Invalid(
+            f"The saved state in {path} cannot be read ({error}). Delete it to start the run over."
+        ) from error
+    found = {name.removeprefix(_RNG): tensors.pop(name) for name in list(tensors) if name.startswith(_RNG)}
+    return Saved(tensors, scalars, found, (version, tuple(internal), gauss))
+
+
+def restore_random_states(saved: Saved) -> None:
+    """Torch and Python draw on from where they were when the state was saved."""
+    random.setstate(saved.python_random)
+    torch.set_rng_state(saved.random_states["cpu"])
+    for device in range(torch.cuda.device_count()):
+        if (state := saved.random_states.get(f"cuda:{device}")) is not None:
+            torch.cuda.set_rng_state(state, device)
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states |= {f"cuda:{device}": torch.cuda.get_rng_state(device) for device in range(torch.cuda.device_count())}
+    return states
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str = "optimiser/") -> dict[str, Tensor]:
+    """What an optimiser remembers of each parameter, by the parameter's place; `load_optimiser` puts it back."""
+    found: dict[str, Tensor] = {}
+    for place, parameter in enumerate(_parameters(optimiser)):
+        for name, value in optimiser.state.get(parameter, {}).items():
+            found[f"{prefix}{place}/{name}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+    return found
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str = "optimiser/") -> None:
+    """The opposite of `optimiser_tensors`, for an optimiser over the same parameters in the same order."""
+    for place, parameter in enumerate(_parameters(optimiser)):
+        start = f"{prefix}{place}/"
+        values = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+        if values:
+            optimiser.state[parameter] = {
+                # the step count stays where the optimiser wants it, on the CPU unless it is fused or capturable
+                name: value.clone() if name == "step" else value.to(parameter.device, parameter.dtype, copy=True)
+                for name, value in values.items()
+            }
+
+
+def parameter_tensors(parameters: Iterable[Tensor], prefix: str = "parameter/") -> dict[str, Tensor]:
+    """Trainable tensors by their place."""
+    return {f"{prefix}{place}": parameter for place, parameter in enumerate(parameters)}
+
+
+@torch.no_grad()
+def load_parameters(parameters: Iterable[Tensor], tensors: Mapping[str, Tensor], prefix: str = "parameter/") -> None:
+    """The opposite of `parameter_tensors`, into tensors of the same shapes."""
+    for place, parameter in enumerate(parameters):
+        parameter.copy_(tensors[f"{prefix}{place}"])
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
