@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from backend.domain import elo
 from backend.domain.judgments import Verdict
 from backend.errors import Invalid
-from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project
+from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
 
 BATCH = 2_000
 
@@ -272,6 +272,24 @@ def leaderboard(
             judged[id] = judged.get(id, 0) + 1
         count += 1
     return _named(session, of, {id: (rating, None) for id, rating in ratings.items()}, judged), count
+
+
+def completions_by_prompt(session: Session, project: Project, method: Method) -> dict[uuid.UUID, list[Rating]]:
+    """The ratings of every completion of every prompt with two or more, those nobody judged at the start."""
+    rows = session.execute(
+        select(Completion.prompt_id, Completion.id, Model.name, CompletionRating.elo, CompletionRating.judgments)
+        .join(Model, Model.id == Completion.model_id)
+        .join(Prompt, Prompt.id == Completion.prompt_id)
+        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+        .where(Completion.project_id == project.id, Prompt.completions >= 2)
+        .order_by(Completion.prompt_id, Completion.id)
+    )
+    pools: dict[uuid.UUID, list[Rating]] = {}
+    for prompt_id, id, name, rating, judged in rows:
+        pools.setdefault(prompt_id, []).append(
+            Rating(id, name, elo.START if rating is None else rating, None, judged or 0)
+        )
+    return pools
 
 
 def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:

@@ -157,8 +157,8 @@ def test_rankings_of_four_cover_all_pairs_with_fewer_comparisons(session):
 def test_repeats_come_swapped_after_a_while_and_once(session):
     project = make_study(session, prompts=40, models=2, repeat_share=0.5)
     user = make_user(session)
-    for _ in range(80):
-        make_judgment(session, project, user)
+    while judge_next(session, project, user):
+        pass
     rows = session.scalars(select(Comparison).where(Comparison.project_id == project.id).order_by(Comparison.id)).all()
     repeats = [row for row in rows if row.kind == "repeat"]
     assert repeats
