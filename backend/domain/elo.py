@@ -45,11 +45,24 @@ def update(r_a: float, r_b: float, score: float, k: float, weight: float = 1.0) 
     return r_a + step, r_b - step
 
 
+def checked(row: Row[T]) -> tuple[T, T, float, float]:
+    """The row with its weight; refuses a comparison with itself, a score beyond 0 to 1, a weight that is no weight."""
+    a, b, score = row[:3]
+    weight = row[3] if len(row) == 4 else 1.0
+    if a == b:
+        raise Invalid(f"{a!r} is compared with itself")
+    if not 0.0 <= score <= 1.0:
+        raise Invalid(f"a score lies between 0 and 1, not {score!r}", "score")
+    if not 0.0 <= weight < math.inf:
+        raise Invalid(f"a weight is a number, 0 or more, not {weight!r}", "weight")
+    return a, b, score, weight
+
+
 def fold(ratings: MutableMapping[T, float], rows: Iterable[Row[T]], k: float) -> None:
     """Play `rows` in their order on `ratings`, in place; who is new starts at START."""
     _check_k(k)
     for row in rows:
-        a, b, score, weight = _checked(row)
+        a, b, score, weight = checked(row)
         ratings[a], ratings[b] = update(ratings.get(a, START), ratings.get(b, START), score, k, weight)
 
 
@@ -72,7 +85,7 @@ def fold_judgment(
     for a, b, score in outcomes(ranks):
         if shown[a] == shown[b]:
             continue
-        _checked((shown[a], shown[b], score, weight))
+        checked((shown[a], shown[b], score, weight))
         step = share * weight * (score - expected(before[a], before[b]))
         moved[shown[a]] += step
         moved[shown[b]] -= step
@@ -95,7 +108,7 @@ def rate_orders(rows: Iterable[Row[T]], k: float, orders: int = 100, seed: int =
     _check_k(k)
     if orders < 1:
         raise Invalid("at least one order is needed", "orders")
-    checked = [_checked(row) for row in rows]
+    checked = [checked(row) for row in rows]
     place: dict[T, int] = {}
     for a, b, _, _ in checked:
         place.setdefault(a, len(place))
@@ -121,18 +134,6 @@ def rate_orders(rows: Iterable[Row[T]], k: float, orders: int = 100, seed: int =
     spread = ratings.std(axis=0, ddof=1) if orders > 1 else np.zeros(len(place))
     mean = ratings.mean(axis=0)
     return {item: Spread(float(mean[i]), float(spread[i])) for item, i in place.items()}
-
-
-def _checked(row: Row[T]) -> tuple[T, T, float, float]:
-    a, b, score = row[:3]
-    weight = row[3] if len(row) == 4 else 1.0
-    if a == b:
-        raise Invalid(f"{a!r} is compared with itself")
-    if not 0.0 <= score <= 1.0:
-        raise Invalid(f"a score lies between 0 and 1, not {score!r}", "score")
-    if not 0.0 <= weight < math.inf:
-        raise Invalid(f"a weight is a number, 0 or more, not {weight!r}", "weight")
-    return a, b, score, weight
 
 
 def _check_k(k: float) -> None:
