@@ -1,0 +1,395 @@
+"""From rows to records: what each import format means, and guessing which one a file is.
+
+Formats
+    documents       {"text"}
+    prompts         {"prompt": text or messages} or {"messages"} or {"text"}
+    demonstrations  {"prompt" or "messages", "completion"}; without a prompt, messages that end with the answer
+    completions     {"prompt", "model", "completion"}
+    pairs, trl      {"prompt"?, "chosen", "rejected"}: texts or messages; without a prompt, their common beginning is it
+    hh-rlhf         {"chosen", "rejected"}: transcripts of "Human:" and "Assistant:"
+    judgments       {"prompt", "completions": [{"model"?, "text"}, ...] as shown, "ranks" | "winner", "annotator"?, ...};
+                    in CSV: prompt, completion_a, completion_b, model_a?, model_b?, winner (a, b, tie, none)
+    llmfao          an archive or folder of that study (`llmfao`)
+"""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, Literal, get_args
+
+from backend.domain.formats import llmfao, rows
+from backend.domain.formats.records import (
+    UNKNOWN_ANNOTATOR,
+    UNKNOWN_MODEL,
+    Answer,
+    CompletionRecord,
+    DemonstrationRecord,
+    DocumentRecord,
+    JudgmentRecord,
+    Message,
+    Messages,
+    PromptRecord,
+    Record,
+    Rejected,
+    imported_model,
+)
+from backend.domain.judgments import MAX_SIZE, dense
+from backend.errors import Invalid
+
+Format = Literal[
+    "documents", "prompts", "demonstrations", "completions", "pairs", "judgments", "hh-rlhf", "trl", "llmfao"
+]
+FORMATS: tuple[str, ...] = get_args(Format)
+ROLES = ("system", "user", "assistant", "tool")
+
+
+class _Bad(Exception):
+    """A row breaks its format; the message names the field."""
+
+
+def guess(file: IO[bytes], filename: str) -> Format:
+    """The format of a file, from its first readable row. Raises Invalid when it is none we know."""
+    place = file.tell()
+    try:
+        if zipfile.is_zipfile(file):
+            return "llmfao"
+        file.seek(place)
+        for row in rows.read(file, filename):
+            if not isinstance(row, Rejected):
+                return _guess_row(row[1])
+    finally:
+        file.seek(place)
+    raise Invalid("The file has no readable line, so its format cannot be told; name it.", field="format")
+
+
+def _guess_row(row: Mapping[str, Any]) -> Format:
+    keys = set(row)
+    if {"chosen", "rejected"} <= keys:
+        transcript = isinstance(row["chosen"], str) and "\n\nAssistant:" in row["chosen"] and "prompt" not in keys
+        return "hh-rlhf" if transcript else "pairs"
+    if keys & {"ranks", "winner"}:
+        return "judgments"
+    if "completion" in keys or "response" in keys:
+        return "completions" if "model" in keys else "demonstrations"
+    if "text" in keys and "prompt" not in keys:
+        return "documents"
+    if "messages" in keys:
+        messages = row["messages"]
+        ends_with_answer = isinstance(messages, list) and messages and _role(messages[-1]) == "assistant"
+        return "demonstrations" if ends_with_answer else "prompts"
+    if "prompt" in keys:
+        return "prompts"
+    raise Invalid(f"No format has the columns {', '.join(sorted(keys)[:12])}; name the format.", field="format")
+
+
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
+def read(format: Format, file: IO[bytes], filename: str = "") -> Iterator[Record | Rejected]:
+    """Records of a file, in its order; lines that break the format come as `Rejected`."""
+    if format == "llmfao":
+        yield from llmfao.read(file)
+        return
+    reader = _READERS[format]
+    for row in rows.read(file, filename):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        line, values = row
+        try:
+            yield reader(line, {key: value for key, value in values.items() if value not in (None, "")})
+        except _Bad as error:
+            yield Rejected(line, str(error))
+
+
+# --- fields ---------------------------------------------------------------------------------------------------------
+
+
+def _text(row: Mapping[str, Any], *names: str, empty: bool = False) -> str:
+    for name in names:
+        if name in row:
+            value = row[name]
+            if not isinstance(value, str):
+                raise _Bad(f"{name} is text, not {type(value).__name__}")
+            if "\0" in value:
+                raise _Bad(f"{name} holds the character NUL")
+            if any("\ud800" <= c <= "\udfff" for c in value):
+                raise _Bad(f"{name} holds half of a surrogate pair")
+            if value.strip() or empty:
+                return value
+    raise _Bad(f"{' or '.join(names)} is missing or empty")
+
+
+def _messages(value: Any, field: str) -> Messages:
+    """Chat messages out of a list of {"role", "content"}, a text (one user message), or JSON of either (CSV)."""
+    if isinstance(value, str):
+        if value.lstrip()[:1] == "[" and '"role"' in value:
+            try:
+                return _messages(json.loads(value), field)
+            except ValueError:
+                pass
+        return [{"role": "user", "content": _text({field: value}, field)}]
+    if not isinstance(value, list) or not value:
+        raise _Bad(f"{field} is a text or a list of messages")
+    messages: list[Message] = []
+    for place, message in enumerate(value, start=1):
+        if not isinstance(message, dict):
+            raise _Bad(f"message {place} of {field} is not an object with role and content")
+        role = message.get("role")
+        if role not in ROLES:
+            raise _Bad(f"message {place} of {field} has the role {str(role)[:40]!r}; known are {', '.join(ROLES)}")
+        content = message.get("content")
+        if not isinstance(content, str):
+            raise _Bad(f"message {place} of {field} has no text in content")
+        messages.append({"role": role, "content": _text({"content": content}, "content", empty=True)})
+    return messages
+
+
+def _prompt(row: Mapping[str, Any]) -> Messages:
+    for name in ("messages", "prompt", "question", "instruction"):
+        if name in row:
+            messages = _messages(row[name], name)
+            if messages[-1]["role"] == "assistant":
+                raise _Bad(f"{name} ends with an answer; a prompt ends before it")
+            return messages
+    raise _Bad("prompt (or messages) is missing or empty")
+
+
+def _model(row: Mapping[str, Any], field: str = "model") -> str:
+    if field not in row:
+        return UNKNOWN_MODEL
+    name = str(row[field]).strip()
+    if len(name) > 200 or "\0" in name or not name:
+        raise _Bad(f"{field} is a name of at most 200 characters")
+    return imported_model(name)
+
+
+def _annotator(row: Mapping[str, Any]) -> str:
+    for name in ("annotator", "worker", "judge", "user"):
+        if name in row:
+            return str(row[name])[:200].replace("\0", "")
+    return UNKNOWN_ANNOTATOR
+
+
+# --- one reader a format --------------------------------------------------------------------------------------------
+
+
+def _document(line: int, row: Mapping[str, Any]) -> Record:
+    return DocumentRecord(line, _text(row, "text", "document", "content"))
+
+
+def _prompt_record(line: int, row: Mapping[str, Any]) -> Record:
+    if "text" in row and not row.keys() & {"prompt", "messages"}:
+        return PromptRecord(line, _messages(row["text"], "text"))
+    return PromptRecord(line, _prompt(row))
+
+
+def _demonstration(line: int, row: Mapping[str, Any]) -> Record:
+    if row.keys() & {"completion", "response", "answer"}:
+        return DemonstrationRecord(line, _prompt(row), _completion_text(row))
+    if "messages" not in row:
+        raise _Bad("completion is missing or empty")
+    messages = _messages(row["messages"], "messages")
+    if len(messages) < 2 or messages[-1]["role"] != "assistant":
+        raise _Bad("messages do not end with an answer of the assistant")
+    return DemonstrationRecord(line, messages[:-1], messages[-1]["content"])
+
+
+def _completion_text(row: Mapping[str, Any]) -> str:
+    for name in ("completion", "response", "answer"):
+        if isinstance(row.get(name), list):
+            messages = _messages(row[name], name)
+            if len(messages) != 1 or messages[0]["role"] != "assistant":
+                raise _Bad(f"{name} is one message of the assistant")
+            return messages[0]["content"]
+    return _text(row, "completion", "response", "answer")
+
+
+def _completion(line: int, row: Mapping[str, Any]) -> Record:
+    if "model" not in row:
+        raise _Bad("model is missing")
+    return CompletionRecord(line, _prompt(row), Answer(_model(row), _completion_text(row)))
+
+
+def _pair(line: int, row: Mapping[str, Any]) -> Record:
+    if not {"chosen", "rejected"} <= row.keys():
+        raise _Bad(f"{'chosen' if 'chosen' not in row else 'rejected'} is missing or empty")
+    chosen, rejected = row["chosen"], row["rejected"]
+    if row.keys() & {"prompt", "messages", "question", "instruction"}:
+        messages = _prompt(row)
+        answers = [_last_answer(chosen, "chosen", messages), _last_answer(rejected, "rejected", messages)]
+    elif isinstance(chosen, list):
+        first, second = _messages(chosen, "chosen"), _messages(rejected, "rejected")
+        messages = _common(first, second)
+        answers = [_last_answer(first, "chosen", messages), _last_answer(second, "rejected", messages)]
+    elif isinstance(chosen, str) and "\n\nAssistant:" in chosen:
+        return _transcripts(line, row)
+    else:
+        raise _Bad("prompt is missing, and chosen and rejected are not dialogues that begin with one")
+    return _judged_pair(line, row, messages, answers)
+
+
+def _last_answer(value: Any, field: str, prompt: Messages) -> str:
+    """The answer in a text, or in messages that may repeat the prompt first."""
+    if isinstance(value, str):
+        return _text({field: value}, field)
+    messages = _messages(value, field)
+    if messages[: len(prompt)] == prompt:
+        messages = messages[len(prompt) :]
+    if len(messages) != 1 or messages[0]["role"] != "assistant":
+        raise _Bad(f"{field} is not one answer of the assistant after the prompt")
+    return _text({field: messages[0]["content"]}, field)
+
+
+def _common(first: Sequence[Message], second: Sequence[Message]) -> Messages:
+    size = 0
+    while size < min(len(first), len(second)) - 1 and first[size] == second[size]:
+        size += 1
+    if size == 0:
+        raise _Bad("chosen and rejected have no common beginning, so there is no prompt")
+    return list(first[:size])
+
+
+_TURN = re.compile(r"\n\n(Human|Assistant):")
+
+
+def _turns(text: str, field: str) -> Messages:
+    parts = _TURN.split(text)
+    if parts[0].strip() or len(parts) < 5:
+        raise _Bad(f"{field} is not a transcript of Human: and Assistant: turns")
+    messages: Messages = []
+    for speaker, said in zip(parts[1::2], parts[2::2], strict=True):
+        role = "user" if speaker == "Human" else "assistant"
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += f"\n\n{said.strip()}"
+        else:
+            messages.append({"role": role, "content": said.strip()})
+    if messages[-1]["role"] != "assistant":
+        raise _Bad(f"{field} does not end with the assistant")
+    return messages
+
+
+def _transcripts(line: int, row: Mapping[str, Any]) -> Record:
+    first, second = _turns(_text(row, "chosen"), "chosen"), _turns(_text(row, "rejected"), "rejected")
+    if len(first) != len(second) or first[:-1] != second[:-1]:
+        # Dialogues that part earlier are compared from there on: the rest is one long answer.
+        size = len(_common(first, second))
+        size -= 1 - size % 2
+        if size < 1:
+            raise _Bad("chosen and rejected have no common beginning, so there is no prompt")
+        answers = [_tail(first, size), _tail(second, size)]
+    else:
+        size = len(first) - 1
+        answers = [first[-1]["content"], second[-1]["content"]]
+    if not answers[0] and not answers[1]:
+        raise _Bad("both answers are empty")
+    return _judged_pair(line, row, first[:size], answers)
+
+
+def _tail(messages: Messages, size: int) -> str:
+    said = messages[size:]
+    return said[0]["content"] + "".join(
+        f"\n\n{'Human' if m['role'] == 'user' else 'Assistant'}: {m['content']}" for m in said[1:]
+    )
+
+
+def _judged_pair(line: int, row: Mapping[str, Any], messages: Messages, answers: Sequence[str]) -> Record:
+    """Which side the chosen one stood on is not told; a side from its hash keeps "always left" out of the data."""
+    if answers[0] == answers[1]:
+        raise _Bad("chosen and rejected are the same")
+    chosen = Answer(_model(row, "chosen_model"), answers[0])
+    rejected = Answer(_model(row, "rejected_model"), answers[1])
+    flip = hashlib.sha256("\0".join(sorted(answers)).encode()).digest()[0] % 2 == (answers[0] < answers[1])
+    return JudgmentRecord(
+        line,
+        messages,
+        (rejected, chosen) if flip else (chosen, rejected),
+        (2, 1) if flip else (1, 2),
+        annotator=_annotator(row),
+    )
+
+
+_WINNERS: dict[str, tuple[int, int] | None] = {
+    "a": (1, 2), "left": (1, 2), "model_a": (1, 2), "0": (1, 2),
+    "b": (2, 1), "right": (2, 1), "model_b": (2, 1), "1": (2, 1),
+    "tie": (1, 1),
+    "none": None, "both_bad": None, "bothbad": None, "tie (bothbad)": None,
+}  # fmt: skip
+
+
+def _judgment(line: int, row: Mapping[str, Any]) -> Record:
+    answers = _answers(row)
+    if "ranks" in row:
+        ranks = row["ranks"]
+        if isinstance(ranks, str):
+            ranks = _json_list(ranks, "ranks")
+        if not isinstance(ranks, list) or not all(isinstance(r, int) and not isinstance(r, bool) for r in ranks):
+            raise _Bad("ranks is a list of whole numbers")
+        if len(ranks) != len(answers):
+            raise _Bad(f"ranks has {len(ranks)} entries for {len(answers)} completions")
+        verdict: tuple[int, ...] | None = dense(ranks)
+    elif "winner" in row:
+        winner = str(row["winner"]).strip().lower()
+        if len(answers) != 2 or winner not in _WINNERS:
+            raise _Bad(f"winner is a, b, tie or none, not {winner[:40]!r}")
+        verdict = _WINNERS[winner]
+    elif row.get("none_acceptable") in (True, "true", "True", "1"):
+        verdict = None
+    else:
+        raise _Bad("ranks (or winner, or none_acceptable) is missing")
+    strength = row.get("strength")
+    if strength is not None and (not str(strength).isdigit() or not 1 <= int(strength) <= 4):
+        raise _Bad("strength is a number from 1 to 4")
+    return JudgmentRecord(
+        line,
+        _prompt(row),
+        answers,
+        verdict,
+        annotator=_annotator(row),
+        strength=None if strength is None else int(strength),
+        comment=_text(row, "comment") if "comment" in row else None,
+    )
+
+
+def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
+    if "completions" not in row:
+        return tuple(
+            Answer(_model(row, f"model_{side}"), _text(row, f"completion_{side}", f"response_{side}")) for side in "ab"
+        )
+    listed = row["completions"]
+    if isinstance(listed, str):
+        listed = _json_list(listed, "completions")
+    if not isinstance(listed, list) or not 2 <= len(listed) <= MAX_SIZE:
+        raise _Bad(f"completions is a list of 2 to {MAX_SIZE}")
+    answers = []
+    for entry in listed:
+        if isinstance(entry, str):
+            entry = {"text": entry}
+        if not isinstance(entry, dict):
+            raise _Bad("each of completions is a text or an object with text and model")
+        answers.append(Answer(_model(entry), _text(entry, "text", "completion")))
+    if len(set(answers)) != len(answers):
+        raise _Bad("completions holds the same completion twice")
+    return tuple(answers)
+
+
+def _json_list(text: str, field: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _Bad(f"{field} is not a JSON list: {error}") from error
+
+
+_READERS: dict[Format, Callable[[int, Mapping[str, Any]], Record]] = {
+    "documents": _document,
+    "prompts": _prompt_record,
+    "demonstrations": _demonstration,
+    "completions": _completion,
+    "pairs": _pair,
+    "trl": _pair,
+    "hh-rlhf": _transcripts,
+    "judgments": _judgment,
+}

@@ -1,0 +1,81 @@
+"""What import files are read into, whatever their format: prompts, documents, demonstrations, completions, judgments."""
+
+from dataclasses import dataclass
+
+Message = dict[str, str]
+Messages = list[Message]
+
+# The answers of an unnamed author: pairs of them rate the completions, never a model.
+UNKNOWN_MODEL = "imported/unknown"
+UNKNOWN_ANNOTATOR = "unknown"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A line that could not be read, and why; the rest of the file is read all the same."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DocumentRecord:
+    """A text to pretrain on."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class PromptRecord:
+    """Chat messages that end before the answer."""
+
+    line: int
+    messages: Messages
+
+
+@dataclass(frozen=True)
+class DemonstrationRecord:
+    """A prompt with an answer worth imitating."""
+
+    line: int
+    messages: Messages
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model (`imported/...`, or a registered name) gave for a prompt."""
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CompletionRecord:
+    """A prompt with an answer to be judged."""
+
+    line: int
+    messages: Messages
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class JudgmentRecord:
+    """What somebody said of several answers, in the order they were shown; `ranks` None: none was acceptable."""
+
+    line: int
+    messages: Messages
+    answers: tuple[Answer, ...]
+    ranks: tuple[int, ...] | None
+    annotator: str = UNKNOWN_ANNOTATOR
+    strength: int | None = None
+    comment: str | None = None
+
+
+Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord | JudgmentRecord
+
+
+def imported_model(name: str) -> str:
+    """The registry name of a model of which only answers are known; its own name is kept letter by letter."""
+    return name if name.startswith("imported/") else f"imported/{name}"
