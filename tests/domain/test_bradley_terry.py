@@ -204,8 +204,18 @@ def test_prompts_by_hand() -> None:
     found = {name: round(each.log_odds, 9) for name, each in fit.estimates.items()}
     step, chain = 0.337415807, 0.401058138
     assert found == {
-        **{"a": step, "b": -step, "c": chain, "d": 0.0, "e": -chain, "f": 0.0, "g": 0.0, "h": 0.0},
-        **{"i": step, "j": -step, "k": step, "l": -step},
+        "a": step,
+        "b": -step,
+        "c": chain,
+        "d": 0.0,
+        "e": -chain,
+        "f": 0.0,
+        "g": 0.0,
+        "h": 0.0,
+        "i": step,
+        "j": -step,
+        "k": step,
+        "l": -step,
     }
     assert list(fit.connected) == [True, True, True, False, True, False]
     assert [fit.estimates[name].component for name in "ijkl"] == [0, 0, 2, 2]

@@ -1,0 +1,125 @@
+"""Agreement: golden values of a real study, a table worked by hand, and what must not change the numbers."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.agreement import (
+    Agreement,
+    Judged,
+    agreement,
+    annotators,
+    krippendorff_alpha,
+    left_share,
+    repeat_consistency,
+)
+from tests.domain.real_data import votes
+
+RANKS = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}
+
+
+def study() -> list[Judged]:
+    return [Judged(vote.worker, vote.prompt, (vote.left, vote.right), RANKS[vote.score]) for vote in votes()]
+
+
+def test_golden_alpha_of_a_real_study() -> None:
+    rows = [((vote.prompt, vote.left, vote.right), vote.score) for vote in votes()]
+    assert krippendorff_alpha(rows, "nominal") == pytest.approx(0.290595, abs=1e-6)
+    assert krippendorff_alpha(rows, "interval") == pytest.approx(0.287761, abs=1e-6)
+
+
+def test_a_real_study_told_both_ways_round() -> None:
+    found = agreement(study())
+    assert found.units == 2139 - sum(1 for said in units().values() if len(set(said)) < 2)
+    assert found.alpha_nominal == pytest.approx(0.2914, abs=5e-4)
+    assert found.alpha_interval == pytest.approx(0.2896, abs=5e-4)
+    assert left_share(study()) == pytest.approx(0.533, abs=5e-4)
+    assert len(annotators(study())) == 124
+    assert sum(each.judgments for each in annotators(study()).values()) == 8931
+
+
+def units() -> dict[Any, list[str]]:
+    found: dict[Any, list[str]] = {}
+    for vote in votes():
+        found.setdefault((vote.prompt, vote.left, vote.right), []).append(vote.worker)
+    return found
+
+
+def test_alpha_by_hand() -> None:
+    # Units (1, 1), (0, 0), (1, 0): two of six ordered pairs differ where chance (three of each) gives 18 of 30.
+    rows = [("u", 1), ("u", 1), ("v", 0), ("v", 0), ("w", 1), ("w", 0)]
+    assert krippendorff_alpha(rows, "nominal") == pytest.approx(1 - (2 / 6) / (18 / 30))
+    # A single answer changes nothing; unanimity is 1; nothing to pair is nothing.
+    assert krippendorff_alpha([*rows, ("x", 0)], "nominal") == krippendorff_alpha(rows, "nominal")
+    assert krippendorff_alpha([("u", 1), ("u", 1), ("v", 0), ("v", 0)], "interval") == 1.0
+    assert krippendorff_alpha([("u", 1), ("u", 1)], "nominal") == 1.0
+    assert krippendorff_alpha([("u", 1), ("v", 0)], "nominal") is None
+    assert krippendorff_alpha([], "nominal") is None
+
+
+def test_majority_by_hand() -> None:
+    said = [
+        Judged("ann", "p", ("x", "y"), (1, 2), 1000),
+        Judged("bob", "p", ("y", "x"), (2, 1), 3000),  # the same answer, shown the other way round
+        Judged("cat", "p", ("x", "y"), (2, 1)),
+        Judged("ann", "q", ("x", "y"), (1, 1), 2000),  # alone on this one
+    ]
+    found = annotators(said)
+    # ann and bob: the others are one for x and one for y, so nothing to hold them against; cat disagrees with both.
+    assert [found[who].majority_agreement for who in ("ann", "bob", "cat")] == [None, None, 0.0]
+    assert [found[who].left_share for who in ("ann", "bob", "cat")] == [1.0, 0.0, 0.0]
+    assert [found[who].median_active_ms for who in ("ann", "bob", "cat")] == [1500, 3000, None]
+    assert [found[who].judgments for who in ("ann", "bob", "cat")] == [2, 1, 1]
+    both = agreement(said)
+    assert (both.majority_agreement, both.units) == (0.0, 1)
+    assert agreement([*said, Judged("dan", "p", ("x", "y"), (1, 2))]).majority_agreement == pytest.approx(3 / 4)
+
+
+def test_nobody_agrees_with_himself() -> None:
+    twice = [Judged("ann", "p", ("x", "y"), (1, 2))] * 5
+    assert agreement(twice) == Agreement(None, None, None, 0)
+    assert agreement([]) == Agreement(None, None, None, 0)
+    assert annotators(twice)["ann"].majority_agreement is None
+
+
+def test_rankings_of_three_agree_pair_by_pair() -> None:
+    # Of three pairs the two differ on one.
+    found = agreement([Judged("ann", "p", "xyz", (1, 2, 3)), Judged("bob", "p", "zxy", (3, 2, 1))])
+    assert found.units == 3
+    assert found.majority_agreement == pytest.approx(2 / 3)
+    assert left_share([Judged("ann", "p", "xyz", (1, 2, 3)), Judged("bob", "p", "zxy", (3, 2, 1))]) == 0.5
+
+
+def test_repeats_are_told_in_the_same_order() -> None:
+    once = Judged("ann", "p", "xy", (1, 2))
+    assert repeat_consistency([(once, Judged("ann", "p", "yx", (2, 1)))]) == 1.0
+    assert repeat_consistency([(once, Judged("ann", "p", "yx", (1, 2)))]) == 0.0
+    assert repeat_consistency([(once, once), (once, Judged("ann", "p", "yx", (1, 1)))]) == 0.5
+    assert repeat_consistency([]) is None
+
+
+JUDGED = st.lists(
+    st.builds(
+        Judged,
+        st.sampled_from(["ann", "bob", "cat"]),
+        st.sampled_from("pq"),
+        st.permutations("xyz").map(lambda order: tuple(order[:2])),
+        st.sampled_from(list(RANKS.values())),
+    ),
+    max_size=30,
+)
+
+
+@given(JUDGED, st.randoms(use_true_random=False))
+def test_order_and_sides_change_nothing(judged: list[Judged], rng: Any) -> None:
+    plain = agreement(judged)
+    turned = [each._replace(shown=each.shown[::-1], ranks=each.ranks[::-1]) for each in judged]
+    rng.shuffle(turned)
+    other = agreement(turned)
+    assert plain.units == other.units
+    for name in ("majority_agreement", "alpha_nominal", "alpha_interval"):
+        assert getattr(plain, name) == pytest.approx(getattr(other, name))
+    lean = left_share(judged)
+    assert left_share(turned) == (None if lean is None else pytest.approx(1 - lean))
