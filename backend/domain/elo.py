@@ -108,22 +108,22 @@ def rate_orders(rows: Iterable[Row[T]], k: float, orders: int = 100, seed: int =
     _check_k(k)
     if orders < 1:
         raise Invalid("at least one order is needed", "orders")
-    checked = [checked(row) for row in rows]
+    played = [checked(row) for row in rows]
     place: dict[T, int] = {}
-    for a, b, _, _ in checked:
+    for a, b, _, _ in played:
         place.setdefault(a, len(place))
         place.setdefault(b, len(place))
-    left = np.array([place[row[0]] for row in checked], dtype=np.intp)
-    right = np.array([place[row[1]] for row in checked], dtype=np.intp)
-    score = np.array([row[2] for row in checked])
-    gain = k * np.array([row[3] for row in checked])
+    left = np.array([place[row[0]] for row in played], dtype=np.intp)
+    right = np.array([place[row[1]] for row in played], dtype=np.intp)
+    score = np.array([row[2] for row in played])
+    gain = k * np.array([row[3] for row in played])
     rng = np.random.default_rng(seed)
     ratings = np.full((orders, len(place)), START)
     # So many orders at a time that their permutations take some 64 MB at most.
-    block = max(1, 8_000_000 // max(1, len(checked)))
+    block = max(1, 8_000_000 // max(1, len(played)))
     for first in range(0, orders, block):
         part = ratings[first : first + block]
-        order = np.stack([rng.permutation(len(checked)) for _ in range(len(part))], axis=1)
+        order = np.stack([rng.permutation(len(played)) for _ in range(len(part))], axis=1)
         lane = np.arange(len(part))
         for row in order:
             a, b = left[row], right[row]
