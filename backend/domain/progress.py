@@ -1,0 +1,67 @@
+"""Where a run stands and how long it will still take, said honestly. Times are seconds of one clock that the caller has.
+
+A run's progress is a small record that each report of its trainer moves on:
+`step` of `total` (null when unknown), the `phase`, when that was (`at`), from where this attempt counts
+(`from_step`, `from_at`), and the last step whose state was `saved`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def advance(
+    before: Mapping[str, Any] | None, step: int, total: int | None, phase: str | None, at: float
+) -> dict[str, Any]:
+    """The record after one more report. A step that falls or another total starts a new measurement of the pace."""
+    now = dict(before or {})
+    if "from_at" not in now or step < now.get("step", 0) or total != now.get("total"):
+        now["from_step"], now["from_at"] = step, at
+    now.update(step=step, total=total, phase=phase, at=at)
+    return now
+
+
+def restarted(before: Mapping[str, Any] | None, *, fresh: bool) -> dict[str, Any] | None:
+    """The record when another attempt begins: it measures its own pace; a fresh one also starts at nothing."""
+    if before is None or fresh:
+        return None
+    return {key: value for key, value in before.items() if key not in ("from_step", "from_at")}
+
+
+def saved(before: Mapping[str, Any] | None, step: int) -> tuple[dict[str, Any], bool]:
+    """The record after a state was saved, and whether that was further than ever before."""
+    now = dict(before or {})
+    further = step > now.get("saved", -1)
+    if further:
+        now["saved"] = step
+    return now, further
+
+
+def shown(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What people see of it; null before the first report."""
+    if record is None or "step" not in record:
+        return None
+    return {key: record.get(key) for key in ("step", "total", "phase")}
+
+
+def seconds_left(record: Mapping[str, Any] | None, now: float) -> float | None:
+    """The steps left at the pace of this attempt so far; null until a pace is known.
+
+    The time since the last report counts as time in which nothing was done, so a trainer that falls silent makes the
+    answer grow instead of standing still.
+    """
+    if record is None or not record.get("total") or "from_at" not in record:
+        return None
+    done: int = record["step"] - record["from_step"]
+    measured: float = record["at"] - record["from_at"]
+    if done <= 0 or measured <= 0:
+        return None
+    pace = measured / done
+    left: int = max(record["total"] - record["step"], 0)
+    silent: float = max(now - record["at"], 0.0)
+    if left == 0:
+        return 0.0
+    if silent <= pace:
+        return left * pace - silent
+    # The step under way takes longer than those before: it counts at its length so far, and as much again is left
+    # of it as it is overdue.
+    return (left - 1) * (measured + silent) / (done + 1) + (silent - pace)
