@@ -1,0 +1,316 @@
+"""What a run reads: the names in its config looked up when it is launched, and its folder written when it starts.
+
+At launch each name becomes an entry of `run.inputs` (ids, revisions), so that what a run reads is settled and recorded
+before anything runs. At the start the rows come from SQL into `inputs/*.jsonl` and models become folders; `job.json`
+is written last and makes the folder complete. Knows nothing of processes and of what trainers do with it.
+
+    run.inputs   model, reference   {id, name, source, checkpoint?, revision?}
+                 models             a list of those
+                 reward_model       {checkpoint, name, revision, kind, backbone: a model as above}
+                 reward_set         {id, number, name}
+                 files              {input: {rows, sha256}}, added when the rows are written
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.domain.training import RunConfig
+from backend.errors import Invalid, NotFound
+from backend.services import checkpoints, corpus, rewards
+from backend.storage import Store
+from backend.tables import (
+    Checkpoint,
+    CompletionRating,
+    Demonstration,
+    Document,
+    Project,
+    Prompt,
+    RewardSet,
+    Run,
+)
+
+JOB = "job.json"
+HubModel = tuple[str, str | None]
+"""A repository on a Hub and the revision asked for."""
+
+
+# --- at launch ------------------------------------------------------------------------------------------------------
+
+
+def resolve(session: Session, project: Project, kind: str, config: RunConfig) -> dict[str, Any]:
+    """The entries of `run.inputs` for a config. Raises Invalid with the field for what is unknown or of no use here."""
+    inputs: dict[str, Any] = {}
+    for field, about in type(config).model_fields.items():
+        extra = about.json_schema_extra
+        mark = extra.get("x-podium") if isinstance(extra, dict) else None
+        value = getattr(config, field)
+        if mark is None or value is None:
+            continue
+        if mark == "output_name":
+            checkpoints.check_new_name(session, value, field)
+        elif mark == "model" and isinstance(value, tuple):
+            inputs[field] = [_model(session, kind, name, field) for name in value]
+            if len({one["id"] for one in inputs[field]}) < len(inputs[field]):
+                raise Invalid("The same model is named twice.", field)
+        elif mark == "model":
+            inputs[field] = _model(session, kind, value, field)
+        elif mark == "checkpoint":
+            inputs[field] = _reward_model(session, value, field)
+        elif mark == "reward_set":
+            inputs[field] = _reward_set(session, project, value, field)
+    _check_backbone(kind, inputs)
+    _check_rows(session, project, kind, config)
+    return inputs
+
+
+def _model(session: Session, kind: str, name: str, field: str) -> dict[str, Any]:
+    try:
+        model = corpus.resolve_model(session, name, field)
+    except NotFound as error:
+        # A checkpoint may be named by its own id as well.
+        checkpoint = _maybe_checkpoint(session, name)
+        if checkpoint is None:
+            raise Invalid(error.message, field) from None
+        if checkpoint.model_id is None:
+            raise Invalid(f"“{name}” is a {checkpoint.kind} checkpoint and gives no answers.", field) from None
+        model = corpus.resolve_model(session, str(checkpoint.model_id), field)
+    source = model.source
+    if source["kind"] == "imported":
+        raise Invalid(f"Of “{model.name}” only imported answers are known: it cannot be run.", field)
+    if source["kind"] == "endpoint" and kind != "sample":
+        raise Invalid(f"“{model.name}” is an endpoint: it can be sampled, but its weights are not here.", field)
+    entry: dict[str, Any] = {"id": str(model.id), "name": model.name, "source": source}
+    if source["kind"] == "checkpoint":
+        made = checkpoints.find(session, source["checkpoint"], field)
+        entry |= {"checkpoint": str(made.id), "revision": made.revision, "kind": made.kind}
+    return entry
+
+
+def _maybe_checkpoint(session: Session, name: str) -> Checkpoint | None:
+    try:
+        return checkpoints.find(session, name)
+    except NotFound:
+        return None
+
+
+def _reward_model(session: Session, name: str, field: str) -> dict[str, Any]:
+    checkpoint = _maybe_checkpoint(session, name)
+    if checkpoint is None:
+        raise Invalid(f"There is no checkpoint “{name}”.", field)
+    if checkpoint.kind != "reward_model":
+        raise Invalid(f"“{checkpoint.name}” is no reward model but the result of a {checkpoint.kind} run.", field)
+    made_by = session.get_one(Run, checkpoint.run_id)
+    return {
+        "checkpoint": str(checkpoint.id),
+        "name": checkpoint.name,
+        "revision": checkpoint.revision,
+        "kind": checkpoint.kind,
+        "backbone": (made_by.inputs or {}).get("model"),
+    }
+
+
+def _reward_set(session: Session, project: Project, name: str, field: str) -> dict[str, Any]:
+    """By id, or by its number within the project."""
+    query = select(RewardSet).where(RewardSet.project_id == project.id)
+    try:
+        query = query.where(RewardSet.id == uuid.UUID(name))
+    except ValueError:
+        number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
+        query = query.where(RewardSet.number == number)
+    found = session.scalar(query)
+    if found is None:
+        raise Invalid(f"The project “{project.name}” has no reward set “{name}”.", field)
+    return {"id": str(found.id), "number": found.number, "name": found.name}
+
+
+def _check_backbone(kind: str, inputs: Mapping[str, Any]) -> None:
+    """A reward model is an adapter on one backbone, and PPO keeps a single backbone in memory."""
+    reward_model, model = inputs.get("reward_model"), inputs.get("model")
+    if kind != "ppo" or not reward_model or not model:
+        return
+    backbone = reward_model["backbone"]
+    if backbone and backbone["id"] != model["id"]:
+        raise Invalid(
+            f"The reward model “{reward_model['name']}” was trained on “{backbone['name']}”, not on “{model['name']}”: "
+            f"start PPO from “{backbone['name']}”, or train a reward model on “{model['name']}”.",
+            "reward_model",
+        )
+
+
+def _check_rows(session: Session, project: Project, kind: str, config: RunConfig) -> None:
+    """An empty project would only fail later, in a process that costs minutes to start."""
+
+    def some(*condition: Any) -> bool:
+        return bool(session.scalar(select(select(1).where(*condition).exists())))
+
+    name = f"The project “{project.name}”"
+    if kind == "pretrain" and not some(Document.project_id == project.id):
+        raise Invalid(f"{name} has no documents to learn from; import some texts first.")
+    if kind == "sft" and getattr(config, "demonstrations", None) == "imported":
+        if not some(Demonstration.project_id == project.id):
+            raise Invalid(
+                f"{name} has no demonstrations; import some, or learn from the best ranked.", "demonstrations"
+            )
+    elif kind == "sft":
+        judged = (CompletionRating.project_id == project.id, CompletionRating.judgments > 0)
+        if not some(*judged):
+            raise Invalid(f"{name} has no judged completions yet.", "demonstrations")
+    if kind in ("sample", "ppo", "evaluate") and not some(Prompt.project_id == project.id):
+        raise Invalid(f"{name} has no prompts.")
+
+
+# --- at the start ---------------------------------------------------------------------------------------------------
+
+
+def hub_models(inputs: Mapping[str, Any]) -> list[HubModel]:
+    """The models among a run's inputs that must be fetched from a Hub first."""
+    return list(
+        dict.fromkeys(
+            (one["source"]["repo"], one["source"].get("revision"))
+            for one in _all_models(inputs)
+            if one["source"]["kind"] == "hub"
+        )
+    )
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder's inputs were written to the end."""
+    return (folder / JOB).is_file()
+
+
+def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mapping[HubModel, Path]) -> dict[str, Any]:
+    """Fill a run's folder; returns how many rows each file has, with its hash, for `run.inputs`.
+
+    With `inputs/` already there from an earlier attempt only `job.json` is new: a resumed run reads what it read
+    before, whatever the project holds by now.
+    """
+    inputs = run.inputs or {}
+    named: dict[str, Any] = {}
+    files: dict[str, Any] = dict(inputs.get("files") or {})
+    kept = is_complete(folder) and bool(files)
+    for name, rows in _rows(session, run).items():
+        path = folder / "inputs" / f"{name}.jsonl"
+        if not kept:
+            files[name] = _write_rows(path, rows)
+            if not files[name]["rows"]:
+                raise Invalid(f"There is nothing to read for this run: its {name} are empty.")
+        named[name] = f"inputs/{path.name}"
+    for name in ("model", "reference"):
+        if inputs.get(name):
+            named[name] = str(_folder_of(store, inputs[name], fetched))
+    if "models" in inputs:
+        named["models"] = [_answerer(store, one, fetched) for one in inputs["models"]]
+    if inputs.get("reward_model"):
+        reward_model = inputs["reward_model"]
+        named["reward_model"] = str(store.local(reward_model["checkpoint"]))
+        if reward_model.get("backbone"):
+            named["reward_model_backbone"] = str(_folder_of(store, reward_model["backbone"], fetched))
+    job = {
+        "kind": run.kind,
+        "run": str(run.id),
+        "seed": run.seed,
+        "config": run.config,
+        "inputs": named,
+        "attempt": run.attempt,
+    }
+    fresh = folder / f"{JOB}.new"
+    fresh.write_text(json.dumps(job, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(fresh, folder / JOB)
+    return files
+
+
+def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
+    """The rows of each input file of a kind; nothing is read before somebody iterates."""
+    config, inputs = run.config, run.inputs or {}
+    if run.project_id is None:
+        raise Invalid("This run belongs to no project, so there is nothing to read.")
+    if run.kind == "pretrain":
+        return {"texts": corpus.documents(session, run.project_id)}
+    if run.kind == "sft":
+        return {"demonstrations": _demonstrations(session, run.project_id, config)}
+    rows: dict[str, Iterable[Mapping[str, Any]]] = {}
+    if run.kind in ("sample", "ppo", "evaluate"):
+        rows["prompts"] = _prompts(session, run)
+    if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
+        held_out = run.kind == "evaluate"
+        rows["groups"] = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)
+    return rows
+
+
+def _demonstrations(session: Session, project_id: uuid.UUID, config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if config.get("demonstrations") == "best_ranked":
+        return corpus.best_ranked(session, project_id)
+    return corpus.demonstrations(session, project_id)
+
+
+def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:
+    config = run.config
+    if run.project_id is None:
+        return []
+    split = config.get("prompts", "all")
+    found = corpus.prompt_rows(session, run.project_id, None if split == "all" else split)
+    rows: Iterable[dict[str, Any]] = ({"id": row["id"], "prompt": row["prompt"]} for row in found)
+    limit = config.get("max_prompts")
+    if limit is None:
+        return rows
+    if run.kind == "sample":
+        counts = session.execute(select(Prompt.id, Prompt.completions).where(Prompt.project_id == run.project_id))
+        answered = {str(id): count for id, count in counts}
+        rows = sorted(rows, key=lambda row: answered.get(row["id"], 0))  # stable: oldest first among equals
+    return (row for _, row in zip(range(limit), rows, strict=False))
+
+
+def _groups(session: Session, reward_set_id: uuid.UUID, *, held_out: bool) -> Iterator[Mapping[str, Any]]:
+    for group in rewards.groups(session, reward_set_id):
+        if not held_out or group["split"] == "held_out":
+            yield group
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest, count = hashlib.sha256(), 0
+    with open(path, "wb") as file:
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+            count += 1
+    return {"rows": count, "sha256": digest.hexdigest()}
+
+
+def _all_models(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for name in ("model", "reference"):
+        if inputs.get(name):
+            yield inputs[name]
+    yield from inputs.get("models", [])
+    if (inputs.get("reward_model") or {}).get("backbone"):
+        yield inputs["reward_model"]["backbone"]
+
+
+def _folder_of(store: Store, model: Mapping[str, Any], fetched: Mapping[HubModel, Path]) -> Path:
+    source = model["source"]
+    if source["kind"] == "checkpoint":
+        return store.local(source["checkpoint"])
+    if source["kind"] == "hub":
+        return fetched[(source["repo"], source.get("revision"))]
+    folder = Path(source["path"])
+    if not folder.is_absolute():
+        raise Invalid(f"The folder of “{model['name']}” must be an absolute path, not {source['path']}.")
+    if not (folder / "config.json").is_file():
+        raise Invalid(f"On the worker's machine there is no model in {folder}, where “{model['name']}” should be.")
+    return folder
+
+
+def _answerer(store: Store, model: Mapping[str, Any], fetched: Mapping[HubModel, Path]) -> dict[str, Any]:
+    about = {"model": model["id"], "name": model["name"]}
+    if model["source"]["kind"] == "endpoint":
+        return about | {"endpoint": {key: value for key, value in model["source"].items() if key != "kind"}}
+    return about | {"folder": str(_folder_of(store, model, fetched))}

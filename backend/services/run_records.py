@@ -1,0 +1,144 @@
+"""What a run reports while it works: progress, metrics, samples and log lines, written in batches and read by pages.
+
+A batch is written under the attempt's ownership (see `backend.services.runs`) and counts as a heartbeat.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from backend.domain import progress
+from backend.services.runs import Superseded
+from backend.tables import Run, RunLog, RunMetrics, RunSample
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text made at a step, for people to read."""
+
+    step: int
+    prompt: list[dict[str, Any]]
+    completion: str
+    values: Mapping[str, Any]
+    tokens: list[dict[str, Any]] | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was reported since the last batch.
+
+    `metrics` holds all numbers of a step and replaces what was there; samples of the steps in `redone` replace those
+    that an earlier attempt left.
+    """
+
+    reports: list[tuple[int, int | None, str | None]] = field(default_factory=list)
+    saved: int | None = None
+    metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    redone: set[int] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.reports or self.metrics or self.samples or self.lines or self.saved is not None)
+
+
+def write(session: Session, run_id: uuid.UUID, attempt: int, batch: Batch) -> bool:
+    """Store a batch; returns whether a person has asked the run to stop. Raises Superseded."""
+    row = session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
+        .values(heartbeat_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
+        .returning(Run.progress, Run.heartbeat_at, Run.cancel_requested_at)
+    ).first()
+    if row is None:
+        raise Superseded(run_id, attempt)
+    record, at, cancel_requested_at = row
+    changes: dict[str, Any] = {}
+    # The reports of one batch share its time: the pace needs only the first and the last of them.
+    for step, total, phase in batch.reports[:1] + batch.reports[1:][-1:]:
+        record = changes["progress"] = progress.advance(record, step, total, phase, at.timestamp())
+    if batch.saved is not None:
+        record, further = progress.saved(record, batch.saved)
+        changes["progress"] = record
+        if further:
+            changes["lost"] = 0
+    if changes:
+        session.execute(
+            update(Run).where(Run.id == run_id).values(**changes).execution_options(synchronize_session=False)
+        )
+    _write_metrics(session, run_id, batch.metrics)
+    if batch.redone:
+        session.execute(delete(RunSample).where(RunSample.run_id == run_id, RunSample.step.in_(batch.redone)))
+    if batch.samples:
+        session.execute(
+            insert(RunSample),
+            [
+                {
+                    "run_id": run_id,
+                    "step": one.step,
+                    "prompt": one.prompt,
+                    "completion": one.completion,
+                    "values": dict(one.values),
+                    "tokens": one.tokens,
+                }
+                for one in batch.samples
+            ],
+        )
+    if batch.lines:
+        session.execute(insert(RunLog), [{"run_id": run_id, "line": line} for line in batch.lines])
+    return cancel_requested_at is not None
+
+
+def _write_metrics(session: Session, run_id: uuid.UUID, metrics: Mapping[int, Mapping[str, Any]]) -> None:
+    if not metrics:
+        return
+    statement = insert(RunMetrics).values(
+        [{"run_id": run_id, "step": step, "values": dict(values)} for step, values in sorted(metrics.items())]
+    )
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[RunMetrics.run_id, RunMetrics.step],
+            set_={"values": statement.excluded["values"], "created_at": func.clock_timestamp()},
+        )
+    )
+
+
+def metrics_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunMetrics]:
+    """The numbers of the steps after `after`, in order."""
+    return session.scalars(
+        select(RunMetrics)
+        .where(RunMetrics.run_id == run_id, RunMetrics.step > after)
+        .order_by(RunMetrics.step)
+        .limit(limit)
+    ).all()
+
+
+def samples_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunSample]:
+    """The samples stored after the one with id `after`."""
+    return session.scalars(
+        select(RunSample).where(RunSample.run_id == run_id, RunSample.id > after).order_by(RunSample.id).limit(limit)
+    ).all()
+
+
+def log_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunLog]:
+    """The lines stored after the one with id `after`."""
+    return session.scalars(
+        select(RunLog).where(RunLog.run_id == run_id, RunLog.id > after).order_by(RunLog.id).limit(limit)
+    ).all()
+
+
+def last_metrics(session: Session, run_id: uuid.UUID) -> dict[str, Any]:
+    """The newest value of each metric among the last steps, for a checkpoint to show."""
+    rows = session.scalars(
+        select(RunMetrics).where(RunMetrics.run_id == run_id).order_by(RunMetrics.step.desc()).limit(50)
+    ).all()
+    found: dict[str, Any] = {}
+    for row in reversed(rows):
+        found.update(row.values)
+    return found
