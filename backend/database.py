@@ -6,6 +6,7 @@ import time
 import uuid
 
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 SessionFactory = sessionmaker[Session]
@@ -25,6 +26,16 @@ def make_engine(url: str, *, pool_size: int = 10, application: str = "podium") -
 def make_session_factory(engine: Engine) -> SessionFactory:
     """Sessions whose objects stay readable after the commit, since only the edge commits."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def may_pass(error: DBAPIError) -> bool:
+    """Whether trying again may help: the database is away, starting, stopping, full, or two transactions collided."""
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(("08", "40", "53", "57P"))
 
 
 def uuid7() -> uuid.UUID:

@@ -101,7 +101,13 @@ class Settings(BaseSettings):
     run_attempts: int = Field(
         default=3, ge=1, description="Attempts after which a run whose worker keeps dying has failed."
     )
-    dispatch_interval_s: float = Field(default=1.0, gt=0, description="Seconds between two rounds of the dispatcher.")
+    run_stop_grace_s: float = Field(
+        default=30.0, ge=0, description="Seconds a trainer is given to save its state when it is told to stop."
+    )
+    run_keep_days: float = Field(
+        default=14.0, ge=0, description="Days the saved state of a failed or cancelled run is kept, to resume it."
+    )
+    dispatch_interval_s: float = Field(default=0.5, gt=0, description="Seconds between two rounds of the dispatcher.")
     worker_concurrency: int = Field(default=1, ge=1, description="Runs one worker works on at the same time.")
     run_threads: int | None = Field(
         default=None, ge=1, description="Threads a trainer process may use. Not set: as many as PyTorch finds right."

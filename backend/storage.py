@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,10 +52,6 @@ class Store(Protocol):
 
     def read(self, key: str, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The bytes of a file from `start` up to, not including, `end`."""
-        ...
-
-    def keys(self, older_than_s: float = 0.0) -> list[str]:
-        """The keys that were written at least so many seconds ago."""
         ...
 
     def delete(self, key: str) -> None:
@@ -116,6 +113,7 @@ class FolderStore:
         half = self.root / f"{_HALF_WRITTEN}{uuid.uuid4().hex}"
         try:
             half.mkdir(parents=True)
+            self._remove_half_written()
             files = [_copy(folder / path, half / path, path) for path in files_of(folder)]
             for parent in sorted({(half / file.path).parent for file in files} | {half}):
                 _sync_folder(parent)
@@ -151,26 +149,19 @@ class FolderStore:
         file = self.file(key, path)
         return _pieces(open(file, "rb"), start, end)
 
-    def keys(self, older_than_s: float = 0.0) -> list[str]:
-        """Also removes what a killed writer left half-written a day ago."""
-        found = []
-        with suppress(FileNotFoundError):
-            now = _now(self.root)
-            for entry in os.scandir(self.root):
-                age = now - entry.stat(follow_symlinks=False).st_mtime
-                if entry.name.startswith(_HALF_WRITTEN):
-                    if age > 86_400:
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                elif age >= older_than_s and _KEY.fullmatch(entry.name):
-                    found.append(entry.name)
-        return sorted(found)
-
     def delete(self, key: str) -> None:
         """Rename away first, so that a reader never sees half of it."""
         half = self.root / f"{_HALF_WRITTEN}{uuid.uuid4().hex}"
         with suppress(FileNotFoundError):
             os.rename(self._place(key), half)
             shutil.rmtree(half, ignore_errors=True)
+
+    def _remove_half_written(self) -> None:
+        """What a killed writer left a day ago; a younger one may still be at work."""
+        for entry in self.root.glob(f"{_HALF_WRITTEN}*"):
+            with suppress(OSError):
+                if time.time() - entry.stat().st_mtime > 86_400:
+                    shutil.rmtree(entry)
 
     def _place(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -224,13 +215,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _now(folder: Path) -> float:
-    """The clock of the file system itself, which on a mounted folder is not that of this machine."""
-    probe = folder / f"{_HALF_WRITTEN}clock-{uuid.uuid4().hex}"
-    probe.touch()
-    try:
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink()

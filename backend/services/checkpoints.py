@@ -49,7 +49,7 @@ def lineage(session: Session, run: Run) -> dict[str, Any]:
         "config": run.config,
         "seed": run.seed,
         "inputs": inputs,
-        "versions": run.environment or {},
+        "versions": {name: value for name, value in (run.environment or {}).items() if name != "storing"},
     }
 
 
@@ -174,16 +174,9 @@ def reward_sets(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, R
     return {found.id: found for found in session.scalars(select(RewardSet).where(RewardSet.id.in_(set(ids))))}
 
 
-def unregistered(session: Session, keys: Sequence[str]) -> list[str]:
-    """Those keys of the store that belong to no checkpoint: their run was lost between storing and registering."""
-    ids = {}
-    for name in keys:
-        try:
-            ids[uuid.UUID(name)] = name
-        except ValueError:
-            continue  # not ours: somebody else keeps something in the same folder
-    known = set(session.scalars(select(Checkpoint.id).where(Checkpoint.id.in_(ids))))
-    return [name for id, name in ids.items() if id not in known]
+def is_registered(session: Session, checkpoint_id: uuid.UUID) -> bool:
+    """Whether files stored under this id belong to a checkpoint; if not, their run was lost before it could say so."""
+    return session.get(Checkpoint, checkpoint_id) is not None
 
 
 def _parents(session: Session, inputs: Mapping[str, Any]) -> list[Checkpoint]:

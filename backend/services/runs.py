@@ -23,6 +23,7 @@ from backend.tables import Project, Run, RunMetrics, RunSample
 RING_AGAIN_S = 5.0
 LONGEST_RING_PAUSE_S = 60.0
 MESSAGE_LENGTH = 4000
+STORING = "storing"
 
 # The database's clock at this statement; `now()` would be that of the transaction's start.
 _now = func.clock_timestamp
@@ -173,10 +174,18 @@ def begin(session: Session, run_id: uuid.UUID, attempt: int, *, fresh: bool, env
     session.flush()
 
 
-def note_inputs(session: Session, run_id: uuid.UUID, attempt: int, found: Mapping[str, Any]) -> None:
+def note_inputs(session: Session, run_id: uuid.UUID, attempt: int, found: Mapping[str, Any]) -> Run:
     """Add to what the run says it read."""
     run = _owned(session, run_id, attempt)
     run.inputs = {**(run.inputs or {}), **found}
+    session.flush()
+    return run
+
+
+def note_storing(session: Session, run_id: uuid.UUID, attempt: int, key: str) -> None:
+    """Say under which key the output is about to be stored, so that a later attempt can remove it if this one dies."""
+    run = _owned(session, run_id, attempt)
+    run.environment = {**(run.environment or {}), STORING: key}
     session.flush()
 
 
