@@ -8,6 +8,7 @@ this attempt kills its trainer and writes nothing more.
 import errno
 import json
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -182,7 +183,7 @@ class Attempt:
 
     def _fetch(self, model: HubModel) -> Path:
         variables = environment.for_trainer(self.bench.settings)
-        del variables["HF_HUB_OFFLINE"]
+        variables["HF_HUB_OFFLINE"] = os.environ.get("HF_HUB_OFFLINE", "0")
         result = self._follow(self.bench.fetch(model), "download", variables)
         commits = {**(self.run.inputs or {}).get("commits", {}), model[0]: result["commit"]}
         self.run = self._settle(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from backend.database import SessionFactory, make_engine, make_session_factory, may_pass
 from backend.errors import PodiumError, Unavailable
+from backend.logs import configure_logging
 from backend.services import comparisons, ratings, runs
 from backend.settings import Settings
 from workers.celery_app import Bell
@@ -125,7 +126,7 @@ class Dispatcher:
 def main(settings: Settings | None = None) -> int:
     """Dispatch until SIGTERM or SIGINT."""
     settings = settings or Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging(settings.log_level)
     try:
         if settings.database_url is None:
             raise Unavailable("PODIUM_DATABASE_URL is not set, and the dispatcher does not start a database by itself.")

@@ -9,6 +9,7 @@ import logging
 import sys
 
 from backend.errors import PodiumError
+from backend.logs import configure_logging
 from backend.settings import Settings
 from workers import tasks
 from workers.attempt import Launch, launch_command
@@ -18,7 +19,7 @@ from workers.celery_app import make_app
 def main(settings: Settings | None = None, launch: Launch = launch_command) -> int:
     """Work until told to stop. `launch` gives the command of a run's trainer; only tests give another."""
     settings = settings or Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging(settings.log_level)
     logging.getLogger("kombu").setLevel(logging.WARNING)
     try:
         app = make_app(settings)

@@ -1,4 +1,4 @@
-"""Where a run stands and how long it will still take, said honestly. Times are seconds of one clock that the caller has.
+"""Where a run stands and how long it will still take, said honestly. Times are seconds of one clock of the caller.
 
 A run's progress is a small record that each report of its trainer moves on:
 `step` of `total` (null when unknown), the `phase`, when that was (`at`), from where this attempt counts

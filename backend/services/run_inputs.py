@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.domain.rewards import split
 from backend.domain.training import RunConfig
 from backend.errors import Invalid, NotFound
 from backend.services import checkpoints, corpus, rewards
@@ -255,9 +256,13 @@ def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:
     config = run.config
     if run.project_id is None:
         return []
-    split = config.get("prompts", "all")
-    found = corpus.prompt_rows(session, run.project_id, None if split == "all" else split)
-    rows: Iterable[dict[str, Any]] = ({"id": row["id"], "prompt": row["prompt"]} for row in found)
+    # What is held out from the training of reward models stays unseen by policies too.
+    wanted = config.get("prompts", "train" if run.kind == "ppo" else "all")
+    rows: Iterable[dict[str, Any]] = (
+        {"id": row["id"], "prompt": row["prompt"]}
+        for row in corpus.prompt_rows(session, run.project_id)
+        if wanted in ("all", split(row["digest"]))
+    )
     limit = config.get("max_prompts")
     if limit is None:
         return rows
