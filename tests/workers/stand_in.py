@@ -88,7 +88,9 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, database_url: str, redis_url: str | None = None, **others: Any) -> Iterator[Installation]:
+def installation(
+    folder: Path, database_url: str, redis_url: str | None = None, **others: Any
+) -> Iterator[Installation]:
     """An installation with a project that has something of everything."""
     engine = make_engine(database_url)
     sessions = make_session_factory(engine)
