@@ -27,7 +27,7 @@ _RANKS = {"left": (1, 2), "right": (2, 1), "tie": (1, 1)}
 
 
 def read(file: IO[bytes]) -> Iterator[Record | Rejected]:
-    """All prompts, then all completions, then all votes in the order of their file."""
+    """All prompts, all completions (saying nothing is an answer too), and all votes in the order of their file."""
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -50,8 +50,8 @@ def _read(archive: zipfile.ZipFile) -> Iterator[Record | Rejected]:
         text = row.get("result")
         if prompt not in prompts or model is None:
             yield Rejected(line, "results.jsonl: names a prompt or a model that the study does not have")
-        elif not isinstance(text, str) or not text.strip():
-            yield Rejected(line, "results.jsonl: result is missing or empty")
+        elif not isinstance(text, str):
+            yield Rejected(line, "results.jsonl: result is missing")
         else:
             answers[prompt, model] = Answer(model, text.replace("\0", "\ufffd"))
             yield CompletionRecord(line, prompts[prompt], answers[prompt, model])
@@ -59,9 +59,7 @@ def _read(archive: zipfile.ZipFile) -> Iterator[Record | Rejected]:
         prompt, ranks = str(row["prompt"]), _RANKS.get(str(row["winner"]))
         shown = [answers.get((prompt, imported_model(str(row[side])))) for side in ("left", "right")]
         if ranks is None:
-            yield Rejected(
-                line, f"crowd-comparisons.csv: winner is left, right or tie, not {str(row['winner'])[:40]!r}"
-            )
+            yield Rejected(line, "crowd-comparisons.csv: winner is left, right or tie")
         elif shown[0] is None or shown[1] is None:
             yield Rejected(line, "crowd-comparisons.csv: one of the two completions is not in results.jsonl")
         else:

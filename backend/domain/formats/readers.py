@@ -5,9 +5,9 @@ Formats
     prompts         {"prompt": text or messages} or {"messages"} or {"text"}
     demonstrations  {"prompt" or "messages", "completion"}; without a prompt, messages that end with the answer
     completions     {"prompt", "model", "completion"}
-    pairs, trl      {"prompt"?, "chosen", "rejected"}: texts or messages; without a prompt, their common beginning is it
+    pairs, trl      {"prompt"?, "chosen", "rejected"}: texts or messages; without a prompt, it is their common beginning
     hh-rlhf         {"chosen", "rejected"}: transcripts of "Human:" and "Assistant:"
-    judgments       {"prompt", "completions": [{"model"?, "text"}, ...] as shown, "ranks" | "winner", "annotator"?, ...};
+    judgments       {"prompt", "completions": [{"model"?, "text"}, ...] as shown, "ranks" or "winner", "annotator"?};
                     in CSV: prompt, completion_a, completion_b, model_a?, model_b?, winner (a, b, tie, none)
     llmfao          an archive or folder of that study (`llmfao`)
 """
@@ -47,6 +47,14 @@ ROLES = ("system", "user", "assistant", "tool")
 
 class _Bad(Exception):
     """A row breaks its format; the message names the field."""
+
+
+def check_format(name: str) -> Format:
+    """The format of this name. Raises Invalid."""
+    for known in get_args(Format):
+        if name == known:
+            return known
+    raise Invalid(f"“{name[:40]}” is not a format; known are {', '.join(FORMATS)}.", field="format")
 
 
 def guess(file: IO[bytes], filename: str) -> Format:

@@ -1,4 +1,4 @@
-"""What import files are read into, whatever their format: prompts, documents, demonstrations, completions, judgments."""
+"""What import files are read into, whatever their format: plain facts, each with the line it came from."""
 
 from dataclasses import dataclass
 

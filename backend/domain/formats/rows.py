@@ -10,7 +10,7 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,11 +27,12 @@ csv.field_size_limit(MAX_LINE)
 
 def read(file: IO[bytes], filename: str = "") -> Iterator[Row | Rejected]:
     """Rows with their line number (from 1; in CSV the header is line 1)."""
-    file = _unzipped(file)
+    file, zipped = _unzipped(file)
     name = filename.lower().removesuffix(".gz")
     head = _peek(file, 4096)
     if head[:4] == b"PAR1":
-        return _parquet(file)
+        # Parquet is read from its end, which gzip can only reach by unpacking all of it.
+        return _parquet(io.BytesIO(file.read()) if zipped else file)
     if name.endswith((".csv", ".tsv")) or not (name.endswith((".jsonl", ".json")) or _looks_like_json(head)):
         return _csv(file, "\t" if name.endswith(".tsv") else ",")
     return _json(file)
@@ -51,11 +52,13 @@ def _peek(file: IO[bytes], size: int) -> bytes:
     return head
 
 
-def _unzipped(file: IO[bytes]) -> IO[bytes]:
+def _unzipped(file: IO[bytes]) -> tuple[IO[bytes], bool]:
     place = file.tell()
     magic = file.read(2)
     file.seek(place)
-    return gzip.GzipFile(fileobj=file) if magic == b"\x1f\x8b" else file  # type: ignore[return-value]
+    if magic != b"\x1f\x8b":
+        return file, False
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file)), True
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, str | Rejected]]:
@@ -154,8 +157,6 @@ def _csv(file: IO[bytes], delimiter: str) -> Iterator[Row | Rejected]:
 
 
 def _parquet(file: IO[bytes]) -> Iterator[Row | Rejected]:
-    if isinstance(file, gzip.GzipFile):
-        file = io.BytesIO(file.read())
     try:
         table = pq.ParquetFile(file)
         number = 0

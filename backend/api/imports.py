@@ -1,0 +1,68 @@
+"""Imports over HTTP: the file is the body, the answer says what became of it."""
+
+import tempfile
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from backend.api.deps import Admin, SessionDep, SettingsDep
+from backend.api.projects import ProjectDep
+from backend.api.wire import Wire
+from backend.errors import TooLarge
+from backend.services import imports
+
+router = APIRouter(tags=["imports"])
+
+IN_MEMORY = 16 * 1024 * 1024
+
+
+class RejectedOut(Wire):
+    """A line that could not be read, and why."""
+
+    line: int
+    reason: str
+
+
+class ImportReport(Wire):
+    """What became of a file; `rejected` shows the first of them."""
+
+    format: str
+    read: int
+    created: dict[str, int]
+    repeated: int
+    rejected: list[RejectedOut]
+    rejected_total: int
+
+
+Spool = tempfile.SpooledTemporaryFile[bytes]
+
+
+async def spooled_body(request: Request, settings: SettingsDep) -> Spool:
+    """The body in a temporary file, so that its size costs disk and not memory."""
+    spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+    size = 0
+    limit = settings.max_import_mb * 1024 * 1024
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            spool.close()
+            raise TooLarge(f"The file is larger than {settings.max_import_mb} MiB; send it in parts.")
+        await run_in_threadpool(spool.write, chunk)
+    spool.seek(0)
+    return spool
+
+
+@router.post("/projects/{project}/imports")
+def import_file(
+    project: ProjectDep,
+    session: SessionDep,
+    caller: Admin,
+    body: Annotated[Spool, Depends(spooled_body)],
+    format: Annotated[str | None, Query(max_length=40, description="left out: told from the file")] = None,
+    filename: Annotated[str, Query(max_length=255, description="helps to tell the format")] = "",
+) -> ImportReport:
+    """Read prompts, completions, judgments or texts into the project (JSON lines, CSV or Parquet; gzip allowed)."""
+    with body:
+        report = imports.load(session, project, body, format=format, filename=filename)
+    return ImportReport.model_validate(report)
