@@ -6,10 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from backend.api.deps import Admin, SessionDep, SettingsDep
+from backend.api.deps import Admin, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import Wire
-from backend.errors import TooLarge
 from backend.services import imports
 
 router = APIRouter(tags=["imports"])
@@ -38,16 +37,10 @@ class ImportReport(Wire):
 Spool = tempfile.SpooledTemporaryFile[bytes]
 
 
-async def spooled_body(request: Request, settings: SettingsDep) -> Spool:
-    """The body in a temporary file, so that its size costs disk and not memory."""
-    spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
-    size = 0
-    limit = settings.max_import_mb * 1024 * 1024
+async def spooled_body(request: Request) -> Spool:
+    """The body in a temporary file, so that its size costs disk and not memory (the edge limits it)."""
+    spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (the route closes it)
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            spool.close()
-            raise TooLarge(f"The file is larger than {settings.max_import_mb} MiB; send it in parts.")
         await run_in_threadpool(spool.write, chunk)
     spool.seek(0)
     return spool

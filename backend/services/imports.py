@@ -66,9 +66,7 @@ def load(session: Session, project: Project, file: IO[bytes], *, format: str | N
     return report
 
 
-def _keep(
-    session: Session, project: Project, records: list[Record], report: Report, occurrences: Counter[str]
-) -> None:
+def _keep(session: Session, project: Project, records: list[Record], report: Report, occurrences: Counter[str]) -> None:
     documents = [record.text for record in records if isinstance(record, DocumentRecord)]
     _count(report, "documents", len(documents), corpus.add_documents(session, project.id, documents))
     shown = [(r.messages, r.text) for r in records if isinstance(r, DemonstrationRecord)]
@@ -81,9 +79,7 @@ def _keep(
     report.repeated += max(0, only_prompts - created)
 
     answers = [
-        (prompt_id, answer)
-        for prompt_id, record in zip(prompt_ids, asking, strict=True)
-        for answer in _answers(record)
+        (prompt_id, answer) for prompt_id, record in zip(prompt_ids, asking, strict=True) for answer in _answers(record)
     ]
     models = _models(session, {answer.model for _, answer in answers}, report)
     rows = [
@@ -182,7 +178,9 @@ def _keep_judgments(
     kept = [row for row in judgments if row["comparison_id"] in fresh]
     if kept:
         session.execute(insert(Judgment), kept)
-    per_prompt = Counter(row["prompt_id"] for row in kept)
+    per_prompt = Counter(
+        prompt_id for (prompt_id, _, _), row in zip(judged, judgments, strict=True) if row["comparison_id"] in fresh
+    )
     for prompt_id in sorted(per_prompt):
         session.execute(
             update(Prompt).where(Prompt.id == prompt_id).values(handed_out=Prompt.handed_out + per_prompt[prompt_id])
@@ -192,9 +190,7 @@ def _keep_judgments(
     report.repeated += len(judgments) - len(kept)
 
 
-def _annotators(
-    session: Session, project: Project, names: set[str], report: Report
-) -> dict[str, uuid.UUID]:
+def _annotators(session: Session, project: Project, names: set[str], report: Report) -> dict[str, uuid.UUID]:
     """People of the imported study: they exist within the project and cannot sign in."""
     keys = {f"{project.id}/{name}": name for name in sorted(names)}
     rows = [{"external_id": key, "name": name, "role": "annotator"} for key, name in keys.items()]

@@ -6,15 +6,15 @@ plays the same judgments in the same order through the same code, so it gives th
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.domain import elo
-from backend.domain.judgments import Verdict
+from backend.domain import bradley_terry, elo
+from backend.domain.judgments import Verdict, outcomes
 from backend.errors import Invalid
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
 
@@ -259,23 +259,67 @@ def leaderboard(
         raise Invalid("Completions are rated within their prompt; say which prompt.", field="prompt")
     if k is not None and method != "elo":
         raise Invalid("K belongs to Elo; Bradley-Terry has none.", field="k")
+    if method == "bradley_terry":
+        return _bradley_terry(session, project, of, prompt_id)
     usual = elo.K_COMPLETION if of == "completions" else elo.K_MODEL
     if k in (None, usual) and (of == "completions" or prompt_id is None):
         return _stored(session, project, of, prompt_id)
     ratings: dict[uuid.UUID, float] = {}
-    judged: dict[uuid.UUID, int] = {}
-    count = 0
-    for ranking in rankings_of(session, project.id, prompt_id=prompt_id):
+    rankings = list(rankings_of(session, project.id, prompt_id=prompt_id))
+    for ranking in rankings:
         shown = ranking.completions if of == "completions" else ranking.models
         elo.fold_judgment(ratings, shown, ranking.ranks, k or usual)
-        for id in set(shown):
+    values = {id: (rating, None) for id, rating in ratings.items()}
+    return _named(session, of, {**values}, _judged(rankings, of)), len(rankings)
+
+
+# Where some model only won or only lost, the votes alone hold no finite ratings; a weak prior then does, and the
+# leaderboard says that not all models are connected.
+WEAK_RIDGE = 0.1
+
+
+def _bradley_terry(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
+    """Fitted anew from the judgments; errors of models are clustered by prompt."""
+    rankings = list(rankings_of(session, project.id, prompt_id=prompt_id))
+    judged = _judged(rankings, of)
+    if of == "completions":
+        ids = session.scalars(select(Completion.id).where(Completion.prompt_id == prompt_id)).all()
+        fit = bradley_terry.fit_prompts([ids], _pairs(rankings))
+        values = {id: (item.rating, item.standard_error) for id, item in fit.estimates.items()}
+        return _named(session, of, {**values}, judged), len(rankings)
+    votes = [
+        bradley_terry.Vote(
+            ranking.models[a], ranking.models[b], score, prompt=ranking.prompt_id, annotator=ranking.annotator_id
+        )
+        for ranking in rankings
+        for a, b, score in outcomes(ranking.ranks)
+        if ranking.models[a] != ranking.models[b]
+    ]
+    try:
+        board = bradley_terry.fit_models(votes)
+    except Invalid:
+        board = bradley_terry.fit_models(votes, ridge=WEAK_RIDGE)
+    rated = {id: (item.rating, item.standard_error) for id, item in board.ratings.items() if isinstance(id, uuid.UUID)}
+    return _named(session, of, {**rated}, judged), len(rankings)
+
+
+def _judged(rankings: Iterable[Ranking], of: Of) -> dict[uuid.UUID, int]:
+    """In how many judgments each took part."""
+    judged: dict[uuid.UUID, int] = {}
+    for ranking in rankings:
+        for id in set(ranking.completions if of == "completions" else ranking.models):
             judged[id] = judged.get(id, 0) + 1
-        count += 1
-    return _named(session, of, {id: (rating, None) for id, rating in ratings.items()}, judged), count
+    return judged
+
+
+def _pairs(rankings: Iterable[Ranking]) -> Iterable[tuple[uuid.UUID, uuid.UUID, float]]:
+    for ranking in rankings:
+        for a, b, score in outcomes(ranking.ranks):
+            yield ranking.completions[a], ranking.completions[b], score
 
 
 def completions_by_prompt(session: Session, project: Project, method: Method) -> dict[uuid.UUID, list[Rating]]:
-    """The ratings of every completion of every prompt with two or more, those nobody judged at the start."""
+    """The ratings of every completion of every prompt with two or more; those nobody judged stand at the start."""
     rows = session.execute(
         select(Completion.prompt_id, Completion.id, Model.name, CompletionRating.elo, CompletionRating.judgments)
         .join(Model, Model.id == Completion.model_id)
@@ -286,10 +330,19 @@ def completions_by_prompt(session: Session, project: Project, method: Method) ->
     )
     pools: dict[uuid.UUID, list[Rating]] = {}
     for prompt_id, id, name, rating, judged in rows:
-        pools.setdefault(prompt_id, []).append(
-            Rating(id, name, elo.START if rating is None else rating, None, judged or 0)
-        )
-    return pools
+        item = Rating(id, name, elo.START if rating is None else rating, None, judged or 0)
+        pools.setdefault(prompt_id, []).append(item)
+    if method == "elo":
+        return pools
+    groups = [[item.id for item in pool] for pool in pools.values()]
+    fit = bradley_terry.fit_prompts(groups, _pairs(rankings_of(session, project.id)))
+    return {
+        prompt_id: [
+            replace(item, rating=fit.estimates[item.id].rating, standard_error=fit.estimates[item.id].standard_error)
+            for item in pool
+        ]
+        for prompt_id, pool in pools.items()
+    }
 
 
 def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
