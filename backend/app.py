@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend import __version__
-from backend.api import accounts, comparisons, corpus, health, imports, judgments, projects, ratings, rewards
+from backend.api import accounts, agreement, comparisons, corpus, health, imports, judgments, projects, ratings, rewards
 from backend.api.edge import API_PREFIX, Edge
 from backend.api.gates import Gate
 from backend.api.pages import Pages
@@ -58,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     comparisons.router,
     judgments.router,
     ratings.router,
+    agreement.router,
     rewards.router,
     imports.router,
 )
