@@ -25,7 +25,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend import __version__
-from backend.api import accounts, agreement, comparisons, corpus, health, imports, judgments, projects, ratings, rewards
+from backend.api import (
+    accounts,
+    agreement,
+    comparisons,
+    corpus,
+    exports,
+    health,
+    imports,
+    judgments,
+    projects,
+    ratings,
+    rewards,
+)
 from backend.api.edge import API_PREFIX, Edge
 from backend.api.gates import Gate
 from backend.api.pages import Pages
@@ -61,6 +73,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agreement.router,
     rewards.router,
     imports.router,
+    exports.router,
 )
 
 STATUS: dict[type[PodiumError], int] = {

@@ -123,6 +123,17 @@ def find(session: Session, reward_set_id: uuid.UUID, field: str | None = None) -
     return reward_set
 
 
+def of_project(session: Session, project: Project, reward_set_id: uuid.UUID | None) -> RewardSet:
+    """This reward set of the project, or its newest. Raises NotFound."""
+    query = select(RewardSet).where(RewardSet.project_id == project.id)
+    if reward_set_id is not None:
+        query = query.where(RewardSet.id == reward_set_id)
+    reward_set = session.scalar(query.order_by(RewardSet.number.desc()).limit(1))
+    if reward_set is None:
+        raise NotFound("This project has no such reward set yet.", field="reward_set")
+    return reward_set
+
+
 def groups(session: Session, reward_set_id: uuid.UUID) -> Iterator[dict[str, Any]]:
     """What a reward-model run reads: one row a prompt, its completions with rewards, its outcomes by index."""
     prompt_ids = session.scalars(

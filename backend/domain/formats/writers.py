@@ -1,0 +1,149 @@
+"""From rows to files: JSON lines, CSV or Parquet as a stream of bytes; and preferences in the layouts of others.
+
+Rows are plain dicts that all have the same keys. Layouts of preferences:
+    podium    as the rows are: prompt as messages, chosen and rejected as texts, and where they come from
+    trl       conversational with explicit prompt: prompt, chosen and rejected as lists of messages
+    hh-rlhf   chosen and rejected as whole transcripts of "Human:" and "Assistant:"
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FileFormat = Literal["jsonl", "csv", "parquet"]
+Layout = Literal["podium", "trl", "hh-rlhf"]
+BATCH = 2_000
+
+MEDIA_TYPES: dict[FileFormat, str] = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def lay_out(rows: Iterable[Mapping[str, Any]], layout: Layout) -> Iterator[Mapping[str, Any]]:
+    """Preference rows in the layout asked for."""
+    return (_LAYOUTS[layout](row) for row in rows)
+
+
+def _trl(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "prompt": row["prompt"],
+        "chosen": [{"role": "assistant", "content": row["chosen"]}],
+        "rejected": [{"role": "assistant", "content": row["rejected"]}],
+    }
+
+
+def _hh_rlhf(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A system message has no place in this layout, so it stands at the head of the first turn of the human."""
+    head, transcript = "", ""
+    for message in row["prompt"]:
+        if message["role"] == "system":
+            head += f"{message['content']}\n\n"
+            continue
+        speaker = "Assistant" if message["role"] == "assistant" else "Human"
+        transcript += f"\n\n{speaker}: {head}{message['content']}"
+        head = ""
+    return {side: f"{transcript}\n\nAssistant: {row[side]}" for side in ("chosen", "rejected")}
+
+
+_LAYOUTS: dict[Layout, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "podium": lambda row: row,
+    "trl": _trl,
+    "hh-rlhf": _hh_rlhf,
+}
+
+
+def write(rows: Iterable[Mapping[str, Any]], format: FileFormat) -> Iterator[bytes]:
+    """The bytes of a file of these rows, piece by piece; no rows give a file without rows."""
+    return {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[format](rows)
+
+
+def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def _jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    for batch in _batches(rows):
+        yield "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in batch).encode()
+
+
+def _csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Lists and objects stand in their cells as JSON, which the importer reads back."""
+    header: list[str] | None = None
+    for batch in _batches(rows):
+        text = io.StringIO()
+        writer = csv.writer(text)
+        if header is None:
+            header = list(batch[0])
+            writer.writerow(header)
+        writer.writerows([_cell(row[column]) for column in header] for row in batch)
+        yield text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else value
+
+
+def _parquet(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The columns' types come from all of the rows of the first batch; later ones must fit them."""
+    batches = _batches(rows)
+    first = next(batches, [])
+    sink = _Sink()
+    schema = _schema(first)
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for batch in chain([first] if first else [], batches):
+            writer.write_table(pa.Table.from_pylist([dict(row) for row in batch], schema=schema))
+            yield sink.take()
+    yield sink.take()
+
+
+def _schema(rows: list[Mapping[str, Any]]) -> pa.Schema:
+    inferred = pa.Table.from_pylist([dict(row) for row in rows]).schema
+    # A column that is empty so far may hold text later; a null column could hold nothing.
+    fields = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in inferred]
+    return pa.schema([_KNOWN.get(f.name, f) for f in fields])
+
+
+_KNOWN = {
+    "strength": pa.field("strength", pa.int64()),
+    "active_ms": pa.field("active_ms", pa.int64()),
+    "ranks": pa.field("ranks", pa.list_(pa.int64())),
+    "standard_error": pa.field("standard_error", pa.float64()),
+    "rating": pa.field("rating", pa.float64()),
+}
+
+
+class _Sink(io.RawIOBase):
+    """A file that is emptied while it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._place = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._place += len(part)
+        return len(part)
+
+    def tell(self) -> int:
+        return self._place
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)

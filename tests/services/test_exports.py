@@ -1,0 +1,113 @@
+"""Exports: what goes out comes back in; preferences read as other tools write them."""
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import func, select
+
+from backend.domain.formats import writers
+from backend.errors import NotFound
+from backend.services import exports, imports, ratings, rewards
+from backend.tables import Completion, Judgment, ModelRating
+from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
+
+
+def judged_study(session, **options):
+    project, user = make_study(session, prompts=6, models=3, **options), make_user(session)
+    verdicts = [(1, 2), (2, 1), (1, 1), None]
+    turn = 0
+    while judge_next(session, project, user, ranks=verdicts[turn % 4]):
+        turn += 1
+    ratings.fold_pending(session)
+    return project
+
+
+def export(session, project, what, format="jsonl", layout="podium"):
+    rows = exports.rows(session, project, what)
+    return b"".join(writers.write(writers.lay_out(rows, layout) if what == "preferences" else rows, format))
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_judgments_come_back_with_the_same_ratings(session, format):
+    project = judged_study(session)
+    body = export(session, project, "judgments", format)
+    copy = make_project(session)
+    report = imports.load(session, copy, io.BytesIO(body), format=None, filename=f"x.{format}")
+    assert (report.format, report.rejected) == ("judgments", [])
+    assert report.created["judgments"] == 18
+    ratings.fold_pending(session)
+    boards = [
+        sorted(session.execute(select(ModelRating.model_id, ModelRating.elo).where(ModelRating.project_id == id)).all())
+        for id in (project.id, copy.id)
+    ]
+    assert boards[0] == boards[1]
+
+
+@pytest.mark.parametrize("layout", ["podium", "trl", "hh-rlhf"])
+def test_preferences_come_back_as_pairs(session, layout):
+    project = judged_study(session)
+    decided = session.scalar(
+        select(func.count()).where(
+            Judgment.project_id == project.id, Judgment.ranks.is_not(None), Judgment.ranks != [1, 1]
+        )
+    )
+    body = export(session, project, "preferences", layout=layout)
+    copy = make_project(session)
+    report = imports.load(session, copy, io.BytesIO(body), format=None, filename="x.jsonl")
+    assert report.rejected == []
+    assert report.created["judgments"] == decided == 10
+
+
+def test_completions_come_back(session):
+    project = judged_study(session)
+    copy = make_project(session)
+    imports.load(session, copy, io.BytesIO(export(session, project, "completions")), format=None, filename="x")
+    texts = [
+        sorted(session.scalars(select(Completion.text).where(Completion.project_id == id)))
+        for id in (project.id, copy.id)
+    ]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == 18
+
+
+def test_rewards_are_those_of_the_newest_set(session):
+    project = judged_study(session)
+    with pytest.raises(NotFound):
+        exports.rows(session, project, "rewards")
+    rewards.freeze(session, project)
+    lines = [json.loads(line) for line in export(session, project, "rewards").splitlines()]
+    assert len(lines) == 18
+    assert {"prompt", "completion", "reward", "weight", "split"} <= lines[0].keys()
+    table = pq.read_table(io.BytesIO(export(session, project, "rewards", "parquet")))
+    assert table.column("reward").to_pylist() == [line["reward"] for line in lines]
+
+
+def test_voided_judgments_stay_out(session):
+    project, user = make_study(session), make_user(session)
+    judgment = make_judgment(session, project, user)
+    judgment.voided_at = func.now()
+    session.flush()
+    assert export(session, project, "judgments") == b""
+
+
+def test_an_empty_export_is_an_empty_file_of_its_format(session):
+    project = make_project(session)
+    assert export(session, project, "judgments") == b""
+    assert pq.read_table(io.BytesIO(export(session, project, "judgments", "parquet"))).num_rows == 0
+
+
+def test_csv_keeps_every_character(session):
+    project = make_project(session)
+    nasty = 'He said "no",\nthen; left\ttab — 你好 ‮x'
+    imports.load(
+        session,
+        project,
+        io.BytesIO(json.dumps({"prompt": nasty, "model": "m", "completion": nasty}).encode()),
+        format="completions",
+    )
+    row = next(csv.DictReader(io.StringIO(export(session, project, "completions", "csv").decode(), newline="")))
+    assert row["completion"] == nasty
+    assert json.loads(row["prompt"])[0]["content"] == nasty
