@@ -25,7 +25,7 @@ from backend.domain.formats.records import (
     Record,
     Rejected,
 )
-from backend.services import corpus
+from backend.services import corpus, ratings
 from backend.services.comparisons import set_key
 from backend.tables import Comparison, Judgment, Model, Project, Prompt, User
 
@@ -47,7 +47,7 @@ class Report:
 
 
 def load(session: Session, project: Project, file: IO[bytes], *, format: str | None, filename: str = "") -> Report:
-    """Read a whole file into a project. Raises Invalid when it cannot be read at all; nothing is kept then."""
+    """Read a whole file into a project, its judgments into the ratings as well. Raises Invalid when it cannot be read."""
     chosen = readers.guess(file, filename) if format is None else readers.check_format(format)
     report = Report(chosen)
     occurrences: Counter[str] = Counter()
@@ -63,6 +63,8 @@ def load(session: Session, project: Project, file: IO[bytes], *, format: str | N
             else:
                 good.append(record)
         _keep(session, project, good, report, occurrences)
+    if report.created["judgments"]:
+        ratings.fold(session, project.id)
     return report
 
 
