@@ -171,7 +171,9 @@ def _keep_judgments(
                 "ranks": None if record.ranks is None else list(record.ranks),
                 "none_acceptable": record.ranks is None,
                 "strength": record.strength,
+                "aspects": record.aspects,
                 "comment": record.comment,
+                "active_ms": record.active_ms,
             }
         )
     new = session.scalars(insert(Comparison).on_conflict_do_nothing().returning(Comparison.id), comparisons).all()

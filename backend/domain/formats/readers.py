@@ -15,7 +15,6 @@ Formats
 import hashlib
 import json
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Literal, cast, get_args
 
@@ -34,6 +33,7 @@ from backend.domain.formats.records import (
     Record,
     Rejected,
     imported_model,
+    unstorable,
 )
 from backend.domain.judgments import MAX_SIZE, dense
 from backend.errors import Invalid
@@ -60,9 +60,8 @@ def guess(file: IO[bytes], filename: str) -> Format:
     """The format of a file, from its first readable row. Raises Invalid when it is none we know."""
     place = file.tell()
     try:
-        if zipfile.is_zipfile(file):
+        if llmfao.is_archive(file):
             return "llmfao"
-        file.seek(place)
         for row in rows.read(file, filename):
             if not isinstance(row, Rejected):
                 return _guess_row(row[1])
@@ -88,7 +87,8 @@ def _guess_row(row: Mapping[str, Any]) -> Format:
         return "demonstrations" if ends_with_answer else "prompts"
     if "prompt" in keys:
         return "prompts"
-    raise Invalid(f"No format has the columns {', '.join(sorted(keys)[:12])}; name the format.", field="format")
+    columns = ", ".join(repr(key[:40]) for key in sorted(map(str, keys))[:12])
+    raise Invalid(f"No format has the columns {columns}; name the format.", field="format")
 
 
 def _role(message: Any) -> Any:
@@ -121,13 +121,15 @@ def _text(row: Mapping[str, Any], *names: str, empty: bool = False) -> str:
             value = row[name]
             if not isinstance(value, str):
                 raise _Bad(f"{name} is text, not {type(value).__name__}")
-            if "\0" in value:
-                raise _Bad(f"{name} holds the character NUL")
-            if any("\ud800" <= c <= "\udfff" for c in value):
-                raise _Bad(f"{name} holds half of a surrogate pair")
+            _storable(value, name)
             if value.strip() or empty:
                 return value
     raise _Bad(f"{' or '.join(names)} is missing or empty")
+
+
+def _storable(value: str, field: str) -> None:
+    if found := unstorable(value):
+        raise _Bad(f"{field} holds {found}")
 
 
 def _messages(value: Any, field: str) -> Messages:
@@ -136,7 +138,7 @@ def _messages(value: Any, field: str) -> Messages:
         if value.lstrip()[:1] == "[" and '"role"' in value:
             try:
                 return _messages(json.loads(value), field)
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
         return [{"role": "user", "content": _text({field: value}, field)}]
     if not isinstance(value, list) or not value:
@@ -169,15 +171,20 @@ def _model(row: Mapping[str, Any], field: str = "model") -> str:
     if field not in row:
         return UNKNOWN_MODEL
     name = str(row[field]).strip()
-    if len(name) > 200 or "\0" in name or not name:
+    if len(name) > 200 or not name:
         raise _Bad(f"{field} is a name of at most 200 characters")
+    _storable(name, field)
     return imported_model(name)
 
 
 def _annotator(row: Mapping[str, Any]) -> str:
     for name in ("annotator", "worker", "judge", "user"):
         if name in row:
-            return str(row[name])[:200].replace("\0", "")
+            annotator = str(row[name]).strip()
+            _storable(annotator, name)
+            if len(annotator) > 200:
+                raise _Bad(f"{name} is a name of at most 200 characters")
+            return annotator or UNKNOWN_ANNOTATOR
     return UNKNOWN_ANNOTATOR
 
 
@@ -235,7 +242,7 @@ def _pair(line: int, row: Mapping[str, Any]) -> Record:
     elif isinstance(chosen, str) and "\n\nAssistant:" in chosen:
         return _transcripts(line, row)
     else:
-        raise _Bad("prompt is missing, and chosen and rejected are not dialogues that begin with one")
+        messages, answers = _common_text(_text(row, "chosen"), _text(row, "rejected"))
     return _judged_pair(line, row, messages, answers)
 
 
@@ -258,6 +265,20 @@ def _common(first: Sequence[Message], second: Sequence[Message]) -> Messages:
     if size == 0:
         raise _Bad("chosen and rejected have no common beginning, so there is no prompt")
     return list(first[:size])
+
+
+def _common_text(first: str, second: str) -> tuple[Messages, list[str]]:
+    """A prompt that both texts repeat before their answers: their common beginning, up to the last whole word."""
+    size = next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
+    while size and not first[size - 1].isspace():
+        size -= 1
+    # The space before the answer belongs to it, as a language model goes on from the prompt.
+    size = len(first[:size].rstrip())
+    if size == 0:
+        raise _Bad("prompt is missing, and chosen and rejected have no common beginning that could be it")
+    return [{"role": "user", "content": first[:size]}], [first[size:], second[size:]]
 
 
 _TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -329,36 +350,63 @@ _WINNERS: dict[str, tuple[int, int] | None] = {
 
 def _judgment(line: int, row: Mapping[str, Any]) -> Record:
     answers = _answers(row)
-    if "ranks" in row:
-        ranks = row["ranks"]
-        if isinstance(ranks, str):
-            ranks = _json_list(ranks, "ranks")
-        if not isinstance(ranks, list) or not all(isinstance(r, int) and not isinstance(r, bool) for r in ranks):
-            raise _Bad("ranks is a list of whole numbers")
-        if len(ranks) != len(answers):
-            raise _Bad(f"ranks has {len(ranks)} entries for {len(answers)} completions")
-        verdict: tuple[int, ...] | None = dense(ranks)
-    elif "winner" in row:
-        winner = str(row["winner"]).strip().lower()
-        if len(answers) != 2 or winner not in _WINNERS:
-            raise _Bad(f"winner is a, b, tie or none, not {winner[:40]!r}")
-        verdict = _WINNERS[winner]
-    elif row.get("none_acceptable") in (True, "true", "True", "1"):
-        verdict = None
-    else:
-        raise _Bad("ranks (or winner, or none_acceptable) is missing")
-    strength = row.get("strength")
-    if strength is not None and (not str(strength).isdigit() or not 1 <= int(strength) <= 4):
-        raise _Bad("strength is a number from 1 to 4")
     return JudgmentRecord(
         line,
         _prompt(row),
         answers,
-        verdict,
+        _verdict(row, len(answers)),
         annotator=_annotator(row),
-        strength=None if strength is None else int(strength),
-        comment=_text(row, "comment") if "comment" in row else None,
+        strength=_number(row, "strength", "[1-4]", "a number from 1 to 4"),
+        aspects=_aspects(row, len(answers)),
+        comment=_text(row, "comment", empty=True) if "comment" in row else None,
+        active_ms=_number(row, "active_ms", "[0-9]{1,9}", "a whole number of milliseconds"),
     )
+
+
+def _number(row: Mapping[str, Any], field: str, pattern: str, what: str) -> int | None:
+    """A whole number, in CSV as text; a column with gaps may come as 3.0."""
+    if field not in row:
+        return None
+    number = str(row[field]).removesuffix(".0")
+    if not re.fullmatch(pattern, number):
+        raise _Bad(f"{field} is {what}")
+    return int(number)
+
+
+def _verdict(row: Mapping[str, Any], size: int) -> tuple[int, ...] | None:
+    if "ranks" in row:
+        return _ranks(row["ranks"], "ranks", size)
+    if "winner" in row:
+        winner = str(row["winner"]).strip().lower()
+        if size != 2 or winner not in _WINNERS:
+            raise _Bad(f"winner is a, b, tie or none, not {winner[:40]!r}")
+        return _WINNERS[winner]
+    if row.get("none_acceptable") in (True, "true", "True", "1"):
+        return None
+    raise _Bad("ranks (or winner, or none_acceptable) is missing")
+
+
+def _ranks(ranks: Any, field: str, size: int) -> tuple[int, ...]:
+    if isinstance(ranks, str):
+        ranks = _json(ranks, field)
+    if not isinstance(ranks, list) or not all(isinstance(rank, int) and not isinstance(rank, bool) for rank in ranks):
+        raise _Bad(f"{field} is a list of whole numbers")
+    if len(ranks) != size:
+        raise _Bad(f"{field} has {len(ranks)} entries for {size} completions")
+    return dense(ranks)
+
+
+def _aspects(row: Mapping[str, Any], size: int) -> dict[str, tuple[int, ...]] | None:
+    aspects = row.get("aspects")
+    if isinstance(aspects, str):
+        aspects = _json(aspects, "aspects")
+    if aspects is None:
+        return None
+    if not isinstance(aspects, dict):
+        raise _Bad("aspects is an object of names and their ranks")
+    for name in aspects:
+        _storable(name, "aspects")
+    return {name[:80]: _ranks(ranks, f"aspects.{name[:80]}", size) for name, ranks in aspects.items()} or None
 
 
 def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
@@ -368,7 +416,7 @@ def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
         )
     listed = row["completions"]
     if isinstance(listed, str):
-        listed = _json_list(listed, "completions")
+        listed = _json(listed, "completions")
     if not isinstance(listed, list) or not 2 <= len(listed) <= MAX_SIZE:
         raise _Bad(f"completions is a list of 2 to {MAX_SIZE}")
     answers = []
@@ -383,11 +431,11 @@ def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
     return tuple(answers)
 
 
-def _json_list(text: str, field: str) -> Any:
+def _json(text: str, field: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise _Bad(f"{field} is not a JSON list: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _Bad(f"{field} is not JSON: {error}") from error
 
 
 _READERS: dict[Format, Callable[[int, Mapping[str, Any]], Record]] = {

@@ -1,6 +1,9 @@
 """What import files are read into, whatever their format: plain facts, each with the line it came from."""
 
+import re
 from dataclasses import dataclass
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 Message = dict[str, str]
 Messages = list[Message]
@@ -70,7 +73,10 @@ class JudgmentRecord:
     ranks: tuple[int, ...] | None
     annotator: str = UNKNOWN_ANNOTATOR
     strength: int | None = None
+    # Ranks by the name of the aspect, in the same order.
+    aspects: dict[str, tuple[int, ...]] | None = None
     comment: str | None = None
+    active_ms: int | None = None
 
 
 Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord | JudgmentRecord
@@ -79,3 +85,11 @@ Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord 
 def imported_model(name: str) -> str:
     """The registry name of a model of which only answers are known; its own name is kept letter by letter."""
     return name if name.startswith("imported/") else f"imported/{name}"
+
+
+def unstorable(text: str) -> str | None:
+    """What a text holds that the database cannot keep, if anything."""
+    found = _UNSTORABLE.search(text)
+    if found is None:
+        return None
+    return "the character NUL" if found.group() == "\0" else "half of a surrogate pair"

@@ -22,7 +22,13 @@ Row = tuple[int, dict[str, Any]]
 
 # A line longer than this is not a prompt or a completion but a broken file.
 MAX_LINE = 4 * 1024 * 1024
+# What has to be unpacked or parsed in one piece may not be larger than this.
+MAX_WHOLE = 256 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(MAX_LINE)
+
+# What reading a damaged file may raise, plain or gzipped.
+_BROKEN = (OSError, EOFError, zlib.error)
 
 
 def read(file: IO[bytes], filename: str = "") -> Iterator[Row | Rejected]:
@@ -32,24 +38,37 @@ def read(file: IO[bytes], filename: str = "") -> Iterator[Row | Rejected]:
     head = _peek(file, 4096)
     if head[:4] == b"PAR1":
         # Parquet is read from its end, which gzip can only reach by unpacking all of it.
-        return _parquet(io.BytesIO(file.read()) if zipped else file)
+        return _parquet(io.BytesIO(_whole(file)) if zipped else file)
     if name.endswith((".csv", ".tsv")) or not (name.endswith((".jsonl", ".json")) or _looks_like_json(head)):
         return _csv(file, "\t" if name.endswith(".tsv") else ",")
-    return _json(file)
+    return _json_array(file) if head.removeprefix(BOM).lstrip()[:1] == b"[" else _json(file)
 
 
 def _looks_like_json(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"")
+    return head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"")
 
 
 def _peek(file: IO[bytes], size: int) -> bytes:
     place = file.tell()
     try:
         head = file.read(size)
-    except (OSError, EOFError, zlib.error) as error:
+    except _BROKEN as error:
         raise Invalid(f"The file is not complete or not gzip: {error}.") from error
     file.seek(place)
     return head
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    try:
+        content = file.read(MAX_WHOLE + 1)
+    except _BROKEN as error:
+        raise Invalid(f"The file breaks off: {error}.") from error
+    if len(content) > MAX_WHOLE:
+        raise Invalid(
+            f"More than {MAX_WHOLE // 2**20} MiB cannot be read in one piece: "
+            "write one JSON object a line, or Parquet without gzip."
+        )
+    return content
 
 
 def _unzipped(file: IO[bytes]) -> tuple[IO[bytes], bool]:
@@ -65,20 +84,19 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, str | Rejected]]:
     for number in itertools.count(1):
         try:
             raw = file.readline(MAX_LINE + 1)
-        except (OSError, EOFError, zlib.error) as error:
+            too_long = len(raw) > MAX_LINE
+            while too_long and raw and not raw.endswith(b"\n"):
+                raw = file.readline(MAX_LINE)
+        except _BROKEN as error:
             yield number, Rejected(number, f"the file breaks off here: {error}")
             return
-        if not raw:
-            return
-        if len(raw) > MAX_LINE:
-            while raw and not raw.endswith(b"\n"):
-                raw = file.readline(MAX_LINE)
+        if too_long:
             yield number, Rejected(number, f"the line is longer than {MAX_LINE // 2**20} MiB")
             continue
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if not raw:
+            return
         try:
-            text = raw.decode("utf-8")
+            text = (raw.removeprefix(BOM) if number == 1 else raw).decode("utf-8")
         except UnicodeDecodeError as error:
             yield number, Rejected(number, f"not UTF-8 at byte {error.start + 1}")
             continue
@@ -89,12 +107,7 @@ def _json(file: IO[bytes]) -> Iterator[Row | Rejected]:
     for number, line in _lines(file):
         if isinstance(line, Rejected):
             yield line
-        elif not line.strip():
-            continue
-        else:
-            if number == 1 and line.lstrip().startswith("["):
-                yield from _json_array(line, file)
-                return
+        elif line.strip():
             yield _json_row(number, line)
 
 
@@ -112,57 +125,96 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _json_array(first: str, file: IO[bytes]) -> Iterator[Row | Rejected]:
-    rest = file.read(64 * MAX_LINE + 1)
-    if len(rest) > 64 * MAX_LINE:
-        raise Invalid("A JSON array this long cannot be read in one go; write one object a line (JSON lines).")
+def _json_array(file: IO[bytes]) -> Iterator[Row | Rejected]:
     try:
-        rows = json.loads(first + rest.decode("utf-8"), parse_constant=_no_constant)
+        entries = json.loads(_whole(file).removeprefix(BOM).decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The file is not a JSON array: {error}.") from error
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(entries, start=1):
         yield (number, row) if isinstance(row, dict) else Rejected(number, "an entry is one JSON object")
 
 
+class _CsvLines:
+    """Lines for the CSV reader, which knows only text: keeps what had to be left out, and where rows begin."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.lines = _lines(file)
+        self.first = 0
+        self.left_out: list[Rejected] = []
+        self.spoilt = False
+
+    def begin_row(self) -> None:
+        self.first, self.spoilt = 0, False
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in self.lines:
+            if isinstance(line, Rejected):
+                self.left_out.append(line)
+                # In the middle of a quoted field the row lacks this line now.
+                self.spoilt |= self.first > 0
+                continue
+            self.first = self.first or number
+            yield line
+
+
 def _csv(file: IO[bytes], delimiter: str) -> Iterator[Row | Rejected]:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
-    try:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        header = next(reader, None)
-        if header is None:
+    lines = _CsvLines(file)
+    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+    header = _header(reader, lines)
+    while header:
+        lines.begin_row()
+        wrong = None
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            values, wrong = [], f"not CSV: {error}"
+        yield from lines.left_out
+        lines.left_out.clear()
+        if lines.spoilt:
+            continue
+        if wrong:
+            yield Rejected(lines.first, wrong)
+        elif values is None:
             return
-        if len(set(header)) != len(header):
-            raise Invalid("Two columns of the CSV file have the same name.")
-        while True:
-            first = reader.line_num + 1
-            try:
-                values = next(reader, None)
-            except csv.Error as error:
-                yield Rejected(first, f"not CSV: {error}")
-                continue
-            if values is None:
-                return
-            if not values:
-                continue
-            if len(values) != len(header):
-                yield Rejected(first, f"{len(values)} columns, but the header names {len(header)}")
-                continue
-            yield first, dict(zip(header, values, strict=True))
-    except UnicodeDecodeError as error:
-        raise Invalid(f"The CSV file is not UTF-8 (byte {error.start + 1} of a block).") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise Invalid(f"The file breaks off: {error}.") from error
-    finally:
-        text.detach()
+        elif values and len(values) != len(header):
+            yield Rejected(lines.first, f"{len(values)} columns, but the header names {len(header)}")
+        elif values:
+            yield lines.first, dict(zip(header, values, strict=True))
+
+
+def _header(reader: Iterator[list[str]], lines: _CsvLines) -> list[str]:
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise Invalid(f"The header of the CSV file cannot be read: {error}.") from error
+    if lines.left_out:
+        raise Invalid(f"The header of the CSV file cannot be read: {lines.left_out[0].reason}.")
+    if len(set(header)) != len(header):
+        raise Invalid("Two columns of the CSV file have the same name.")
+    return header
 
 
 def _parquet(file: IO[bytes]) -> Iterator[Row | Rejected]:
+    number = 0
     try:
-        table = pq.ParquetFile(file)
-        number = 0
-        for batch in table.iter_batches(batch_size=1000):
-            for row in batch.to_pylist():
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=1000):
+            for row in _parquet_rows(batch):
                 number += 1
-                yield number, row
-    except pa.ArrowException as error:
+                yield (number, row) if isinstance(row, dict) else Rejected(number, row)
+    # A damaged file shows as any of these, depending on where the damage lies.
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise Invalid(f"The Parquet file cannot be read: {error}.") from error
+
+
+def _parquet_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch, or why a row cannot be had: a date beyond the calendar, text that is not UTF-8."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except (ValueError, OverflowError):
+        pass
+    for place in range(batch.num_rows):
+        try:
+            yield batch.slice(place, 1).to_pylist()[0]
+        except (ValueError, OverflowError) as error:
+            yield f"a value cannot be read: {error}"
