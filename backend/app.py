@@ -221,6 +221,8 @@ def _sentence(found: dict[str, Any]) -> str:
     kind, message = found["type"], str(found["msg"])
     if kind == "json_invalid":
         return f"is not JSON: {found.get('ctx', {}).get('error', 'it cannot be read')}"
+    if kind in ("model_attributes_type", "model_type", "dict_type"):
+        return "must be a JSON object"
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
@@ -240,6 +242,9 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
         detail = f"{request.method} is not possible at this address."
     elif detail == HTTPStatus(error.status_code).phrase:
         detail = f"{detail}."
+    elif error.status_code == 400:
+        # FastAPI's own words for a body that is no UTF-8 or is nested too deeply.
+        detail = "The body cannot be read."
     return problem(error.status_code, detail, headers=dict(error.headers or {}))
 
 

@@ -93,8 +93,8 @@ class ProgressOut(Wire):
     today: int
 
 
-def get_project(project: str, session: SessionDep) -> Project:
-    """The project in the path, by id or slug."""
+def get_project(project: str, caller: Reader, session: SessionDep) -> Project:
+    """The project in the path, by id or slug; only people and programs that are known hear whether it exists."""
     return projects.find(session, project)
 
 
