@@ -18,8 +18,8 @@ router = APIRouter(tags=["exports"])
 @router.get("/projects/{project}/export", response_class=StreamingResponse)
 def export_project(
     project: str,
-    session: StreamSessionDep,
     caller: AdminReader,
+    session: StreamSessionDep,
     what: exports.What,
     format: writers.FileFormat = "jsonl",
     layout: writers.Layout = "podium",

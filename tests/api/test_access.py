@@ -69,8 +69,17 @@ RULES: dict[str, str] = {
     f"DELETE {V1}/judgments/{{judgment_id}}": ANNOTATOR,
     f"GET {PROJECT}/my-judgments": ANNOTATOR,
     f"GET {PROJECT}/judgments": ADMIN_READER,
+    # files in and out
+    f"POST {PROJECT}/imports": ADMIN,
+    f"GET {PROJECT}/export": ADMIN_READER,
     # what came of it
     f"GET {PROJECT}/ratings": ADMIN_READER,
+    f"GET {PROJECT}/agreement": ADMIN_READER,
+    f"GET {PROJECT}/annotators": ADMIN_READER,
+    f"POST {PROJECT}/reward-sets": ADMIN,
+    f"GET {PROJECT}/reward-sets": ADMIN_READER,
+    f"GET {V1}/reward-sets/{{reward_set_id}}": ADMIN_READER,
+    f"GET {V1}/reward-sets/{{reward_set_id}}/rewards": ADMIN_READER,
 }
 # Checked elsewhere: /metrics asks for the machine or a token of its own (test_app).
 ELSEWHERE = {"GET /metrics"}
