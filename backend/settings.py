@@ -128,6 +128,13 @@ class Settings(BaseSettings):
         default="admin@example.org", description="Email of the admin that the first start of `podium up` creates."
     )
 
+    # The launcher
+    torch: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="Which PyTorch ./podium installs on Linux: cpu, cuda, or auto: CUDA where it finds an NVIDIA "
+        "driver.",
+    )
+
     # Programs that speak to a Podium
     url: str | None = Field(
         default=None,
@@ -169,8 +176,11 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where people reach the pages, without a trailing slash."""
-        if self.public_url:
-            return self.public_url
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where programs on this machine reach the API, without a trailing slash."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
@@ -200,21 +210,31 @@ class Settings(BaseSettings):
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """(variable, value with secrets masked, description) of each setting, in the order of the class."""
     return [
-        (f"{PREFIX}{name.upper()}", _shown(name, getattr(settings, name)), field.description or "")
+        (variable(name), _masked(name, _text(getattr(settings, name))), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
 
 
-def _shown(name: str, value: object) -> str:
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a child process the same settings."""
+    return {variable(name): _text(getattr(settings, name)) for name in Settings.model_fields}
+
+
+def _text(value: object) -> str:
     if value is None:
         return ""
-    if name in ("token", "metrics_token"):
-        return "********"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _without_password(value) if isinstance(value, str) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _masked(name: str, text: str) -> str:
+    return "********" if text and name in ("token", "metrics_token") else _without_password(text)
 
 
 def _without_password(value: str) -> str:

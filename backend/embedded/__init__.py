@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from backend.embedded.owner import Owned, own, owner_of
 from backend.embedded.postgres import DATABASE, Cluster, postgres, reach, throwaway
+from backend.embedded.server import Server
 from backend.embedded.valkey import valkey
 from backend.settings import Settings
 
-__all__ = ["Cluster", "Owned", "Services", "database", "own", "owner_of", "services", "throwaway"]
+__all__ = ["Cluster", "Owned", "Server", "Services", "database", "own", "owner_of", "services", "throwaway"]
 
 SUPERVISOR = "podium up"
 WAIT_FOR_OWNER_S = 60.0
@@ -23,10 +24,11 @@ WAIT_FOR_OWNER_S = 60.0
 
 @dataclass(frozen=True)
 class Services:
-    """Where the database and the broker are."""
+    """Where the database and the broker are, and those of their servers that run here."""
 
     database_url: str
     redis_url: str
+    servers: tuple[Server, ...] = ()
 
 
 @contextlib.contextmanager
@@ -35,13 +37,17 @@ def services(settings: Settings, say: Callable[[str], None] = lambda line: None)
     with contextlib.ExitStack() as stack:
         stack.enter_context(own(settings, SUPERVISOR))
         database_url, redis_url = settings.database_url, settings.redis_url
+        servers: list[Server] = []
         if database_url is None:
             say("starting PostgreSQL")
-            database_url = stack.enter_context(postgres(settings)).url(DATABASE)
+            cluster = stack.enter_context(postgres(settings))
+            database_url = cluster.url(DATABASE)
+            servers += [cluster.server] if cluster.server is not None else []
         if redis_url is None:
             say("starting Valkey")
-            redis_url = stack.enter_context(valkey(settings))
-        yield Services(database_url, redis_url)
+            redis_url, broker = stack.enter_context(valkey(settings))
+            servers.append(broker)
+        yield Services(database_url, redis_url, tuple(servers))
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def own(settings: Settings, what: str) -> Iterator[None]:
         except OSError:
             raise Owned(folder, owner_of(settings) or {}) from None
         file.truncate(0)
-        file.write(json.dumps({"what": what, "pid": os.getpid(), "url": settings.base_url}))
+        file.write(json.dumps({"what": what, "pid": os.getpid(), "url": settings.local_url}))
         file.flush()
         try:
             yield
@@ -66,10 +66,14 @@ def owner_of(settings: Settings) -> dict[str, Any] | None:
     return None
 
 
-def leave_sockets(folder: Path) -> None:
-    """Remove a socket folder once the last server has taken its socket away."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+@contextlib.contextmanager
+def leave_sockets(folder: Path) -> Iterator[None]:
+    """At the end of the block, remove a socket folder whose last server has taken its socket away."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def socket_folder(data_dir: Path) -> Path:

@@ -20,8 +20,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from backend.embedded import server
 from backend.embedded.owner import leave_sockets, socket_folder, temporary_root
+from backend.embedded.server import START_TIMEOUT_S, Server, end_leftovers, last_words, spawn
 from backend.errors import Unavailable
 from backend.settings import Settings
 
@@ -36,6 +36,7 @@ class Cluster:
 
     data: Path
     sockets: Path
+    server: Server | None = None
     _templates: set[str] = field(default_factory=set)
 
     def url(self, name: str) -> str:
@@ -85,10 +86,6 @@ def postgres(settings: Settings) -> Iterator[Cluster]:
     cluster = _cluster(settings)
     programs = _programs(settings)
     log = _log(settings)
-    server.end_leftovers("postgres", cluster.data, signal.SIGINT)
-    # Nothing of this cluster runs now. A pid file would make PostgreSQL refuse to start when the number has meanwhile
-    # gone to another program, which in a container it usually has.
-    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     if not cluster.data.exists():
         _initialise(programs, cluster.data, log)
     found = (cluster.data / "PG_VERSION").read_text(encoding="ascii").strip()
@@ -98,7 +95,8 @@ def postgres(settings: Settings) -> Iterator[Cluster]:
             f"with version {found} and restore it into a new data folder."
         )
     options = {"shared_buffers": "128MB", "max_connections": "200", "max_wal_size": "512MB"}
-    with _running(programs, cluster, options, log, signal.SIGINT):
+    cluster.server = _server(programs, cluster, options, log, signal.SIGINT)
+    with leave_sockets(cluster.sockets), cluster.server.running():
         with cluster.connect() as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
         if known is None:
@@ -109,12 +107,10 @@ def postgres(settings: Settings) -> Iterator[Cluster]:
 def reach(settings: Settings) -> Cluster:
     """The cluster that the owner of the data folder runs; waits while it starts."""
     cluster = _cluster(settings)
-    give_up = time.monotonic() + server.START_TIMEOUT_S
+    give_up = time.monotonic() + START_TIMEOUT_S
     while not cluster.answers():
         if time.monotonic() > give_up:
-            raise Unavailable(
-                f"The PostgreSQL of the running Podium does not answer: {server.last_words(_log(settings))}"
-            )
+            raise Unavailable(f"The PostgreSQL of the running Podium does not answer: {last_words(_log(settings))}")
         time.sleep(0.1)
     return cluster
 
@@ -130,7 +126,8 @@ def throwaway(settings: Settings | None = None) -> Iterator[Cluster]:
         _initialise(programs, cluster.data, log, "--no-sync")
         options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit", "autovacuum"), "off")
         options |= {"shared_buffers": "64MB", "max_connections": "200", "wal_level": "minimal", "max_wal_senders": "0"}
-        with _running(programs, cluster, options, log, signal.SIGQUIT):
+        cluster.server = _server(programs, cluster, options, log, signal.SIGQUIT)
+        with cluster.server.running():
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -190,27 +187,26 @@ def _initialise(programs: Path, data: Path, log: Path, *options: str) -> None:
     ]
     arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *options]
     with open(log, "ab") as output:
-        if server.spawn(arguments, output, signal.SIGTERM, account).wait() != 0:
-            raise Unavailable(f"PostgreSQL could not set up its data folder: {server.last_words(log)}")
+        if spawn(arguments, output, signal.SIGTERM, account).wait() != 0:
+            raise Unavailable(f"PostgreSQL could not set up its data folder: {last_words(log)}")
     os.rename(fresh, data)
 
 
-@contextlib.contextmanager
-def _running(
+def _server(
     programs: Path, cluster: Cluster, options: Mapping[str, str], log: Path, how_to_stop: signal.Signals
-) -> Iterator[None]:
-    for leftover in cluster.sockets.glob(".s.PGSQL.*"):
-        leftover.unlink()
+) -> Server:
     arguments: list[str | os.PathLike[str]] = [programs / "postgres", "-D", cluster.data, "-k", cluster.sockets]
     # One machine's worth of work: helpers for a query would need more shared memory than containers have by default.
     fixed = {"listen_addresses": "", "port": str(PORT), "unix_socket_permissions": "0700"}
     for name, value in (fixed | {"max_parallel_workers_per_gather": "0"} | dict(options)).items():
         arguments += ["-c", f"{name}={value}"]
-    with open(log, "ab") as output:
-        process = server.spawn(arguments, output, signal.SIGINT, _account())
-    try:
-        server.wait_until(cluster.answers, process, "PostgreSQL", log)
-        yield
-    finally:
-        server.stop(process, how_to_stop)
-        leave_sockets(cluster.sockets)
+
+    def tidy() -> None:
+        end_leftovers("postgres", cluster.data, how_to_stop)
+        # Nothing of this cluster runs now. A pid file would make PostgreSQL refuse to start when the number has
+        # meanwhile gone to another program, which in a container it usually has.
+        (cluster.data / "postmaster.pid").unlink(missing_ok=True)
+        for leftover in cluster.sockets.glob(".s.PGSQL.*"):
+            leftover.unlink()
+
+    return Server("PostgreSQL", arguments, log, cluster.answers, tidy, how_to_stop, _account())

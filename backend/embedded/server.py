@@ -1,11 +1,12 @@
-"""Starting, waiting for and stopping a server program that the data folder's owner runs. Knows no particular one."""
+"""Starting, watching and stopping a server program that the data folder's owner runs. Knows no particular one."""
 
 import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,59 @@ from backend.errors import Unavailable
 Arguments = Sequence[str | os.PathLike[str]]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
+
+
+@dataclass
+class Server:
+    """One server: how it is started, asked and stopped. `tidy` removes what an earlier, killed one left behind."""
+
+    name: str
+    arguments: Arguments
+    log: Path
+    answers: Callable[[], bool]
+    tidy: Callable[[], None]
+    how_to_stop: signal.Signals
+    account: tuple[int, int] | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Started, until the block ends."""
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Start and wait until it answers; a plain sentence with the end of its log when it does not."""
+        self.tidy()
+        with open(self.log, "ab") as output:
+            self.process = spawn(self.arguments, output, self.how_to_stop, self.account)
+        give_up = time.monotonic() + START_TIMEOUT_S
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise Unavailable(f"{self.name} did not start: {last_words(self.log)}")
+            if time.monotonic() > give_up:
+                raise Unavailable(f"{self.name} did not answer in {START_TIMEOUT_S:.0f} s: {last_words(self.log)}")
+            time.sleep(0.02)
+
+    def died(self) -> bool:
+        """Whether it ended although nobody stopped it."""
+        return self.process is not None and self.process.poll() is not None
+
+    def stop(self) -> None:
+        """Ask it to end, insist when it does not, and tidy up."""
+        if self.process is None:
+            return
+        self.process.send_signal(self.how_to_stop)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        self.tidy()
 
 
 def spawn(
@@ -32,27 +86,6 @@ def spawn(
         env=environment | {"LC_ALL": "C"},
         start_new_session=True,
     )
-
-
-def wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], name: str, log: Path) -> None:
-    """Return once the server answers; a plain sentence with the end of its log when it ended or is silent."""
-    give_up = time.monotonic() + START_TIMEOUT_S
-    while not answers():
-        if process.poll() is not None:
-            raise Unavailable(f"{name} did not start: {last_words(log)}")
-        if time.monotonic() > give_up:
-            raise Unavailable(f"{name} did not answer within {START_TIMEOUT_S:.0f} s: {last_words(log)}")
-        time.sleep(0.02)
-
-
-def stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Ask the server to end, and insist when it does not."""
-    process.send_signal(how)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def end_leftovers(program: str, folder: Path, how: signal.Signals) -> None:

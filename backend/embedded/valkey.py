@@ -11,35 +11,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from backend.embedded import server
 from backend.embedded.owner import leave_sockets, socket_folder
+from backend.embedded.server import Server, end_leftovers
 from backend.errors import Unavailable
 from backend.settings import Settings
 
 
 @contextlib.contextmanager
-def valkey(settings: Settings) -> Iterator[str]:
-    """The server, running until the block ends; yields its URL for Celery. The caller owns the data folder."""
+def valkey(settings: Settings) -> Iterator[tuple[str, Server]]:
+    """The server, running until the block ends: its URL for Celery, and itself. The caller owns the data folder."""
     folder = settings.data_dir / "valkey"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     log = settings.logs_dir / "valkey.log"
     program = _program(settings)
-    server.end_leftovers(program.name, folder, signal.SIGTERM)
     path = socket_folder(settings.data_dir) / "valkey.sock"
-    path.unlink(missing_ok=True)
     arguments: list[str | os.PathLike[str]] = [program, "--port", "0", "--unixsocket", path, "--unixsocketperm", "700"]
     arguments += ["--dir", folder, "--daemonize", "no", "--maxmemory-policy", "noeviction"]
     arguments += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
-    with open(log, "ab") as output:
-        process = server.spawn(arguments, output, signal.SIGTERM)
-    try:
-        server.wait_until(lambda: _answers(path), process, "Valkey", log)
-        yield f"redis+socket://{quote(str(path), safe='/')}?virtual_host=0"
-    finally:
-        server.stop(process, signal.SIGTERM)
+
+    def tidy() -> None:
+        end_leftovers(program.name, folder, signal.SIGTERM)
         path.unlink(missing_ok=True)
-        leave_sockets(path.parent)
+
+    server = Server("Valkey", arguments, log, lambda: _answers(path), tidy, signal.SIGTERM)
+    with leave_sockets(path.parent), server.running():
+        yield f"redis+socket://{quote(str(path), safe='/')}?virtual_host=0", server
 
 
 def _program(settings: Settings) -> Path:

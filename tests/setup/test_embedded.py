@@ -86,7 +86,7 @@ def test_what_was_written_is_there_after_a_restart(settings: Settings) -> None:
     assert embedded.owner_of(settings) is None
     assert servers_in(settings.data_dir) == []
     with embedded.services(settings) as second:
-        assert second == first
+        assert (second.database_url, second.redis_url) == (first.database_url, first.redis_url)
         assert query(second.database_url, "SELECT n FROM kept") == [(7,)]
         with redis.Redis(unix_socket_path=str(socket_folder(settings.data_dir) / "valkey.sock")) as connection:
             assert connection.get("bell") == b"rung"
