@@ -12,11 +12,22 @@ from dataclasses import dataclass
 
 from backend.embedded.owner import Owned, own, owner_of
 from backend.embedded.postgres import DATABASE, Cluster, postgres, reach, throwaway
-from backend.embedded.server import Server
+from backend.embedded.server import Server, last_words
 from backend.embedded.valkey import valkey
 from backend.settings import Settings
 
-__all__ = ["Cluster", "Owned", "Server", "Services", "database", "own", "owner_of", "services", "throwaway"]
+__all__ = [
+    "Cluster",
+    "Owned",
+    "Server",
+    "Services",
+    "database",
+    "last_words",
+    "own",
+    "owner_of",
+    "services",
+    "throwaway",
+]
 
 SUPERVISOR = "podium up"
 WAIT_FOR_OWNER_S = 60.0

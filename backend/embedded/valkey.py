@@ -19,7 +19,7 @@ from backend.settings import Settings
 
 @contextlib.contextmanager
 def valkey(settings: Settings) -> Iterator[tuple[str, Server]]:
-    """The server, running until the block ends: its URL for Celery, and itself. The caller owns the data folder."""
+    """The server, running until the block ends: its URL, and itself. The caller owns the data folder."""
     folder = settings.data_dir / "valkey"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def valkey(settings: Settings) -> Iterator[tuple[str, Server]]:
 
     server = Server("Valkey", arguments, log, lambda: _answers(path), tidy, signal.SIGTERM)
     with leave_sockets(path.parent), server.running():
-        yield f"redis+socket://{quote(str(path), safe='/')}?virtual_host=0", server
+        yield f"unix://{quote(str(path), safe='/')}", server
 
 
 def _program(settings: Settings) -> Path:
