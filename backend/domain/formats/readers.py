@@ -107,9 +107,19 @@ def read(format: Format, file: IO[bytes], filename: str = "") -> Iterator[Record
             continue
         line, values = row
         try:
-            yield reader(line, {key: value for key, value in values.items() if value not in (None, "")})
+            yield reader(line, {key: value for key, value in values.items() if _is_given(key, value)})
         except _Bad as error:
             yield Rejected(line, str(error))
+
+
+# Saying nothing is an answer too; any other empty text is a cell that was not filled in.
+_ANSWERS = {"completion", "response", "answer", "chosen", "rejected"} | {
+    f"{name}_{side}" for name in ("completion", "response") for side in "ab"
+}
+
+
+def _is_given(key: str, value: Any) -> bool:
+    return value is not None and (value != "" or key in _ANSWERS)
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -134,12 +144,8 @@ def _storable(value: str, field: str) -> None:
 
 def _messages(value: Any, field: str) -> Messages:
     """Chat messages out of a list of {"role", "content"}, a text (one user message), or JSON of either (CSV)."""
+    value = _cell(value)
     if isinstance(value, str):
-        if value.lstrip()[:1] == "[" and '"role"' in value:
-            try:
-                return _messages(json.loads(value), field)
-            except (ValueError, RecursionError):
-                pass
         return [{"role": "user", "content": _text({field: value}, field)}]
     if not isinstance(value, list) or not value:
         raise _Bad(f"{field} is a text or a list of messages")
@@ -155,6 +161,18 @@ def _messages(value: Any, field: str) -> Messages:
             raise _Bad(f"message {place} of {field} has no text in content")
         messages.append({"role": role, "content": _text({"content": content}, "content", empty=True)})
     return messages
+
+
+def _cell(value: Any) -> Any:
+    """A list of messages out of its JSON, as it stands in CSV; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[" and '"role"' in value:
+        try:
+            messages = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
+            return messages
+    return value
 
 
 def _prompt(row: Mapping[str, Any]) -> Messages:
@@ -203,7 +221,10 @@ def _prompt_record(line: int, row: Mapping[str, Any]) -> Record:
 
 def _demonstration(line: int, row: Mapping[str, Any]) -> Record:
     if row.keys() & {"completion", "response", "answer"}:
-        return DemonstrationRecord(line, _prompt(row), _completion_text(row))
+        text = _completion_text(row)
+        if not text.strip():
+            raise _Bad("completion is empty, and nothing cannot be imitated")
+        return DemonstrationRecord(line, _prompt(row), text)
     if "messages" not in row:
         raise _Bad("completion is missing or empty")
     messages = _messages(row["messages"], "messages")
@@ -219,7 +240,7 @@ def _completion_text(row: Mapping[str, Any]) -> str:
             if len(messages) != 1 or messages[0]["role"] != "assistant":
                 raise _Bad(f"{name} is one message of the assistant")
             return messages[0]["content"]
-    return _text(row, "completion", "response", "answer")
+    return _text(row, "completion", "response", "answer", empty=True)
 
 
 def _completion(line: int, row: Mapping[str, Any]) -> Record:
@@ -231,7 +252,7 @@ def _completion(line: int, row: Mapping[str, Any]) -> Record:
 def _pair(line: int, row: Mapping[str, Any]) -> Record:
     if not {"chosen", "rejected"} <= row.keys():
         raise _Bad(f"{'chosen' if 'chosen' not in row else 'rejected'} is missing or empty")
-    chosen, rejected = row["chosen"], row["rejected"]
+    chosen, rejected = _cell(row["chosen"]), _cell(row["rejected"])
     if row.keys() & {"prompt", "messages", "question", "instruction"}:
         messages = _prompt(row)
         answers = [_last_answer(chosen, "chosen", messages), _last_answer(rejected, "rejected", messages)]
@@ -249,13 +270,13 @@ def _pair(line: int, row: Mapping[str, Any]) -> Record:
 def _last_answer(value: Any, field: str, prompt: Messages) -> str:
     """The answer in a text, or in messages that may repeat the prompt first."""
     if isinstance(value, str):
-        return _text({field: value}, field)
+        return _text({field: value}, field, empty=True)
     messages = _messages(value, field)
     if messages[: len(prompt)] == prompt:
         messages = messages[len(prompt) :]
     if len(messages) != 1 or messages[0]["role"] != "assistant":
         raise _Bad(f"{field} is not one answer of the assistant after the prompt")
-    return _text({field: messages[0]["content"]}, field)
+    return messages[0]["content"]
 
 
 def _common(first: Sequence[Message], second: Sequence[Message]) -> Messages:
@@ -412,7 +433,8 @@ def _aspects(row: Mapping[str, Any], size: int) -> dict[str, tuple[int, ...]] | 
 def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
     if "completions" not in row:
         return tuple(
-            Answer(_model(row, f"model_{side}"), _text(row, f"completion_{side}", f"response_{side}")) for side in "ab"
+            Answer(_model(row, f"model_{side}"), _text(row, f"completion_{side}", f"response_{side}", empty=True))
+            for side in "ab"
         )
     listed = row["completions"]
     if isinstance(listed, str):
@@ -425,7 +447,7 @@ def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
             entry = {"text": entry}
         if not isinstance(entry, dict):
             raise _Bad("each of completions is a text or an object with text and model")
-        answers.append(Answer(_model(entry), _text(entry, "text", "completion")))
+        answers.append(Answer(_model(entry), _text(entry, "text", "completion", empty=True)))
     if len(set(answers)) != len(answers):
         raise _Bad("completions holds the same completion twice")
     return tuple(answers)

@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 FileFormat = Literal["jsonl", "csv", "parquet"]
 Layout = Literal["podium", "trl", "hh-rlhf"]
 BATCH = 2_000
+R = TypeVar("R", bound=Mapping[str, Any])
 
 MEDIA_TYPES: dict[FileFormat, str] = {
     "jsonl": "application/x-ndjson",
@@ -50,6 +51,8 @@ def _hh_rlhf(row: Mapping[str, Any]) -> Mapping[str, Any]:
         speaker = "Assistant" if message["role"] == "assistant" else "Human"
         transcript += f"\n\n{speaker}: {head}{message['content']}"
         head = ""
+    if head:
+        transcript += f"\n\nHuman: {head.rstrip()}"
     return {side: f"{transcript}\n\nAssistant: {row[side]}" for side in ("chosen", "rejected")}
 
 
@@ -65,7 +68,7 @@ def write(rows: Iterable[Mapping[str, Any]], format: FileFormat) -> Iterator[byt
     return {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[format](rows)
 
 
-def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
         yield batch
@@ -96,26 +99,37 @@ def _cell(value: Any) -> Any:
 
 
 def _parquet(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """The columns' types come from all of the rows of the first batch; later ones must fit them."""
-    batches = _batches(rows)
+    """The columns' types are known by name or come from all of the rows of the first batch; later ones must fit them.
+
+    An object whose keys differ from row to row, as aspects do, has no type: it stands as JSON.
+    """
+    batches = _batches(map(_flat, rows))
     first = next(batches, [])
     sink = _Sink()
     schema = _schema(first)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], batches):
-            writer.write_table(pa.Table.from_pylist([dict(row) for row in batch], schema=schema))
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
             yield sink.take()
     yield sink.take()
 
 
-def _schema(rows: list[Mapping[str, Any]]) -> pa.Schema:
-    inferred = pa.Table.from_pylist([dict(row) for row in rows]).schema
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value for key, value in row.items()
+    }
+
+
+def _schema(rows: list[dict[str, Any]]) -> pa.Schema:
+    inferred = pa.Table.from_pylist(rows).schema
     # A column that is empty so far may hold text later; a null column could hold nothing.
     fields = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in inferred]
     return pa.schema([_KNOWN.get(f.name, f) for f in fields])
 
 
+_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _KNOWN = {
+    "prompt": pa.field("prompt", _MESSAGES),
     "strength": pa.field("strength", pa.int64()),
     "active_ms": pa.field("active_ms", pa.int64()),
     "ranks": pa.field("ranks", pa.list_(pa.int64())),
