@@ -1,0 +1,93 @@
+"""Completions from a model behind an OpenAI-style endpoint (`POST /chat/completions`). Knows no run and no database."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from backend.errors import Invalid, Unavailable
+
+TIMEOUT_S = 120.0
+ATTEMPTS = 6
+LONGEST_PAUSE_S = 60.0
+_TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A text and why it ended: `stop` or `length`."""
+
+    text: str
+    finish_reason: str
+
+
+class Endpoint:
+    """One model of one endpoint. The key is read from this process's environment and written nowhere."""
+
+    def __init__(
+        self,
+        name: str,
+        about: Mapping[str, Any],
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self._model = about["model"]
+        self._sleep = sleep
+        headers = {}
+        if variable := about.get("api_key_env"):
+            if not os.environ.get(variable):
+                raise Invalid(
+                    f"“{name}” needs its key in the worker's environment variable {variable}, which is empty."
+                )
+            headers["Authorization"] = f"Bearer {os.environ[variable]}"
+        self._client = httpx2.Client(
+            base_url=about["url"].rstrip("/") + "/", headers=headers, timeout=TIMEOUT_S, transport=transport
+        )
+
+    def answer(
+        self, messages: Sequence[Mapping[str, str]], *, temperature: float, max_new_tokens: int, seed: int
+    ) -> Reply:
+        """One completion. What may pass (a full queue, a restart) is tried again with growing pauses."""
+        body = {
+            "model": self._model,
+            "messages": [dict(message) for message in messages],
+            "temperature": temperature,
+            "max_tokens": max_new_tokens,
+            "seed": seed,
+        }
+        fault = "no answer"
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._sleep(min(LONGEST_PAUSE_S, 2.0**attempt) * random.uniform(0.5, 1.0))
+            try:
+                response = self._client.post("chat/completions", json=body)
+            except httpx2.HTTPError as error:
+                fault = f"{type(error).__name__}: {error}"
+                continue
+            if response.status_code in _TEMPORARY:
+                fault = f"status {response.status_code}"
+                continue
+            return self._read(response)
+        raise Unavailable(f"“{self.name}” did not answer after {ATTEMPTS} tries ({fault}).")
+
+    def _read(self, response: httpx2.Response) -> Reply:
+        if response.status_code in (401, 403):
+            raise Invalid(f"“{self.name}” refused the key (status {response.status_code}).")
+        if response.status_code >= 400:
+            raise Invalid(f"“{self.name}” refused the request (status {response.status_code}): {response.text[:300]}")
+        try:
+            choice = response.json()["choices"][0]
+            text = choice["message"]["content"]
+        except (ValueError, LookupError, TypeError):
+            raise Invalid(f"“{self.name}” does not answer in the form of chat completions.") from None
+        return Reply(text or "", "length" if choice.get("finish_reason") == "length" else "stop")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()

@@ -1,0 +1,151 @@
+"""A run's own process: reads `job.json` in the folder it is given, trains, and says how it goes as JSON lines.
+
+    python -m workers.training.launch FOLDER
+
+Standard output carries the events of `events.py` and nothing else; whatever a library prints goes to standard error,
+which is the run's log. Standard input is held open by the worker: when it ends, the worker is gone and so is this
+process. SIGTERM asks the trainer to save its state. Knows no trainer beyond its name and no database.
+
+Exit codes: 0 after a result, 75 when stopped with the state saved, 1 after an `error` line.
+"""
+
+import errno
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+STOPPED = 75
+WORKER_GONE = 70
+
+TRAINERS = {
+    "pretrain": "workers.training.pretrain",
+    "sft": "workers.training.sft",
+    "sample": "workers.training.sample",
+    "reward_model": "workers.training.reward_model",
+    "ppo": "workers.training.ppo",
+    "evaluate": "workers.training.evaluate",
+}
+
+
+def main(folder: Path) -> int:
+    """Run the job in `folder`; returns the exit code."""
+    out = _claim_stdout()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is the supervisor's to pass on
+    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    try:
+        ended = None
+        for event in _events(folder, stop):
+            say(out, event.to_json())
+            ended = event
+        if stop.is_set() and not _is_result(ended):
+            return STOPPED
+        if not _is_result(ended):
+            raise RuntimeError("the trainer ended without a result")
+        return 0
+    except BaseException as error:
+        traceback.print_exc()
+        say(out, {"type": "error", "message": in_plain_words(error)})
+        return 1
+
+
+def _claim_stdout() -> TextIO:
+    """Keep the real standard output for events, and send what anybody prints to the log."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return out
+
+
+def say(out: TextIO, message: dict[str, Any]) -> None:
+    """One message, one line, sent at once."""
+    out.write(json.dumps(message, ensure_ascii=False, allow_nan=False) + "\n")
+    out.flush()
+
+
+def _end_with_the_worker() -> None:
+    """Blocks until the pipe from the worker ends; then nobody listens any more, and another attempt may begin."""
+    while os.read(0, 4096):
+        pass
+    os._exit(WORKER_GONE)
+
+
+def _is_result(event: object) -> bool:
+    return type(event).__name__ == "Result"
+
+
+def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
+    """The events of the job's trainer. Heavy libraries are imported here, once the process can be stopped."""
+    described = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    kind = described["kind"]
+    say_phase = {"type": "progress", "step": 0, "total": None, "phase": "loading"}
+    yield _Plain(say_phase)
+    import torch  # here, because it takes seconds during which the process must already listen
+
+    from backend.domain.training import read_config
+    from workers.training.job import Job
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        torch.set_num_threads(os.cpu_count() or 1)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(described["seed"])
+    config = read_config(kind, described["config"])
+    job = Job(
+        folder=folder,
+        kind=kind,
+        config=config,
+        inputs=_absolute(described["inputs"], folder),
+        seed=described["seed"],
+        run=described["run"],
+        device=device,
+        dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+        should_stop=stop.is_set,
+    )
+    yield from importlib.import_module(TRAINERS[kind]).train(job)
+
+
+class _Plain:
+    """A message that is already in its form on the wire."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.message = message
+
+    def to_json(self) -> dict[str, Any]:
+        return self.message
+
+
+def _absolute(inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Paths of files are written relative to the folder of the run; folders of models are absolute already."""
+    return {name: str(folder / value) if isinstance(value, str) else value for name, value in inputs.items()}
+
+
+def in_plain_words(error: BaseException) -> str:
+    """What went wrong, in a sentence for the person who started the run."""
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error):
+        return "There is not enough memory for this run; lower tokens_per_microbatch or take a smaller model."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; nothing half-written was kept. Make room and resume the run."
+    if hasattr(error, "message") and hasattr(error, "field"):  # one of backend.errors, written for people
+        return str(error)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "The run's process was told to end."
+    first = str(error).strip().splitlines()[0] if str(error).strip() else "no more is known"
+    return f"The run stopped by a fault of the program ({name}: {first}). Its log holds the details."
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

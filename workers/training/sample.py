@@ -1,0 +1,176 @@
+"""Several models answer the same prompts: the completions that people compare.
+
+Each answer is drawn with random numbers of its own (run seed, prompt, number), so a run that was interrupted goes on
+where it stopped and ends with the same texts, and no answer depends on which prompts shared its batch.
+
+Metrics
+    sample/completions          completions written so far
+    sample/tokens_per_s         tokens drawn per second, by the model just finished (endpoints: none)
+    sample/length_mean          tokens of a completion
+    sample/truncated_share      share cut at max_new_tokens
+"""
+
+import hashlib
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from backend.domain.training import SampleConfig
+from backend.domain.training_rows import PromptRow, SampledCompletion
+from backend.errors import Invalid
+from workers.endpoint import Endpoint
+from workers.training.backbone import Backbone
+from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
+from workers.training.generation import Sampling, generate
+from workers.training.job import Job, read_rows, write_rows
+from workers.training.tokens import Codec
+
+PROMPTS_AT_ONCE = 256
+REQUESTS_AT_ONCE = 8
+SHOWN = 4
+
+Ask = tuple[PromptRow, int]
+"""A prompt, and which of its completions."""
+
+
+def train(job: Job) -> Iterator[Event]:
+    """Let every model answer every prompt; writes `output/completions.jsonl`."""
+    config = job.config
+    assert isinstance(config, SampleConfig)
+    prompts = job.rows("prompts", PromptRow)
+    models: list[dict[str, Any]] = job.inputs.get("models") or []
+    if not prompts or not models:
+        raise Invalid("There is nothing to sample: this run has no prompts or no models.")
+    asks: list[Ask] = list(itertools.product(prompts, range(config.completions_per_prompt)))
+    total = len(asks) * len(models)
+    parts: list[Path] = []
+    done = left_out = 0
+    for number, model in enumerate(models):
+        answerer: _Local | _Remote | None = None
+        began, tokens, truncated, lengths = time.monotonic(), 0, 0, []
+        for start in range(0, len(asks), PROMPTS_AT_ONCE):
+            yield Progress(done, total, f"sampling {model['name']}")
+            part = job.state / f"{number:03d}-{start:08d}.jsonl"
+            chunk = asks[start : start + PROMPTS_AT_ONCE]
+            if part.exists():
+                rows = list(read_rows(part, SampledCompletion))
+            else:
+                answerer = answerer or _open(job, config, model)
+                rows = answerer.answer(chunk)
+                write_rows(part, rows)
+                tokens += sum(len(row.token_ids or ()) for row in rows)
+                yield StateSaved(done + len(rows))
+            parts.append(part)
+            done += len(chunk)
+            left_out += len(chunk) - len(rows)
+            truncated += sum(row.finish_reason == "length" for row in rows)
+            lengths += [len(row.token_ids) for row in rows if row.token_ids is not None]
+            if start == 0:
+                yield from _shown(done, prompts, rows, model["name"])
+            if job.should_stop():
+                return
+        values = {"sample/completions": float(done), "sample/truncated_share": truncated / len(asks)}
+        if lengths:
+            values["sample/length_mean"] = fmean(lengths)
+        if tokens:
+            values["sample/tokens_per_s"] = tokens / (time.monotonic() - began)
+        yield StepMetrics(done, values)
+        if answerer is not None:
+            answerer.close()
+    everything = [row for part in parts for row in read_rows(part, SampledCompletion)]
+    write_rows(job.output / "completions.jsonl", everything)
+    yield Progress(total, total, "done")
+    yield Result({"sample/completions": float(len(everything)), "sample/prompts_too_long": float(left_out)})
+
+
+def _shown(step: int, prompts: Sequence[PromptRow], rows: Sequence[SampledCompletion], name: str) -> Iterator[Event]:
+    by_id = {prompt.id: prompt for prompt in prompts}
+    for row in rows[:SHOWN]:
+        messages = [message.model_dump() for message in by_id[row.prompt].prompt]
+        yield Sample(step, messages, f"{name}: {row.text}")
+
+
+def _open(job: Job, config: SampleConfig, model: Mapping[str, Any]) -> "_Local | _Remote":
+    return _Remote(job, config, model) if "endpoint" in model else _Local(job, config, model)
+
+
+def _key(seed: int, ask: Ask) -> tuple[int, int, int]:
+    prompt, number = ask
+    return seed, int.from_bytes(hashlib.sha256(prompt.id.encode()).digest()[:8], "big"), number
+
+
+class _Local:
+    """A model in a folder, answered by our own sampler."""
+
+    def __init__(self, job: Job, config: SampleConfig, model: Mapping[str, Any]) -> None:
+        self._id, self._seed, self._config = model["model"], job.seed, config
+        self._backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
+        self._codec = Codec(self._backbone.tokenizer)
+        self._sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
+
+    def answer(self, asks: Sequence[Ask]) -> list[SampledCompletion]:
+        """Completions in the order asked; a prompt that leaves no room for an answer gets none."""
+        limit = self._backbone.max_positions
+        encoded = [(ask, self._codec.encode_prompt(ask[0].prompt)) for ask in asks]
+        fitting = [
+            (ask, ids) for ask, ids in encoded if limit is None or len(ids) + self._config.max_new_tokens <= limit
+        ]
+        answers = generate(
+            self._backbone,
+            [ids for _, ids in fitting],
+            self._sampling,
+            keys=[_key(self._seed, ask) for ask, _ in fitting],
+            tokens_per_microbatch=self._config.tokens_per_microbatch,
+        )
+        return [
+            SampledCompletion(
+                prompt=ask[0].id,
+                model=self._id,
+                text=self._codec.decode(answer.ids).strip(),
+                token_ids=answer.ids,
+                logprobs=answer.logprobs,
+                finish_reason=answer.finish_reason,
+                sampling={"temperature": self._config.temperature, "max_new_tokens": self._config.max_new_tokens},
+            )
+            for (ask, _), answer in zip(fitting, answers, strict=True)
+        ]
+
+    def close(self) -> None:
+        """The memory goes with the object."""
+
+
+class _Remote:
+    """A model behind an endpoint, asked several prompts at once."""
+
+    def __init__(self, job: Job, config: SampleConfig, model: Mapping[str, Any]) -> None:
+        self._id, self._seed, self._config = model["model"], job.seed, config
+        self._endpoint = Endpoint(model["name"], model["endpoint"])
+
+    def answer(self, asks: Sequence[Ask]) -> list[SampledCompletion]:
+        """Completions in the order asked."""
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            return list(pool.map(self._one, asks))
+
+    def _one(self, ask: Ask) -> SampledCompletion:
+        seed = int.from_bytes(hashlib.sha256(repr(_key(self._seed, ask)).encode()).digest()[:4], "big") >> 1
+        reply = self._endpoint.answer(
+            [message.model_dump() for message in ask[0].prompt],
+            temperature=self._config.temperature,
+            max_new_tokens=self._config.max_new_tokens,
+            seed=seed,
+        )
+        return SampledCompletion(
+            prompt=ask[0].id,
+            model=self._id,
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            sampling={"temperature": self._config.temperature, "max_new_tokens": self._config.max_new_tokens},
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._endpoint.close()
