@@ -160,7 +160,7 @@ def _me(user: tables.User, scopes: frozenset[str], csrf_token: str | None) -> Me
     return Me(
         user=User.model_validate(user),
         csrf_token=csrf_token,
-        scopes=[scope for scope in sessions.SCOPES if scope in scopes],  # type: ignore[misc]
+        scopes=[scope for scope in sessions.SCOPES if scope in scopes],
         version=__version__,
     )
 

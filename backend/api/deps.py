@@ -4,7 +4,7 @@ Says who is asking and whether the request was really sent by them; what they as
 """
 
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -34,10 +34,16 @@ async def get_session(request: Request) -> AsyncIterator[Session]:
         session: Session = request.app.state.session_factory()
         try:
             yield session
-            await run_in_threadpool(session.commit)
-        finally:
-            # Rolls back what was not committed.
+        except BaseException:
+            # Closing rolls back.
             await run_in_threadpool(session.close)
+            raise
+        await run_in_threadpool(_commit_and_close, session)
+
+
+def _commit_and_close(session: Session) -> None:
+    with session:
+        session.commit()
 
 
 async def get_stream_session(request: Request) -> AsyncIterator[Session]:
@@ -59,7 +65,8 @@ async def hashing_slot(request: Request) -> AsyncIterator[None]:
         yield
 
 
-def get_settings(request: Request) -> Settings:
+# Below, `async` only spares a thread: nothing in these functions waits.
+async def get_settings(request: Request) -> Settings:
     """The settings that the process was started with."""
     settings: Settings = request.app.state.settings
     return settings
@@ -86,8 +93,12 @@ _cookie_scheme = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="sessio
 _token_scheme = HTTPBearer(auto_error=False, scheme_name="token")
 
 
-def same_origin(request: Request, settings: SettingsDep) -> None:
+async def same_origin(request: Request, settings: SettingsDep) -> None:
     """Refuse a request that a page of another site made a browser send."""
+    _check_origin(request, settings)
+
+
+def _check_origin(request: Request, settings: Settings) -> None:
     origin = request.headers.get("origin")
     if origin is None:
         if request.headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
@@ -116,7 +127,7 @@ def identify(
     request.state.user = str(caller.user.id)
     if caller.signed_in is not None:
         if request.method not in SAFE_METHODS:
-            same_origin(request, settings)
+            _check_origin(request, settings)
             given = request.headers.get(CSRF_HEADER, "")
             if not hmac.compare_digest(given.encode(), caller.signed_in.csrf_token.encode()):
                 raise Forbidden(f"The header {CSRF_HEADER} is missing or not the one of this session (see GET /me).")
@@ -169,8 +180,8 @@ def clear_cookie(response: Response, settings: Settings) -> None:
 Identified = Annotated[Caller, Depends(identify)]
 
 
-def _requires(name: str, allows: Callable[[Caller], bool], refusal: str) -> Callable[[Identified], Caller]:
-    def check(caller: Identified) -> Caller:
+def _requires(name: str, allows: Callable[[Caller], bool], refusal: str) -> Callable[[Identified], Awaitable[Caller]]:
+    async def check(caller: Identified) -> Caller:
         if not allows(caller):
             raise Forbidden(refusal)
         return caller
