@@ -22,33 +22,18 @@ def token_logprobs(
     *,
     temperature: float = 1.0,
     chunk: int = DEFAULT_CHUNK,
+    entropy_gradient: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """log p(token | what stands before it in its row) and the entropy of that prediction, under the adapter that is
     on.
 
     ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never in the first place of a
-    row. Returns two float32 vectors (N,), N = scored.sum(), row by row. `hidden_logprobs` is the same from given
-    hidden states.
+    row. Returns two float32 vectors (N,), N = scored.sum(), row by row.
     """
-    return hidden_logprobs(
-        backbone, backbone.hidden_states(ids, mask), ids, mask, scored, temperature=temperature, chunk=chunk
+    states = before(backbone.hidden_states(ids, mask), scored)
+    return state_logprobs(
+        backbone, states, ids[scored], temperature=temperature, chunk=chunk, entropy_gradient=entropy_gradient
     )
-
-
-def hidden_logprobs(
-    backbone: Backbone,
-    hidden: Tensor,
-    ids: Tensor,
-    mask: Tensor,
-    scored: Tensor,
-    *,
-    temperature: float = 1.0,
-    chunk: int = DEFAULT_CHUNK,
-) -> tuple[Tensor, Tensor]:
-    """As `token_logprobs`, for hidden states (B, S, d) that are there already."""
-    del mask
-    states = before(hidden, scored)
-    return state_logprobs(backbone, states, ids[scored], temperature=temperature, chunk=chunk)
 
 
 def before(hidden: Tensor, scored: Tensor) -> Tensor:
@@ -57,16 +42,24 @@ def before(hidden: Tensor, scored: Tensor) -> Tensor:
 
 
 def state_logprobs(
-    backbone: Backbone, states: Tensor, tokens: Tensor, *, temperature: float = 1.0, chunk: int = DEFAULT_CHUNK
+    backbone: Backbone,
+    states: Tensor,
+    tokens: Tensor,
+    *,
+    temperature: float = 1.0,
+    chunk: int = DEFAULT_CHUNK,
+    entropy_gradient: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """states (N, d), tokens (N,) -> log-probabilities and entropies (N,), float32."""
+    """states (N, d), tokens (N,) -> log-probabilities and entropies (N,), float32. Unless asked, entropies carry no
+    gradient: they cost as much as all the rest and are mostly only looked at."""
     count = tokens.shape[0]
     if count <= chunk:
-        return _logprob_and_entropy(backbone, states, tokens, temperature)
+        return _logprob_and_entropy(backbone, states, tokens, temperature, entropy_gradient)
     again_in_backward = torch.is_grad_enabled() and states.requires_grad
     logprobs, entropies = [], []
     for start in range(0, count, chunk):
-        part = (backbone, states[start : start + chunk], tokens[start : start + chunk], temperature)
+        end = start + chunk
+        part = (backbone, states[start:end], tokens[start:end], temperature, entropy_gradient)
         if again_in_backward:
             logprob, entropy = checkpoint(_logprob_and_entropy, *part, use_reentrant=False)
         else:
@@ -77,10 +70,11 @@ def state_logprobs(
 
 
 def _logprob_and_entropy(
-    backbone: Backbone, states: Tensor, tokens: Tensor, temperature: float
+    backbone: Backbone, states: Tensor, tokens: Tensor, temperature: float, entropy_gradient: bool
 ) -> tuple[Tensor, Tensor]:
     logits = backbone.logits(states).float() / temperature
     total = logits.logsumexp(-1)
     logprob = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - total
-    entropy = total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and entropy_gradient):
+        entropy = total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
     return logprob, entropy

@@ -45,7 +45,9 @@ def test_chunks_change_neither_values_nor_gradients() -> None:
     seen = []
     for chunk in (1000, 3):
         with backbone.role("policy"):
-            logprob, entropy = token_logprobs(backbone, ids, mask, scored_of(mask, "right"), chunk=chunk)
+            logprob, entropy = token_logprobs(
+                backbone, ids, mask, scored_of(mask, "right"), chunk=chunk, entropy_gradient=True
+            )
             (logprob.sum() + 0.1 * entropy.sum()).backward()
         seen.append((logprob.detach(), [gradient(p).clone() for p in backbone.parameters_of("policy")]))
         for parameter in backbone.parameters_of("policy"):

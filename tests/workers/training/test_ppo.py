@@ -1,0 +1,442 @@
+"""The loop of PPO on tiny models: what must hold at the first step, at every step, and over many (P3-P5, P14, P17, P23,
+P24, P27-P34, L1, L8, L9, 1.8)."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from backend.domain.training import PPOConfig
+from backend.errors import Conflict, Invalid
+from tests.workers.training.tiny import CPU, FAMILIES, backbone_of, gradient, shake
+from workers.training import reports, rl_math, state
+from workers.training.backbone import Backbone, ScalarHead
+from workers.training.ppo import PPO
+from workers.training.scoring import RewardModel
+from workers.training.tallies import Tally
+
+PROMPTS = [[5, 6, 7], [3, 4, 5, 6, 7, 8, 9], [11], [12, 13, 14], [20, 21]]
+TARGET = 9
+
+
+def config_of(**settings: Any) -> PPOConfig:
+    usual: dict[str, Any] = {
+        "model": "m", "reward_model": "r", "iterations": 3, "episodes_per_iteration": 16, "max_new_tokens": 10,
+        "lora_rank": 4, "lora_alpha": 8.0, "policy_learning_rate": 3e-3, "value_learning_rate": 3e-3,
+    }  # fmt: skip
+    return PPOConfig(**(usual | settings))
+
+
+def counts_target(sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+    """The scorer of most tests: the share of the target token in the answer, around 0."""
+    shares = [s[p:].count(TARGET) / len(s[p:]) for s, p in zip(map(list, sequences), prompt_lengths, strict=True)]
+    return 4.0 * torch.tensor(shares) - 0.5
+
+
+def reward_model_of(backbone: Backbone, seed: int = 3) -> RewardModel:
+    backbone.add_adapter("reward", rank=2, alpha=4, seed=seed)
+    shake(backbone, "reward", seed)
+    head = ScalarHead(backbone.hidden_size, seed=seed)
+    head.gain.fill_(0.5)
+    return RewardModel(backbone, head, tokens_per_microbatch=10_000)
+
+
+def ppo_of(family: str = "llama", scorer: Any = counts_target, *, seed: int = 0, **settings: Any) -> PPO:
+    backbone = backbone_of(family)
+    if scorer == "reward_model":
+        scorer = reward_model_of(backbone)
+    return PPO(config_of(**settings), backbone, scorer, PROMPTS, seed=seed)
+
+
+def policy_of(ppo: PPO) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in ppo.policy]
+
+
+def watch_steps(ppo: PPO, look: Callable[[], None]) -> None:
+    inner = ppo._optimise
+
+    def optimise(tally: Tally) -> None:
+        look()
+        inner(tally)
+
+    ppo._optimise = optimise  # type: ignore[method-assign]
+
+
+def gradients_of(ppo: PPO) -> list[Tensor]:
+    """Those of the first step of an iteration."""
+    found: list[Tensor] = []
+
+    def look() -> None:
+        found.extend(gradient(parameter).clone() for parameter in [*ppo.policy, *ppo.critic])
+
+    watch_steps(ppo, look)
+    ppo.iterate()
+    return found
+
+
+# -- the first step ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_before_the_first_step_every_ratio_is_one(family: str, temperature: float) -> None:
+    ppo = ppo_of(family, temperature=temperature, epochs=1, minibatches=1, tokens_per_microbatch=64)
+    for turn in range(2):
+        values, batch = ppo.iterate()
+        assert (values["policy/ratio_max"], values["policy/ratio_min"]) == (1.0, 1.0)  # bit for bit
+        assert values["policy/clip_fraction"] == 0.0
+        if turn == 0:
+            assert not batch.kl.any()  # the reference is where it starts
+        else:
+            assert batch.kl.any()
+        gap = reports.metrics(batch, values)["rollout/sampler_gap_max_nats"]
+        assert gap < 2e-5
+
+
+def test_without_a_learning_rate_nothing_moves() -> None:
+    ppo = ppo_of(policy_learning_rate=0.0, epochs=3, minibatches=4)
+    for _ in range(2):
+        values, batch = ppo.iterate()
+        assert values["policy/ratio_max"] == pytest.approx(1.0, abs=1e-5)
+        assert values["policy/kl_step_per_token_nats"] < 1e-9
+        assert not batch.kl.any()
+
+
+def test_scoring_otherwise_than_training_is_noticed() -> None:
+    ppo = ppo_of()
+    honest = ppo._logprobs
+    ppo._logprobs = lambda *a, **k: tuple(x * 1.01 for x in honest(*a, **k))  # type: ignore[method-assign]
+    batch = ppo.rollout()
+    plan = ppo._minibatches(batch, epoch=0)
+    ppo.score(batch, plan)
+    ppo._advantages(batch)
+    ppo._logprobs = honest  # type: ignore[method-assign]
+    with pytest.raises(Conflict, match="log-ratios must be 0"):
+        ppo._update(batch, plan, Tally())
+
+
+# -- scores and rewards -----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_without_an_end_loses_exactly_the_penalty_after_the_clip() -> None:
+    ppo = ppo_of(scorer=lambda s, p: torch.linspace(-20, 20, len(s)), missing_end_penalty=0.75, score_clip=5.0)
+    _, batch = ppo.iterate()
+    assert 0 < int(batch.cut.sum()) < len(batch)
+    expected = torch.linspace(-20, 20, 16).clamp(-5, 5) - 0.75 * batch.cut
+    assert torch.equal(batch.scores, expected)
+    for row, answer in enumerate(batch.answers):
+        last = len(answer.ids) - 1
+        assert float(batch.rewards[row, last]) == pytest.approx(float(expected[row]), abs=1e-5)  # KL is still 0
+        assert (answer.ids[-1] == 1) == (not batch.cut[row])
+
+
+def test_the_divergence_counts_answer_tokens_only() -> None:
+    ppo = ppo_of()
+    ppo.iterate()
+    _, batch = ppo.iterate()
+    assert not batch.kl[~batch.mask].any()
+    assert int(batch.mask.sum()) == sum(len(answer.ids) for answer in batch.answers)
+    row = 0
+    ids = torch.tensor([batch.sequences[row]])
+    with torch.no_grad():
+        logprobs = []
+        base = ppo.backbone.model(ids).logits[0].log_softmax(-1)
+        for place in range(batch.prompt_lengths[row], ids.shape[1]):
+            logprobs.append(float(base[place - 1, ids[0, place]]))
+    torch.testing.assert_close(batch.base[row, : len(logprobs)], torch.tensor(logprobs), atol=1e-4, rtol=1e-4)
+
+
+def test_an_outlier_does_not_own_the_batch() -> None:
+    def gradient_norm(outlier: float, clip: float) -> float:
+        scores = torch.randn(16, generator=torch.Generator().manual_seed(0))
+        scores[3] = outlier
+        ppo = ppo_of(scorer=lambda s, p: scores, score_clip=clip, whiten_advantages=False, minibatches=1, epochs=1)
+        return ppo.iterate()[0]["policy/gradient_norm"]
+
+    usual = gradient_norm(2.0, 5.0)
+    assert gradient_norm(100.0, 5.0) < 2 * usual
+    assert gradient_norm(100.0, 1000.0) > 4 * usual
+
+
+# -- the critic -------------------------------------------------------------------------------------------------------
+
+
+def test_critic_starts_as_the_reward_model_or_at_zero() -> None:
+    ppo = ppo_of(scorer="reward_model")
+    batch = ppo.rollout()
+    ppo.score(batch, ppo._minibatches(batch, epoch=0))
+    assert isinstance(ppo.scorer, RewardModel)
+    cut_short = [sequence[:-1] for sequence in batch.sequences]  # a value is read before the token it speaks of
+    expected = ppo.scorer(cut_short, batch.prompt_lengths)
+    got = batch.values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+
+    for other in (ppo_of(scorer="reward_model", value_init="zero"), ppo_of(scorer="reward_model", critic="shared")):
+        ppo = other
+        _, batch = ppo.iterate()
+        assert not batch.values.any()
+        _, batch = ppo.iterate()
+        assert batch.values.any()
+
+
+def test_a_shared_critic_leaves_the_policy_alone() -> None:
+    ends = []
+    for rate in (0.0, 0.1):
+        ppo = ppo_of(critic="shared", value_learning_rate=rate, epochs=3, minibatches=2, iterations=10)
+        ppo.iterate()
+        ends.append(policy_of(ppo))
+        assert "value" not in ppo.backbone.adapters
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_critic_learns_which_prompts_are_worth_more() -> None:
+    ppo = ppo_of(
+        scorer=lambda s, p: torch.tensor([1.0 if row[0] > 10 else -1.0 for row in s]),
+        iterations=10, policy_learning_rate=0.0, epochs=4, value_clip_range=None, value_learning_rate=1e-2,
+        missing_end_penalty=0.0,
+    )  # fmt: skip
+    explained = [reports.metrics(batch, values)["value/explained_variance"] for values, batch in ppo.iterations()]
+    assert explained[0] == pytest.approx(0.0, abs=1e-6)
+    assert explained[-1] > 0.8
+
+
+# -- the optimiser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("epochs", "minibatches"), [(2, 1), (2, 2), (2, 4), (1, 3)])
+def test_exactly_epochs_times_minibatches_steps(epochs: int, minibatches: int) -> None:
+    ppo = ppo_of(epochs=epochs, minibatches=minibatches, tokens_per_microbatch=32)
+    seen: list[int] = []
+    watch_steps(ppo, lambda: seen.append(1))
+    values, _ = ppo.iterate()
+    assert len(seen) == epochs * minibatches == values["policy/optimiser_steps"]
+    for optimiser in (ppo.policy_optimiser, ppo.value_optimiser):
+        steps = {int(entry["step"]) for entry in optimiser.state.values()}
+        assert steps == {epochs * minibatches}
+
+
+def test_micro_batches_bound_memory_and_change_nothing() -> None:
+    ends = []
+    for budget in (16, 100_000):
+        ppo = ppo_of(tokens_per_microbatch=budget, epochs=1, minibatches=1, scorer="reward_model")
+        ends.append(gradients_of(ppo))
+    for one, other in zip(*ends, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-3)
+
+
+def test_adam_and_the_learning_rates() -> None:
+    ppo = ppo_of(iterations=4, policy_learning_rate=4e-3, value_learning_rate=8e-3)
+    for optimiser in (ppo.policy_optimiser, ppo.value_optimiser):
+        (group,) = optimiser.param_groups
+        assert (group["eps"], group["betas"], group["weight_decay"]) == (1e-5, (0.9, 0.999), 0.0)
+        assert all(parameter.dtype == torch.float32 for parameter in group["params"])
+    rates = [values["policy/learning_rate"] for values, _ in ppo.iterations()]
+    assert rates == pytest.approx([4e-3, 3e-3, 2e-3, 1e-3])
+    assert ppo.value_optimiser.param_groups[0]["lr"] == pytest.approx(2e-3)
+
+
+def test_a_small_step_is_not_lost() -> None:
+    ppo = ppo_of(policy_learning_rate=1e-6)
+    before = policy_of(ppo)
+    ppo.iterate()
+    assert any(not torch.equal(a, b) for a, b in zip(before, ppo.policy, strict=True))
+
+
+def test_passes_end_when_a_pass_went_too_far() -> None:
+    assert ppo_of(epochs=4, policy_learning_rate=3e-2).iterate()[0]["policy/epochs"] == 4
+    values, _ = ppo_of(epochs=4, policy_learning_rate=3e-2, kl_step_stop_per_token_nats=1e-6).iterate()
+    assert (values["policy/epochs"], values["policy/optimiser_steps"]) == (1, 2)
+
+
+def test_a_bad_step_changes_nothing_and_too_many_end_the_run() -> None:
+    ppo = ppo_of(scorer=lambda s, p: torch.full((len(s),), torch.nan), epochs=1, minibatches=2, max_bad_steps=3)
+    before, frozen = policy_of(ppo), ppo.backbone.fingerprint()
+    values, _ = ppo.iterate()
+    assert values["policy/bad_steps"] == 2
+    assert all(torch.equal(a, b) for a, b in zip(before, ppo.policy, strict=True))
+    assert not ppo.policy_optimiser.state and not ppo.value_optimiser.state
+    with pytest.raises(Invalid, match="3 optimiser steps in a row"):
+        ppo.iterate()
+    assert ppo.backbone.fingerprint() == frozen
+
+
+def test_what_is_frozen_stays_frozen() -> None:
+    ppo = ppo_of(scorer="reward_model", policy_learning_rate=0.1, value_learning_rate=0.1)
+    reward = ppo.scorer
+    assert isinstance(reward, RewardModel)
+    kept = [p.clone() for p in [*ppo.backbone.parameters_of("reward"), *reward.head.parameters()]]
+    frozen, policy, critic = ppo.backbone.fingerprint(), policy_of(ppo), [p.detach().clone() for p in ppo.critic]
+    ppo.iterate()
+    assert ppo.backbone.fingerprint() == frozen
+    after = [*ppo.backbone.parameters_of("reward"), *reward.head.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(kept, after, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(policy, ppo.policy, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(critic, ppo.critic, strict=True))
+    assert all(p.grad is None for p in ppo.backbone.model.parameters())
+
+
+# -- the controllers in the loop --------------------------------------------------------------------------------------
+
+
+def test_step_controller_sees_the_step_after_it_was_made() -> None:
+    far = ppo_of(objective="kl_penalty", policy_learning_rate=3e-2, kl_step_target_per_token_nats=1e-5)
+    values, _ = far.iterate()
+    assert values["policy/kl_step_per_token_nats"] > 1.5e-5
+    assert values["policy/beta"] == 2.0
+    near = ppo_of(objective="kl_penalty", policy_learning_rate=1e-5, kl_step_target_per_token_nats=1.0)
+    assert near.iterate()[0]["policy/beta"] == 0.5
+    assert ppo_of(objective="clip").iterate()[0]["policy/beta"] == 1.0
+
+
+def test_a_high_price_of_the_step_makes_it_smaller() -> None:
+    steps = {}
+    for beta in (1e-3, 100.0):
+        ppo = ppo_of(objective="kl_penalty", kl_step_coefficient=beta, epochs=4, minibatches=2)
+        steps[beta] = ppo.iterate()[0]["policy/kl_step_per_token_nats"]
+    assert steps[100.0] < 0.5 * steps[1e-3]
+
+
+def test_leash_follows_the_divergence_of_whole_answers() -> None:
+    ppo = ppo_of(kl_controller="leash", kl_target_per_seq_nats=5.0, kl_horizon_episodes=100, kl_base_coefficient=0.1)
+    ppo.iterate()
+    assert ppo.leash.coefficient == pytest.approx(0.1 * (1 - 0.2 * 16 / 100))  # at the start the divergence is 0
+
+
+def test_over_the_limit_the_policy_of_the_round_before_comes_back() -> None:
+    ppo = ppo_of(iterations=50, policy_learning_rate=2e-2, kl_limit_per_seq_nats=0.5)
+    history = []
+    for _, batch in ppo.iterations():
+        history.append((float(batch.kl.sum(1).mean()), batch.learnt))
+    assert "over the limit" in ppo.stopped and 1 < len(history) < 50
+    assert history[-1][0] > 0.5 and not history[-1][1]
+    assert all(kl <= 0.5 and learnt for kl, learnt in history[:-1])
+    batch = ppo.rollout()
+    ppo.score(batch, ppo._minibatches(batch, epoch=0))
+    assert float(batch.kl.sum(1).mean()) < 0.75
+
+
+# -- resume -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objective": "kl_penalty", "kl_controller": "leash"},
+        {"critic": "shared"},
+        {"advantage_estimator": "leave_one_out", "samples_per_prompt": 2, "objective": "reinforce", "epochs": 1,
+         "minibatches": 1},
+    ],
+)  # fmt: skip
+def test_a_resumed_run_goes_on_bit_for_bit(settings: dict[str, Any], tmp_path: Path) -> None:
+    whole = ppo_of(scorer="reward_model", iterations=4, **settings)
+    expected = [values for values, _ in whole.iterations()]
+    first = ppo_of(scorer="reward_model", iterations=4, **settings)
+    first.iterate()
+    first.iterate()
+    state.save(tmp_path, *first.state())
+    torch.manual_seed(999)
+    second = ppo_of(scorer="reward_model", iterations=4, **settings)
+    saved = state.load(tmp_path)
+    assert saved is not None
+    second.restore(saved.tensors, saved.scalars)
+    got = [values for values, _ in second.iterations()]
+    assert all(torch.equal(a, b) for a, b in zip(whole.policy, second.policy, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole.critic, second.critic, strict=True))
+    assert (whole.leash, whole.step_rule) == (second.leash, second.step_rule)
+    for mine, theirs in zip(got, expected[2:], strict=True):
+        assert {k: v for k, v in mine.items() if "time/" not in k} == {
+            k: v for k, v in theirs.items() if "time/" not in k
+        }
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    tensors, scalars = ppo_of().state()
+    with pytest.raises(Conflict, match="other settings"):
+        ppo_of(clip_range=0.3).restore(tensors, scalars)
+    with pytest.raises(Conflict, match="another model"):
+        ppo_of("gpt2").restore(tensors, scalars)
+
+
+# -- it learns what it should -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objective": "clip"},
+        {"objective": "kl_penalty", "kl_step_target_per_token_nats": 0.01},
+        {"objective": "reinforce", "advantage_estimator": "batch_mean", "epochs": 1, "minibatches": 1},
+    ],
+)
+def test_one_token_bandit_finds_the_optimum(settings: dict[str, Any]) -> None:
+    """With answers of one token the optimum is known: pi* ~ pi_base exp(r / lambda)."""
+    backbone = backbone_of("llama", vocabulary=8, hidden=64, layers=1)
+    rewards = torch.tensor([0.0, 0.3, -0.4, 0.8, 0.1, -0.2, 0.5, -0.9])
+
+    def scorer(sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        return rewards[torch.tensor([s[-1] for s in sequences])]
+
+    config = config_of(
+        **{
+            "iterations": 60, "episodes_per_iteration": 128, "max_new_tokens": 1, "kl_base_coefficient": 0.4,
+            "policy_learning_rate": 1e-2, "value_learning_rate": 1e-2, "lora_rank": 8, "epochs": 2, "minibatches": 2,
+            "whiten_advantages": False,
+        } | settings
+    )  # fmt: skip
+    ppo = PPO(config, backbone, scorer, [[5]], stop_ids=range(8))
+
+    def distance() -> float:
+        with torch.no_grad():
+            ids = torch.tensor([[5]])
+            base = backbone.logits(backbone.hidden_states(ids, torch.ones_like(ids)))[0, 0].log_softmax(-1)
+            with backbone.role("policy"):
+                policy = backbone.logits(backbone.hidden_states(ids, torch.ones_like(ids)))[0, 0].log_softmax(-1)
+            best = (base + rewards / 0.4).log_softmax(-1)
+            return float((policy.exp() * (policy - best)).sum())
+
+    start = distance()
+    for _ in ppo.iterations():
+        pass
+    assert start > 0.3
+    assert distance() < 1e-3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_learns_to_say_a_token_on_a_leash(family: str) -> None:
+    ppo = ppo_of(family, iterations=25, episodes_per_iteration=32, policy_learning_rate=1e-2, kl_base_coefficient=0.1)
+    history = [reports.metrics(batch, values) for values, batch in ppo.iterations()]
+    first, last = history[0], history[-1]
+    assert last["objective/score"] > first["objective/score"] + 0.8
+    assert 0.5 < last["objective/kl_base_per_seq_nats"] < 15
+    assert last["policy/kl_step_per_token_nats"] < 0.1
+
+
+def test_every_number_is_listed_and_finite() -> None:
+    listed: set[str] = set()
+    for line in (reports.__doc__ or "").splitlines():
+        listed |= set(re.findall(r"(?:^|  )([a-z]+/\w+)", line.partition("    ")[0]))
+    seen: set[str] = set()
+    for objective in ("clip", "kl_penalty"):
+        values, batch = ppo_of(objective=objective).iterate()
+        found = reports.metrics(batch, values)
+        assert all(torch.isfinite(torch.tensor(value)) for value in found.values())
+        seen |= found.keys()
+    assert seen == listed
+
+
+def test_distinct_runs() -> None:
+    assert reports.distinct([[1, 2, 3, 4, 5], [1, 2, 3, 4]], 4) == 2 / 3
+    assert reports.distinct([[1, 2]], 4) == 1.0
+
+
+def test_prompts_come_in_passes() -> None:
+    ppo = ppo_of()
+    taken = list(ppo.prompts.take(0, 15))
+    assert sorted(taken[:5]) == sorted(taken[5:10]) == sorted(taken[10:]) == [0, 1, 2, 3, 4]
+    assert taken[:5] != taken[5:10] or taken[5:10] != taken[10:]
+    assert list(ppo.prompts.take(7, 4)) == taken[7:11]
+    assert ppo.backbone.device == CPU

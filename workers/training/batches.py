@@ -1,0 +1,63 @@
+"""Rows of token ids as padded micro-batches under a token budget; knows no models and no method.
+
+A micro-batch bounds memory and nothing else: what is computed per token does not depend on how rows were put together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_COST_OF_A_FORWARD = 192
+"""What one more forward costs beside its tokens, in tokens: rows are parted where that saves more padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Rows side by side: ids and mask (b, S), padded on the right; `scored` (b, S) is true on tokens of the answers."""
+
+    rows: list[int]
+    ids: Tensor
+    mask: Tensor
+    scored: Tensor
+
+    @classmethod
+    def of(
+        cls, rows: list[int], sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int], *, pad_id: int,
+        device: torch.device,
+    ) -> "Layout":  # fmt: skip
+        width = max(len(sequences[row]) for row in rows)
+        ids = torch.full((len(rows), width), pad_id)
+        for place, row in enumerate(rows):
+            ids[place, : len(sequences[row])] = torch.tensor(sequences[row])
+        columns = torch.arange(width)
+        mask = columns < torch.tensor([[len(sequences[row])] for row in rows])
+        scored = mask & (columns >= torch.tensor([[prompt_lengths[row]] for row in rows]))
+        return cls(rows, ids.to(device), mask.to(device), scored.to(device))
+
+
+def microbatches(lengths: Sequence[int], rows: Sequence[int], budget: int) -> list[list[int]]:
+    """`rows` in groups of like length, each no larger than `budget` once padded (but never empty), at the least cost.
+
+    The cost of a group is its padded size and the fixed cost of a forward. Rows are sorted by length; the best places
+    to part them are found exactly, from the front: best[j] = min over i of best[i] + cost(i..j).
+    """
+    order = sorted(rows, key=lambda row: (-lengths[row], row))
+    widths = np.array([lengths[row] for row in order], dtype=np.float64)
+    best = np.zeros(len(order) + 1)
+    parted = np.zeros(len(order) + 1, dtype=np.int64)
+    for end in range(1, len(order) + 1):
+        sizes = widths[:end] * np.arange(end, 0, -1)  # padded size of the group that begins at each earlier row
+        costs = best[:end] + sizes + _COST_OF_A_FORWARD
+        costs[:-1][sizes[:-1] > budget] = np.inf
+        parted[end] = int(costs.argmin())
+        best[end] = costs[parted[end]]
+    groups: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = int(parted[end])
+        groups.append(order[start:end])
+        end = start
+    return groups[::-1]

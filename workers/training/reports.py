@@ -1,0 +1,118 @@
+"""What people see of an iteration of PPO: numbers by name, and a few answers token by token. Changes nothing.
+
+objective/score                     mean score of the answers, as the reward model gave it
+objective/score_used                the same after clipping and the penalty for answers without an end
+objective/score_std
+objective/reward_per_seq            score_used less lambda times the divergence: what is maximised
+objective/kl_base_per_seq_nats      divergence from the reference, summed over an answer (k1: unbiased)
+objective/kl_base_per_token_nats    the same over tokens
+objective/kl_base_k3_per_token_nats    the low-variance estimate of it
+objective/lambda_kl                 price of that divergence, for the next iteration
+policy/loss  policy/ratio_mean  policy/ratio_max  policy/ratio_min  policy/clip_fraction
+policy/entropy                      of the old policy, mean over answer tokens, nats
+policy/kl_step_per_token_nats       how far the iteration moved the policy: mean over the last pass; with kl_penalty
+                                    after the last update, over all tokens
+policy/beta  policy/beta_clamped    price of that step, for the next iteration; how often its bounds held it
+policy/gradient_norm  policy/learning_rate  policy/optimiser_steps  policy/epochs  policy/bad_steps
+value/loss  value/clip_fraction  value/gradient_norm
+value/explained_variance            of the returns, by the critic before its update
+value/mean
+advantage/std                       before whitening
+returns/mean  returns/std
+rollout/length_mean  rollout/length_p10  rollout/length_p50  rollout/length_p90
+rollout/truncated_share             of answers that were cut before their end
+rollout/distinct4                   share of all runs of four tokens that are different ones
+rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
+rollout/tokens_per_s  time/rollout_s  time/scoring_s  time/update_s  time/episodes_per_s
+memory/peak_mib                     of the device; on a CPU of the process
+"""
+
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from workers.training import rl_math
+from workers.training.events import Message, Sample, SampleToken
+from workers.training.rollouts import Rollouts
+from workers.training.tokens import Codec
+
+
+def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
+    """All numbers of an iteration; `values` are those that the update counted itself."""
+    mask, kl = batch.mask, batch.kl
+    lengths = mask.sum(1).float()
+    gap = torch.where(mask, (batch.behaviour - batch.old).abs(), 0)
+    seen = {
+        "objective/score": batch.raw_scores.mean(),
+        "objective/score_std": batch.raw_scores.std(correction=0),
+        "objective/score_used": batch.scores.mean(),
+        "objective/kl_base_per_seq_nats": kl.sum(1).mean(),
+        "objective/kl_base_per_token_nats": rl_math.masked_mean(kl, mask),
+        "objective/kl_base_k3_per_token_nats": rl_math.masked_mean(rl_math.k3(kl), mask),
+        "policy/entropy": rl_math.masked_mean(batch.entropy, mask),
+        "rollout/length_mean": lengths.mean(),
+        "rollout/length_p10": lengths.quantile(0.1),
+        "rollout/length_p50": lengths.quantile(0.5),
+        "rollout/length_p90": lengths.quantile(0.9),
+        "rollout/truncated_share": batch.cut.float().mean(),
+        "rollout/sampler_gap_mean_nats": rl_math.masked_mean(gap, mask),
+        "rollout/sampler_gap_max_nats": gap.amax(),
+    }
+    if batch.learnt:
+        seen |= {
+            "objective/reward_per_seq": batch.rewards.sum(1).mean(),
+            "returns/mean": rl_math.masked_mean(batch.returns, mask),
+            "returns/std": rl_math.masked_variance(batch.returns, mask).sqrt(),
+            "advantage/std": rl_math.masked_variance(batch.raw_advantages, mask).sqrt(),
+        }
+        if "value/loss" in values:
+            seen["value/mean"] = rl_math.masked_mean(batch.values, mask)
+            seen["value/explained_variance"] = rl_math.explained_variance(batch.values, batch.returns, mask)
+    seconds = [values[f"time/{phase}_s"] for phase in ("rollout", "scoring", "update")]
+    return {
+        **{name: float(value) for name, value in seen.items()},
+        **values,
+        "rollout/distinct4": distinct([answer.ids for answer in batch.answers], 4),
+        "rollout/tokens_per_s": float(mask.sum()) / max(seconds[0], 1e-9),
+        "time/episodes_per_s": len(batch) / max(sum(seconds), 1e-9),
+        "memory/peak_mib": peak_mib(batch.device),
+    }
+
+
+def samples(
+    batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequence[Message]], count: int
+) -> list[Sample]:
+    """The first `count` answers. messages: the prompt of each answer as it was asked."""
+    shown = []
+    for row in range(min(count, len(batch))):
+        answer = batch.answers[row]
+        length = len(answer.ids)
+        kl = batch.kl[row, :length].tolist()
+        value = batch.values[row, :length].tolist()
+        advantage = batch.advantages[row, :length].tolist() if batch.learnt else [0.0] * length
+        tokens = [SampleToken(*token) for token in zip(codec.pieces(answer.ids), kl, value, advantage, strict=True)]
+        values = {
+            "score": float(batch.raw_scores[row]),
+            "score_used": float(batch.scores[row]),
+            "kl": sum(kl),
+            "length": float(length),
+            "ended": float(answer.finish_reason == "stop"),
+        }
+        shown.append(Sample(step, messages[row], codec.decode(answer.ids), values, tokens))
+    return shown
+
+
+def distinct(answers: Sequence[Sequence[int]], size: int) -> float:
+    """Different runs of `size` tokens over all of them; 1 where there are none."""
+    runs = [tuple(ids[start : start + size]) for ids in answers for start in range(len(ids) - size + 1)]
+    return len(set(runs)) / len(runs) if runs else 1.0
+
+
+def peak_mib(device: torch.device) -> float:
+    """The most memory that was in use since the start."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,112 @@
+"""One round of answers, and what is known of each of their tokens; knows no objective and no optimiser.
+
+Tensors are (B, T): B answers of up to T tokens, `mask` true on real ones. `flat(layout)` are the places in such a
+tensor, laid flat, of a micro-batch's answer tokens, row by row: the order in which `logprobs` gives them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workers.training.backbone import Backbone
+from workers.training.batches import Layout, microbatches
+from workers.training.generation import Answer
+
+
+@dataclass
+class Rollouts:
+    """Filled from top to bottom in the course of an iteration."""
+
+    prompts: list[list[int]]
+    answers: list[Answer]
+    device: torch.device
+    sequences: list[list[int]] = field(init=False)
+    prompt_lengths: list[int] = field(init=False)
+    mask: Tensor = field(init=False)
+    behaviour: Tensor = field(init=False)
+    """log-probabilities under what the sampler drew from"""
+    old: Tensor = field(init=False)
+    """the same by the training forward, before the first step: pi_theta_k"""
+    base: Tensor = field(init=False)
+    """under the reference"""
+    entropy: Tensor = field(init=False)
+    values: Tensor = field(init=False)
+    """the critic's expectation before each token"""
+    raw_scores: Tensor = field(init=False)
+    """(B,) as the scorer gave them"""
+    scores: Tensor = field(init=False)
+    """(B,) clipped, less the penalty for answers without an end"""
+    rewards: Tensor = field(init=False)
+    returns: Tensor = field(init=False)
+    raw_advantages: Tensor = field(init=False)
+    advantages: Tensor = field(init=False)
+    """the same, whitened if the config says so"""
+    learnt: bool = field(init=False, default=False)
+    """whether the policy was updated from them, and all of the above is filled"""
+
+    def __post_init__(self) -> None:
+        self.sequences = [[*prompt, *answer.ids] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
+        self.prompt_lengths = [len(prompt) for prompt in self.prompts]
+        lengths = torch.tensor([len(answer.ids) for answer in self.answers])
+        mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
+        behaviour = torch.zeros(mask.shape)
+        behaviour[mask] = torch.tensor([logprob for answer in self.answers for logprob in answer.logprobs])
+        self.mask, self.behaviour = mask.to(self.device), behaviour.to(self.device)
+        self.old, self.base, self.entropy, self.values = (torch.zeros_like(self.behaviour) for _ in range(4))
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    @property
+    def kl(self) -> Tensor:
+        """log pi_old - log pi_base of each token."""
+        return self.old - self.base
+
+    @property
+    def cut(self) -> Tensor:
+        """(B,) true where an answer was cut before it ended."""
+        return torch.tensor([answer.finish_reason == "length" for answer in self.answers], device=self.device)
+
+    def flat(self, layout: Layout) -> Tensor:
+        """Where the answer tokens of a micro-batch stand in a (B, T) tensor laid flat."""
+        rows = torch.tensor(layout.rows, device=self.device)
+        width = self.mask.shape[1]
+        places = rows.unsqueeze(1) * width + torch.arange(width, device=self.device)
+        return places[self.mask[rows]]
+
+    def tokens(self, rows: Sequence[int]) -> int:
+        """How many answer tokens these rows have."""
+        return sum(len(self.answers[row].ids) for row in rows)
+
+    def minibatches(self, backbone: Backbone, *, count: int, budget: int, seed: Sequence[int]) -> list[list[Layout]]:
+        """The rows parted at random into `count` minibatches of like size, each as micro-batches within the budget."""
+        order = np.random.default_rng(list(seed)).permutation(len(self))
+        lengths = [len(sequence) for sequence in self.sequences]
+        return [
+            [
+                Layout.of(rows, self.sequences, self.prompt_lengths, pad_id=backbone.pad_id, device=self.device)
+                for rows in microbatches(lengths, [int(row) for row in part], budget)
+            ]
+            for part in np.array_split(order, count)
+        ]
+
+
+class PromptStream:
+    """Endless prompts in passes over all of them, each pass in an order of its own. Where it stands is the caller's
+    count, so there is no cursor to save."""
+
+    def __init__(self, prompts: Sequence[list[int]], seed: int) -> None:
+        self.prompts, self.seed = prompts, seed
+        self._orders: dict[int, list[int]] = {}
+
+    def take(self, start: int, count: int) -> Iterator[int]:
+        """Indices of the prompts number `start` to `start + count` of the stream."""
+        for place in range(start, start + count):
+            turn, within = divmod(place, len(self.prompts))
+            if turn not in self._orders:
+                order = np.random.default_rng([self.seed, 1, turn]).permutation(len(self.prompts))
+                self._orders = {t: o for t, o in self._orders.items() if t == turn - 1} | {turn: order.tolist()}
+            yield self._orders[turn][within]

@@ -1,0 +1,57 @@
+"""Scores of whole answers; what PPO maximises. Knows no PPO.
+
+Anything that gives one number for each row of ids can be a scorer; `RewardModel` is the one learnt from people.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from workers.training.backbone import Backbone, ScalarHead
+from workers.training.batches import Layout, microbatches
+
+
+class Scorer(Protocol):
+    """sequences: prompt and answer ids of each row, with the terminator; prompt_lengths: where each answer begins."""
+
+    def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor: ...
+
+
+class RewardModel:
+    """A reward adapter and its head on a backbone; the score is read at the last token of a row."""
+
+    def __init__(
+        self, backbone: Backbone, head: ScalarHead, *, adapter: str = "reward", tokens_per_microbatch: int
+    ) -> None:
+        self.backbone, self.head, self.adapter = backbone, head.requires_grad_(False), adapter
+        self.tokens_per_microbatch = tokens_per_microbatch
+
+    @classmethod
+    def load(cls, backbone: Backbone, folder: Path, *, tokens_per_microbatch: int) -> "RewardModel":
+        """Refuses a reward model that was trained on another backbone."""
+        backbone.load_adapter("reward", folder / "adapter")
+        head = ScalarHead.load(folder, device=backbone.device)
+        return cls(backbone, head, tokens_per_microbatch=tokens_per_microbatch)
+
+    @torch.no_grad()
+    def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        """(B,) float32 on the backbone's device, the head's gain and offset applied."""
+        scores = torch.zeros(len(sequences), device=self.backbone.device)
+        lengths = [len(sequence) for sequence in sequences]
+        with self.backbone.role(self.adapter):
+            for rows in microbatches(lengths, range(len(sequences)), self.tokens_per_microbatch):
+                layout = Layout.of(
+                    rows, sequences, prompt_lengths, pad_id=self.backbone.pad_id, device=self.backbone.device
+                )
+                scores[layout.rows] = self.head(
+                    last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
+                )
+        return scores
+
+
+def last_states(hidden: Tensor, mask: Tensor) -> Tensor:
+    """(b, S, d) to (b, d): the state at the last token of each row of right-padded rows."""
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), mask.sum(1) - 1]
