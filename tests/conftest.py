@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -15,6 +16,10 @@ from sqlalchemy.orm import Session
 from backend.database import make_engine, make_session_factory
 from backend.embedded import Cluster, throwaway
 from backend.migrate import migrate
+
+# A busy machine is no reason for a property to fail.
+hypothesis.settings.register_profile("podium", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("podium")
 
 _numbers = count(1)
 

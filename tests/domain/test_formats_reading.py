@@ -428,7 +428,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.dictionaries(FIELDS, JUNK, min_size=1, max_size=6), min_size=1, max_size=4))
 def test_no_row_however_wrong_raises(junk: list[dict[str, Any]]) -> None:
     content = "\n".join(json.dumps(row) for row in junk).encode()
@@ -438,7 +438,7 @@ def test_no_row_however_wrong_raises(junk: list[dict[str, Any]]) -> None:
             assert [record.line for record in records] == list(range(1, len(junk) + 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.sampled_from(["x.jsonl", "x.csv", "x.tsv", "x.parquet", "x.gz", ""]), st.data())
 def test_no_bytes_however_wrong_raise_anything_else(content: bytes, name: str, data: st.DataObject) -> None:
     before = data.draw(

@@ -46,7 +46,7 @@ def judgment_row(prompt: Any, answers: tuple[Answer, ...], ranks: Any, more: dic
     }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(
@@ -96,7 +96,7 @@ def test_judgments_come_back_as_they_were(table: list[Any], format: FileFormat) 
     assert [{**vars(record), "line": 0} for record in found] == [{**vars(record), "line": 0} for record in expected]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(CHAT, COMPLETION), min_size=1, max_size=4), st.sampled_from(FORMATS))
 def test_completions_come_back_as_they_were(table: list[Any], format: FileFormat) -> None:
     sent = [
@@ -120,7 +120,7 @@ TURNS = st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=4).map(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(TURNS, COMPLETION.map(str.strip), COMPLETION.map(str.strip)).filter(lambda row: row[1] != row[2]),

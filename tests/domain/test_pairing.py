@@ -76,6 +76,9 @@ def test_the_probability_is_the_one_with_which_sets_are_drawn() -> None:
 
 def test_shares_of_nothing_and_of_everything() -> None:
     assert {choice.policy for choice in draws(flat(4), 0.0, 100)} == {"informative"}
+    # Six pairs of equals are worth the same: chance decides in either way.
+    for choice in draws(flat(4), 0.25, 20):
+        assert choice.probability == pytest.approx(1 / 6)
     everything = draws(flat(4), 1.0, 3_000)
     assert {choice.policy for choice in everything} == {"random"}
     share = Counter(frozenset(choice.completions) for choice in everything)
