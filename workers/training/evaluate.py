@@ -1,0 +1,254 @@
+"""Several models answer the same held-out prompts, and the answers are compared.
+
+The first model is the baseline of the win rates. A win rate is over pairs of answers to one prompt, ties count half,
+and its interval is a bootstrap over prompts, since answers to one prompt are not independent. A reward model is no
+judge of a policy that was trained on it: read its win rate together with the KL and the texts.
+
+Metrics, one step a model; in the result each is followed by the model's name
+    evaluate/score_mean                     reward model's score
+    evaluate/win_rate, _low, _high          against the first model, by the reward model (95 % interval)
+    evaluate/kl_reference_per_seq_nats      log pi - log pi_reference summed over an answer (k1), mean over answers
+    evaluate/length_mean, truncated_share   tokens of an answer; share cut at max_new_tokens
+    evaluate/distinct4                      share of different 4-grams among all
+    evaluate/reward_model_accuracy, _low, _high, _pairs     on the held-out groups of a reward set, ties left out
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+
+from backend.domain.training import EvaluateConfig
+from backend.domain.training_rows import ChatMessage, PromptRow, RewardGroup
+from backend.errors import Invalid
+from workers.training.backbone import Backbone
+from workers.training.events import Event, Progress, Result, Sample, StepMetrics
+from workers.training.generation import Answer, Sampling, generate
+from workers.training.job import Job
+from workers.training.logprobs import token_logprobs
+from workers.training.scoring import RewardModel
+from workers.training.tokens import Codec
+
+PROMPTS_AT_ONCE = 256
+
+
+@dataclass
+class Answered:
+    """What one model said, prompt by prompt (`samples_per_prompt` in a row), and what was measured of it."""
+
+    name: str
+    folder: Path
+    prompts: list[list[int]]
+    vocabulary: str
+    answers: list[Answer] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    kls: list[float] = field(default_factory=list)
+
+    @property
+    def sequences(self) -> list[list[int]]:
+        return [[*prompt, *answer.ids] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
+
+
+def train(job: Job) -> Iterator[Event]:
+    """Compare the models; nothing is trained and no checkpoint is made."""
+    config = job.config
+    assert isinstance(config, EvaluateConfig)
+    rows = job.rows("prompts", PromptRow)
+    models: list[dict[str, Any]] = job.inputs.get("models") or []
+    if not rows or not models:
+        raise Invalid("There is nothing to evaluate: this run has no prompts or no models.")
+    asked = [row for row in rows for _ in range(config.samples_per_prompt)]
+    total = len(models) + 2
+    answered: list[Answered] = []
+    for number, model in enumerate(models):
+        yield Progress(number, total, f"sampling {model['name']}")
+        answered.append(_answer(job, config, model, asked))
+        if job.should_stop():
+            return
+    yield Progress(len(models), total, "measuring KL")
+    _measure_kl(job, config, answered)
+    scorer = _Scorer(job, config) if job.inputs.get("reward_model") else None
+    results: dict[str, float] = {}
+    if scorer is not None:
+        yield Progress(len(models) + 1, total, "scoring")
+        for one in answered:
+            one.scores = scorer.score(asked, one)
+        if job.inputs.get("groups"):
+            results |= _accuracy(scorer, job.rows("groups", RewardGroup), config)
+    for number, one in enumerate(answered):
+        values = _numbers(one, answered[0], config)
+        results |= {f"{name}:{one.name}": value for name, value in values.items()}
+        yield StepMetrics(number, values)
+    yield from _side_by_side(rows, answered, config)
+    yield Progress(total, total, "done")
+    yield Result(results)
+
+
+def _answer(job: Job, config: EvaluateConfig, model: dict[str, Any], asked: Sequence[PromptRow]) -> Answered:
+    backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
+    codec = Codec(backbone.tokenizer)
+    prompts = [codec.encode_prompt(row.prompt) for row in asked]
+    one = Answered(model["name"], Path(model["folder"]), prompts, _vocabulary(backbone))
+    sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
+    for start in range(0, len(asked), PROMPTS_AT_ONCE):
+        part = range(start, min(start + PROMPTS_AT_ONCE, len(asked)))
+        one.answers += generate(
+            backbone,
+            [one.prompts[i] for i in part],
+            sampling,
+            # The same random numbers for every model: two equal models give equal answers, and tie.
+            keys=[(job.seed, i) for i in part],
+            tokens_per_microbatch=config.tokens_per_microbatch,
+        )
+        if job.should_stop():
+            return one
+    one.texts = [codec.decode(answer.ids).strip() for answer in one.answers]
+    return one
+
+
+def _vocabulary(backbone: Backbone) -> str:
+    """What tells two vocabularies apart: token ids mean the same only where it is equal."""
+    return hashlib.sha256(repr(sorted(backbone.tokenizer.get_vocab().items())).encode()).hexdigest()
+
+
+def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) -> None:
+    """KL to the reference on the model's own answers; models with another vocabulary get none."""
+    if config.temperature == 0:
+        return  # a greedy answer is not a draw from the policy
+    folder = job.optional_path("reference") or answered[0].folder
+    reference = Backbone.load(folder, device=job.device, dtype=job.dtype)
+    vocabulary = _vocabulary(reference)
+    for one in answered:
+        if one.vocabulary != vocabulary:
+            continue
+        one.kls = [
+            sum(answer.logprobs) - base
+            for answer, base in zip(one.answers, _logprob_sums(reference, one, config), strict=True)
+        ]
+
+
+def _logprob_sums(backbone: Backbone, one: Answered, config: EvaluateConfig) -> list[float]:
+    """log pi(y | x) of each answer, at the temperature it was drawn with."""
+    sums = []
+    for prompt, answer in zip(one.prompts, one.answers, strict=True):
+        ids = torch.tensor([[*prompt, *answer.ids]], device=backbone.device)
+        scored = torch.zeros_like(ids, dtype=torch.bool)
+        scored[:, len(prompt) :] = True
+        with torch.inference_mode():
+            logprobs, _ = token_logprobs(backbone, ids, torch.ones_like(ids), scored, temperature=config.temperature)
+        sums.append(float(logprobs.sum()))
+    return sums
+
+
+class _Scorer:
+    """The reward model on its own backbone."""
+
+    def __init__(self, job: Job, config: EvaluateConfig) -> None:
+        backbone = Backbone.load(job.path("reward_model_backbone"), device=job.device, dtype=job.dtype)
+        self._codec = Codec(backbone.tokenizer)
+        self._model = RewardModel.load(
+            backbone, job.path("reward_model"), tokens_per_microbatch=config.tokens_per_microbatch
+        )
+
+    def score(self, asked: Sequence[PromptRow], one: Answered) -> list[float]:
+        """A score for each answer, encoded anew by the reward model's own tokenizer."""
+        ended = [answer.finish_reason == "stop" for answer in one.answers]
+        return self._scores([row.prompt for row in asked], one.texts, ended)
+
+    def score_group(self, group: RewardGroup) -> list[float]:
+        """A score for each completion of a group."""
+        texts = [completion.text for completion in group.completions]
+        ended = [completion.finish_reason != "length" for completion in group.completions]
+        return self._scores([group.prompt] * len(texts), texts, ended)
+
+    def _scores(
+        self, prompts: Sequence[tuple[ChatMessage, ...]], texts: Sequence[str], ended: Sequence[bool]
+    ) -> list[float]:
+        heads = [self._codec.encode_prompt(prompt) for prompt in prompts]
+        tails = [self._codec.encode_completion(t, ended=e) for t, e in zip(texts, ended, strict=True)]
+        sequences = [[*head, *tail] for head, tail in zip(heads, tails, strict=True)]
+        return [float(score) for score in self._model(sequences, [len(head) for head in heads])]
+
+
+def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateConfig) -> dict[str, float]:
+    """How often the preferred completion scores higher, on held-out prompts; equal scores are half right."""
+    right: list[list[float]] = []
+    for group in groups:
+        scores = scorer.score_group(group)
+        decided = [outcome for outcome in group.outcomes if outcome.score != 0.5]
+        if decided:
+            right.append([_agrees(scores[outcome.a] - scores[outcome.b], outcome.score) for outcome in decided])
+    if not right:
+        return {}
+    low, high = bootstrap(right, config.bootstrap_rounds, config.seed)
+    values = [value for group_right in right for value in group_right]
+    return {
+        "evaluate/reward_model_accuracy": fmean(values),
+        "evaluate/reward_model_accuracy_low": low,
+        "evaluate/reward_model_accuracy_high": high,
+        "evaluate/reward_model_accuracy_pairs": float(len(values)),
+    }
+
+
+def _agrees(difference: float, score: float) -> float:
+    return 0.5 if difference == 0 else float((difference > 0) == (score > 0.5))
+
+
+def bootstrap(groups: Sequence[Sequence[float]], rounds: int, seed: int) -> tuple[float, float]:
+    """The 95 % interval of the mean over all values, drawing whole groups (prompts) with replacement."""
+    sums = np.array([sum(group) for group in groups])
+    counts = np.array([len(group) for group in groups])
+    drawn = np.random.default_rng(seed).integers(0, len(groups), (rounds, len(groups)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _numbers(one: Answered, baseline: Answered, config: EvaluateConfig) -> dict[str, float]:
+    values = {
+        "evaluate/length_mean": fmean(len(answer.ids) for answer in one.answers),
+        "evaluate/truncated_share": fmean(answer.finish_reason == "length" for answer in one.answers),
+        "evaluate/distinct4": distinct([answer.ids for answer in one.answers], 4),
+    }
+    if one.kls:
+        values["evaluate/kl_reference_per_seq_nats"] = fmean(one.kls)
+    if one.scores:
+        values["evaluate/score_mean"] = fmean(one.scores)
+        if one is not baseline:
+            wins = _wins(one.scores, baseline.scores, config)
+            low, high = bootstrap(wins, config.bootstrap_rounds, config.seed)
+            rate = fmean(win for prompt in wins for win in prompt)
+            values |= {"evaluate/win_rate": rate, "evaluate/win_rate_low": low, "evaluate/win_rate_high": high}
+    return values
+
+
+def _wins(scores: Sequence[float], others: Sequence[float], config: EvaluateConfig) -> list[list[float]]:
+    """1, 0.5 or 0 for each pair of answers, one list a prompt."""
+    wins = [0.5 if abs(a - b) <= config.tie_margin else float(a > b) for a, b in zip(scores, others, strict=True)]
+    size = config.samples_per_prompt
+    return [wins[start : start + size] for start in range(0, len(wins), size)]
+
+
+def distinct(answers: Sequence[Sequence[int]], n: int) -> float:
+    """Different n-grams over all n-grams; 1 when nothing is said twice, and where nothing is long enough."""
+    grams = [tuple(ids[i : i + n]) for ids in answers for i in range(len(ids) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else 1.0
+
+
+def _side_by_side(rows: Sequence[PromptRow], answered: Sequence[Answered], config: EvaluateConfig) -> Iterator[Event]:
+    for number, row in enumerate(rows[: config.shown_prompts]):
+        place = number * config.samples_per_prompt
+        for one in answered:
+            values: dict[str, float] = {}
+            if one.scores:
+                values["score"] = one.scores[place]
+            if one.kls:
+                values["kl"] = one.kls[place]
+            messages = [message.model_dump() for message in row.prompt]
+            yield Sample(number, messages, f"{one.name}: {one.texts[place]}", values)
