@@ -5,7 +5,6 @@
 
 import contextlib
 import http.client
-import os
 import secrets
 import signal
 import socket
@@ -21,13 +20,13 @@ from backend import embedded
 from backend.database import make_engine, make_session_factory
 from backend.errors import Unavailable
 from backend.migrate import migrate
+from backend.owner import keep_local_token, local_token
 from backend.services import accounts, sessions
 from backend.settings import Settings
 from backend.supervisor import Say, Supervisor
 from backend.tables import User
 
 READY_TIMEOUT_S = 120.0
-TOKEN_FILE = "token"
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,6 @@ def running(settings: Settings, say: Say, hurry: Callable[[], bool] = lambda: Fa
         # Last, so that the password is not made by a start that fails before it can be shown.
         yield Podium(settings, _prepare_accounts(settings))
         say("stopping")
-
-
-def local_token(settings: Settings) -> str | None:
-    """The token that the owner's programs on this machine use; only the owner can read its file."""
-    try:
-        return (settings.data_dir / TOKEN_FILE).read_text(encoding="ascii").strip() or None
-    except OSError:
-        return None
 
 
 class Signals:
@@ -137,11 +128,7 @@ def _keep_token(session: Session, settings: Settings) -> None:
     if admin is None:
         return
     secret, _ = sessions.create_token(session, admin, name="podium on this machine", scopes=sessions.SCOPES)
-    file = settings.data_dir / TOKEN_FILE
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as opened:
-        opened.write(secret + "\n")
+    keep_local_token(settings, secret)
 
 
 # Being ready

@@ -10,21 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from backend.embedded.owner import Owned, own, owner_of
 from backend.embedded.postgres import DATABASE, Cluster, postgres, reach, throwaway
 from backend.embedded.server import Server, last_words
 from backend.embedded.valkey import valkey
+from backend.owner import Owned, own
 from backend.settings import Settings
 
 __all__ = [
     "Cluster",
-    "Owned",
     "Server",
     "Services",
     "database",
     "last_words",
-    "own",
-    "owner_of",
     "services",
     "throwaway",
 ]

@@ -20,8 +20,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from backend.embedded.owner import leave_sockets, socket_folder, temporary_root
 from backend.embedded.server import START_TIMEOUT_S, Server, end_leftovers, last_words, spawn
+from backend.embedded.sockets import leave_sockets, socket_folder, temporary_root
 from backend.errors import Unavailable
 from backend.settings import Settings
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from backend.embedded.owner import leave_sockets, socket_folder
 from backend.embedded.server import Server, end_leftovers
+from backend.embedded.sockets import leave_sockets, socket_folder
 from backend.errors import Unavailable
 from backend.settings import Settings
 

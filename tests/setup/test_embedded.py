@@ -17,7 +17,8 @@ import pytest
 import redis
 
 from backend import embedded
-from backend.embedded.owner import socket_folder
+from backend.embedded.sockets import socket_folder
+from backend.owner import Owned, owner_of
 from backend.settings import Settings
 
 OWNER = """
@@ -82,8 +83,8 @@ def test_what_was_written_is_there_after_a_restart(settings: Settings) -> None:
         assert query(first.database_url, "SHOW fsync") == [("on",)]
         with redis.Redis(unix_socket_path=str(socket_folder(settings.data_dir) / "valkey.sock")) as connection:
             connection.set("bell", "rung")
-        assert embedded.owner_of(settings) is not None
-    assert embedded.owner_of(settings) is None
+        assert owner_of(settings) is not None
+    assert owner_of(settings) is None
     assert servers_in(settings.data_dir) == []
     with embedded.services(settings) as second:
         assert (second.database_url, second.redis_url) == (first.database_url, first.redis_url)
@@ -106,7 +107,8 @@ def test_a_killed_owner_takes_its_servers_along_and_the_next_start_works(setting
 def test_a_start_after_everything_was_killed_at_once(settings: Settings) -> None:
     with owner_process(settings) as (process, database_url, _):
         query(database_url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
-        for victim in [*servers_in(settings.data_dir), process]:
+        os.kill(process.pid, signal.SIGKILL)
+        for victim in servers_in(settings.data_dir):
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.send_signal(signal.SIGKILL)
         process.wait()
@@ -129,7 +131,7 @@ def test_a_start_killed_while_the_data_folder_was_made_is_made_good(settings: Se
 
 def test_a_second_owner_is_told_who_the_first_is_and_a_short_command_joins(settings: Settings) -> None:
     with owner_process(settings) as (process, database_url, _):
-        with pytest.raises(embedded.Owned, match=rf"podium up.*process {process.pid}.*PODIUM_DATA_DIR"):
+        with pytest.raises(Owned, match=rf"podium up.*process {process.pid}.*PODIUM_DATA_DIR"):
             with embedded.services(settings):
                 pass
         with embedded.database(settings, "podium user add") as joined:

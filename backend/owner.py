@@ -1,15 +1,13 @@
 """Who works on a data folder: one process at a time, held by a lock that the kernel drops however that process ends.
 
-Files that an earlier, killed start left behind are therefore known to be stale by whoever holds the lock.
+Files that an earlier, killed start left behind are therefore known to be stale by whoever holds the lock. The API token
+with which the folder's owner speaks to the Podium that runs there lies beside it.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 from backend.errors import Conflict, Unavailable
 from backend.settings import Settings
 
-LONGEST_SOCKET_FOLDER = 70  # a socket's path may have 108 bytes, on macOS 104; its name takes up to 19
+TOKEN_FILE = "token"
 
 
 class Owned(Conflict):
@@ -66,31 +64,18 @@ def owner_of(settings: Settings) -> dict[str, Any] | None:
     return None
 
 
-@contextlib.contextmanager
-def leave_sockets(folder: Path) -> Iterator[None]:
-    """At the end of the block, remove a socket folder whose last server has taken its socket away."""
+def local_token(settings: Settings) -> str | None:
+    """The token that the owner's programs on this machine use; only the owner can read its file."""
     try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        return (settings.data_dir / TOKEN_FILE).read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
 
 
-def socket_folder(data_dir: Path) -> Path:
-    """A folder only its owner can enter: in the data folder, or below /tmp where that path is too long for a socket."""
-    folder = data_dir / "sockets"
-    if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
-        name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
-        folder = temporary_root() / f"podium-{os.getuid()}-{name}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise Unavailable(f"{folder} belongs to somebody else; remove it, or set a shorter PODIUM_DATA_DIR.")
-    folder.chmod(0o700)
-    return folder
-
-
-def temporary_root() -> Path:
-    """The shortest folder for temporary files that this machine has."""
-    short = Path("/tmp")
-    return short if os.access(short, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+def keep_local_token(settings: Settings, secret: str) -> None:
+    """Put a new one in its place, readable by nobody else."""
+    file = settings.data_dir / TOKEN_FILE
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="ascii") as opened:
+        opened.write(secret + "\n")
