@@ -197,7 +197,15 @@ def _podium_error(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if status == 503:
         headers["Retry-After"] = "2"
-    return problem(status, error.message, field=error.field, headers=headers)
+    return problem(status, _whole_sentence(error), field=error.field, headers=headers)
+
+
+def _whole_sentence(error: PodiumError) -> str:
+    """A capital at the beginning, unless that is the name of a field, and a full stop at the end."""
+    message = error.message.strip()
+    if message.split(" ", 1)[0] != error.field:
+        message = message[:1].upper() + message[1:]
+    return message if message.endswith((".", "!", "?")) else f"{message}."
 
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:

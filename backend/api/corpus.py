@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from backend.api.deps import Admin, AdminReader, SessionDep
 from backend.api.projects import ProjectDep
@@ -145,7 +146,10 @@ def list_prompts(
     """A project's prompts, newest first."""
     query = select(Prompt, _judged()).where(Prompt.project_id == project.id)
     if q:
-        query = query.where(cast(Prompt.messages, Text).icontains(q, autoescape=True))
+        # In what was said, not in the JSON around it.
+        message = func.jsonb_array_elements(Prompt.messages, type_=JSONB).column_valued("message")
+        said = select(message).where(message["content"].astext.icontains(q, autoescape=True))
+        query = query.where(said.exists())
     rows, cursor = paginate_rows(session, query, key=Prompt.id, after=after, limit=limit)
     items = [PromptOut.model_validate({**prompt.__dict__, "judgments": judged}) for prompt, judged, _ in rows]
     return Page(items=items, next=cursor)
