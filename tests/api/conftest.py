@@ -1,5 +1,10 @@
-"""The application over HTTP for tests: one per test, on a database of its own, and doors for people and programs."""
+"""The application over HTTP for tests, and doors for people and programs.
 
+`app` is one per test, on a database of its own. `still` is one for all tests that change nothing others could notice,
+such as requests that are refused; it is there because a database takes longer to make than most tests to run.
+"""
+
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from backend.api.deps import COOKIE, CSRF_HEADER
 from backend.app import create_app
+from backend.embedded import Cluster
 from backend.services import accounts, sessions
 from backend.settings import Settings
 from backend.tables import User
@@ -26,7 +32,7 @@ class Doors:
     def person(self, role: str = "annotator", **fields: Any) -> User:
         """A new person."""
         with self.app.state.session_factory.begin() as session:
-            email = fields.pop("email", f"{role}{next(self._numbers)}@example.org")
+            email = fields.pop("email", f"{role}{next(self._numbers)}@doors.example")
             user = accounts.create_user(session, email=email, role=role, **fields)
             session.refresh(user)
         return user
@@ -49,6 +55,41 @@ class Doors:
         with self.app.state.session_factory.begin() as session:
             secret, _ = sessions.create_token(session, session.get(User, user.id), name="test", scopes=scopes)
         return TestClient(self.app, headers={"Authorization": f"Bearer {secret}"})
+
+
+@pytest.fixture(scope="session")
+def still(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """Ways into the application that all tests share; it has built pages, and a secret beside them."""
+    folder = tmp_path_factory.mktemp("still")
+    build_pages(folder / "dist")
+    app = create_app(
+        Settings(database_url=cluster.create_database("still", template), data_dir=folder, pages_dir=folder / "dist")
+    )
+    with TestClient(app):
+        yield Doors(app)
+    cluster.drop_database("still")
+
+
+@pytest.fixture(scope="session")
+def still_admin(still: Doors) -> TestClient:
+    """A signed-in admin's browser in it."""
+    return still.enter(still.person("admin"))
+
+
+@pytest.fixture(scope="session")
+def still_annotator(still: Doors) -> TestClient:
+    """A signed-in annotator's browser in it."""
+    return still.enter(still.person())
+
+
+def build_pages(folder: Path) -> None:
+    """A folder as Vite builds it, with a secret beside it."""
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text('<!doctype html><script type="module" src="/assets/index-B1x3.js"></script>')
+    (folder / "assets" / "index-B1x3.js").write_text("export default 1;" * 200)
+    (folder / "favicon.svg").write_text("<svg/>")
+    (folder.parent / "secret.txt").write_text("secret")
+    os.symlink(folder.parent / "secret.txt", folder / "assets" / "link.txt")
 
 
 @pytest.fixture

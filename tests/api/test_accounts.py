@@ -152,8 +152,8 @@ def test_admins_add_change_and_list_people(admin: TestClient):
         ({"email": 7, "role": "annotator"}, "email"),
     ],
 )
-def test_what_is_wrong_with_a_new_person_is_said(admin: TestClient, body: dict[str, str], field: str):
-    answer = admin.post(f"{V1}/users", json=body)
+def test_what_is_wrong_with_a_new_person_is_said(still_admin: TestClient, body: dict[str, str], field: str):
+    answer = still_admin.post(f"{V1}/users", json=body)
     assert answer.status_code == 422
     assert answer.json()["field"] == field
     assert answer.json()["detail"].endswith(".")
@@ -248,8 +248,8 @@ def test_a_token_is_shown_once(doors: Doors, annotator: TestClient):
         ({"name": "t", "scopes": ["read"], "expires_at": 4070908800}, 422, "expires_at"),
     ],
 )
-def test_tokens_that_cannot_be_made(annotator: TestClient, body: dict[str, object], status: int, field: str):
-    answer = annotator.post(f"{V1}/tokens", json=body)
+def test_tokens_that_cannot_be_made(still_annotator: TestClient, body: dict[str, object], status: int, field: str):
+    answer = still_annotator.post(f"{V1}/tokens", json=body)
     assert (answer.status_code, answer.json()["field"]) == (status, field)
 
 
@@ -264,8 +264,8 @@ def test_a_token_with_an_end(doors: Doors, annotator: TestClient):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer podium_nothing", "Bearer é"])
-def test_headers_that_are_no_token(annotator: TestClient, header: str):
-    answer = annotator.get(f"{V1}/me", headers=[(b"authorization", header.encode())])
+def test_headers_that_are_no_token(still_annotator: TestClient, header: str):
+    answer = still_annotator.get(f"{V1}/me", headers=[(b"authorization", header.encode())])
     assert answer.status_code == 401, "a cookie does not help a wrong token"
     assert answer.headers["www-authenticate"] == "Bearer"
 

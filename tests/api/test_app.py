@@ -2,11 +2,9 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -23,19 +21,6 @@ from tests.api.conftest import Doors
 
 V1 = "/api/v1"
 HASHED = "assets/index-B1x3.js"
-
-
-@pytest.fixture
-def pages(settings: Settings) -> Path:
-    """A folder as Vite builds it, with a secret beside it."""
-    folder = settings.pages_dir
-    (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text('<!doctype html><script type="module" src="/assets/index-B1x3.js"></script>')
-    (folder / HASHED).write_text("export default 1;" * 200)
-    (folder / "favicon.svg").write_text("<svg/>")
-    (folder.parent / "secret.txt").write_text("secret")
-    os.symlink(folder.parent / "secret.txt", folder / "assets" / "link.txt")
-    return folder
 
 
 @pytest.fixture
@@ -147,8 +132,8 @@ def test_every_error_has_a_status():
         (b'{"email": "a@b.org", "password": ' + b"[" * 5000 + b"]" * 5000 + b"}", None, "The body cannot be read."),
     ],
 )
-def test_bodies_that_cannot_be_understood(anonymous: TestClient, content: bytes, field: str | None, detail: str | None):
-    answer = anonymous.post(f"{V1}/session", content=content, headers={"content-type": "application/json"})
+def test_bodies_that_cannot_be_understood(still: Doors, content: bytes, field: str | None, detail: str | None):
+    answer = still.anonymous().post(f"{V1}/session", content=content, headers={"content-type": "application/json"})
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -158,13 +143,14 @@ def test_bodies_that_cannot_be_understood(anonymous: TestClient, content: bytes,
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "after=!", "after=" + "x" * 101, "after=LTE"])
-def test_pages_have_limits(admin: TestClient, query: str):
-    answer = admin.get(f"{V1}/users?{query}")
+def test_pages_have_limits(still_admin: TestClient, query: str):
+    answer = still_admin.get(f"{V1}/users?{query}")
     assert answer.status_code == 422
     assert answer.json()["field"] == query.split("=")[0]
 
 
-def test_unknown_addresses_and_methods(anonymous: TestClient, pages: Path):
+def test_unknown_addresses_and_methods(still: Doors):
+    anonymous = still.anonymous()
     for path in ("/api", "/api/v1", "/api/v1/nothing", "/api/v2/users", "/hub/nothing", "/metrics/x"):
         answer = anonymous.get(path)
         assert answer.status_code == 404, path
@@ -194,7 +180,8 @@ def test_bodies_have_a_limit(app: FastAPI, settings: Settings, database_url: str
     assert fits.status_code == 422
 
 
-def test_headers_that_protect(anonymous: TestClient, pages: Path):
+def test_headers_that_protect(still: Doors):
+    anonymous = still.anonymous()
     for path in ("/", f"{V1}/me", f"/{HASHED}", "/healthz"):
         headers = anonymous.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -213,7 +200,8 @@ def test_https_is_remembered(app: FastAPI, settings: Settings):
     assert TestClient(secure).get("/healthz").headers["strict-transport-security"].startswith("max-age=")
 
 
-def test_the_pages(anonymous: TestClient, pages: Path):
+def test_the_pages(still: Doors):
+    anonymous = still.anonymous()
     for path in ("/", "/projects/demo/rank", "/invitations/abc", "/index.html"):
         answer = anonymous.get(path)
         assert answer.status_code == 200 and "<!doctype html>" in answer.text, path
@@ -246,7 +234,7 @@ def test_the_pages(anonymous: TestClient, pages: Path):
         "/.%2e/secret.txt",
     ],
 )
-def test_no_file_outside_the_folder_is_served(app: FastAPI, pages: Path, path: str):
+def test_no_file_outside_the_folder_is_served(still: Doors, path: str):
     """The path goes to the application as a server would hand it on: decoded, not normalised."""
     from urllib.parse import unquote
 
@@ -279,7 +267,7 @@ def test_no_file_outside_the_folder_is_served(app: FastAPI, pages: Path, path: s
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
         }
-        await app(scope, receive, send)
+        await still.app(scope, receive, send)
 
     anyio.run(ask)
     body = b"".join(message.get("body", b"") for message in sent)  # type: ignore[misc]

@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from backend.app import openapi
-from backend.tables import Comparison, Judgment, Model, Project
+from backend.tables import Comparison, Judgment, Model
 from tests.api.conftest import Doors
 from tests.api.test_access import ANNOTATOR, READER, RULES
-from tests.factories import make_study
+from tests.factories import make_prompt, make_study
 
 V1 = "/api/v1"
 
@@ -175,21 +175,29 @@ def test_every_list_has_an_end():
 
 
 @pytest.mark.parametrize("q", ["'; DROP TABLE users; --", "%", "_", "\\", '"', "100%", "\\'", "%00", "é", "x" * 200])
-def test_a_search_is_for_the_text_itself(admin: TestClient, app: FastAPI, study: str, q: str):
-    with app.state.session_factory.begin() as session:
-        from tests.factories import make_prompt
-
-        project = session.scalars(select(Project).where(Project.slug == study)).one()
+def test_a_search_is_for_the_text_itself(still: Doors, still_admin: TestClient, q: str):
+    with still.app.state.session_factory.begin() as session:
+        project = make_study(session)
         wanted = make_prompt(session, project, f"find {q} here").id
-    answer = admin.get(f"{V1}/projects/{study}/prompts", params={"q": q})
+    answer = still_admin.get(f"{V1}/projects/{project.slug}/prompts", params={"q": q})
     assert answer.status_code == 200
     assert [item["id"] for item in answer.json()["items"]] == [str(wanted)]
 
 
 @pytest.mark.parametrize("value", ["%00", "%ff", "..%2f..%2fetc", "' OR 1=1 --", "{}", "💣"])
-def test_odd_names_in_addresses_are_just_not_found(admin: TestClient, value: str):
-    for path in (f"{V1}/projects/{value}", f"{V1}/models/{value}", f"{V1}/users/{value}"):
-        answer = admin.get(path)
+def test_odd_names_are_not_found_or_refused(still: Doors, still_admin: TestClient, value: str):
+    with still.app.state.session_factory.begin() as session:
+        slug = make_study(session).slug
+    for path in (
+        f"/projects/{value}",
+        f"/models/{value}",
+        f"/users/{value}",
+        f"/projects/{slug}/completions?model={value}",
+        f"/projects/{slug}/prompts/{value}",
+        f"/projects/{slug}/export?what={value}",
+        f"/invitations/{value}",
+    ):
+        answer = still_admin.get(f"{V1}{path}")
         assert answer.status_code in (404, 405, 422), (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
 
