@@ -39,8 +39,27 @@ from backend.tables import (
 )
 
 JOB = "job.json"
+# What a kind reads of its project, besides what its config names.
+READS = {
+    "pretrain": ("documents",),
+    "sft": ("demonstrations",),
+    "sample": ("prompts",),
+    "reward_model": (),
+    "ppo": ("prompts",),
+    "evaluate": ("prompts",),
+}
 HubModel = tuple[str, str | None]
 """A repository on a Hub and the revision asked for."""
+
+
+def needs(kind: str, config: type[RunConfig]) -> list[str]:
+    """What must be there before a run of this kind can be launched: marks of required fields, then rows."""
+    marks = [
+        extra["x-podium"]
+        for field in config.model_fields.values()
+        if field.is_required() and isinstance(extra := field.json_schema_extra, dict) and "x-podium" in extra
+    ]
+    return [*dict.fromkeys(str(mark) for mark in marks), *READS.get(kind, ())]
 
 
 # --- at launch ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ database's own, so that no two machines' clocks are ever compared. The moves fol
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -132,7 +132,7 @@ def resume(session: Session, run_id: uuid.UUID) -> Run:
     return run
 
 
-def seconds_left(session: Session, runs: list[Run]) -> dict[uuid.UUID, float | None]:
+def seconds_left(session: Session, runs: Sequence[Run]) -> dict[uuid.UUID, float | None]:
     """How long each of the running runs will still take."""
     running = [run for run in runs if run.state == "running"]
     if not running:
