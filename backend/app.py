@@ -28,6 +28,7 @@ from backend import __version__
 from backend.api import (
     accounts,
     agreement,
+    checkpoints,
     comparisons,
     corpus,
     exports,
@@ -37,6 +38,7 @@ from backend.api import (
     projects,
     ratings,
     rewards,
+    runs,
 )
 from backend.api.edge import API_PREFIX, Edge
 from backend.api.gates import Gate
@@ -74,6 +76,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     rewards.router,
     imports.router,
     exports.router,
+    runs.router,
+    checkpoints.router,
 )
 
 STATUS: dict[type[PodiumError], int] = {

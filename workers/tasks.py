@@ -59,7 +59,7 @@ def sweep(bench: Bench) -> None:
     old = set(folders.older_than(runs_dir, bench.settings.run_keep_days))
     try:
         with bench.sessions() as session:
-            states = dict(session.execute(select(Run.id, Run.state).where(Run.id.in_(found))).tuples())
+            states = dict(session.execute(select(Run.id, Run.state).where(Run.id.in_(found))).all())
     except DBAPIError as error:
         log.warning("the runs' folders are not swept: %s", error.orig)
         return

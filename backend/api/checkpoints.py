@@ -1,4 +1,4 @@
-"""Checkpoints over HTTP: what training made, where it came from, and its files. A token with the scope `read` may pull."""
+"""Checkpoints over HTTP: what training made, where it came from, and its files. A `read` token may pull."""
 
 import uuid
 from collections.abc import Sequence

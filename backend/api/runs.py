@@ -252,9 +252,9 @@ def _out(session: Session, rows: Sequence[Run]) -> list[RunOut]:
     ids = [run.id for run in rows]
     found = session.scalars(select(Project).where(Project.id.in_({run.project_id for run in rows})))
     by_project = {project.id: project for project in found}
-    made = dict(session.execute(select(Checkpoint.run_id, Checkpoint.id).where(Checkpoint.run_id.in_(ids))).tuples())
+    made = dict(session.execute(select(Checkpoint.run_id, Checkpoint.id).where(Checkpoint.run_id.in_(ids))).all())
     people = select(User.id, User.name).where(User.id.in_({run.created_by for run in rows}))
-    names = dict(session.execute(people).tuples())
+    names = dict(session.execute(people).all())
     left = runs.seconds_left(session, rows)
     return [_wire(run, by_project, made, names, left.get(run.id)) for run in rows]
 
@@ -281,5 +281,3 @@ def _wire(
             "moves": actions(run.state, requested),
         }
     )
-
-

@@ -1,12 +1,12 @@
 """A small project with everything that runs read, for tests of runs and of what they make."""
 
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from backend.database import uuid7
 from backend.services import checkpoints, corpus, projects, runs
 from backend.storage import FolderStore, Store
 from backend.tables import Checkpoint, Project, Run
@@ -44,7 +44,7 @@ def make_checkpoint(
     output.mkdir()
     (output / "config.json").write_text(json.dumps({"model_type": "none", "run": str(run.id)}))
     (output / "model.safetensors").write_bytes(bytes(range(256)) * 40)
-    id = uuid.uuid4()
+    id = uuid7()
     revision = checkpoints.finish_folder(output, checkpoints.lineage(session, run))
     files = store.put(checkpoints.key(id), output)
     run = runs.succeed(session, run.id, run.attempt, {"loss": 0.5})
