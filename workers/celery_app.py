@@ -11,6 +11,9 @@ import uuid
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from celery import Celery
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from backend.errors import Unavailable
 from backend.settings import Settings
@@ -19,6 +22,7 @@ TASK = "podium.execute_run"
 QUEUE = "podium.runs"
 SOCKET_TIMEOUT_S = 5.0
 MESSAGE_LIVES_S = 120
+PROBE_TIMEOUT_S = 2.0
 
 log = logging.getLogger("podium.celery")
 
@@ -58,17 +62,26 @@ def make_app(settings: Settings) -> Celery:
 
 def broker_url(url: str) -> str:
     """A Redis or Valkey URL as Celery spells it; `unix://` and `redis+socket://` name a socket file."""
+    return _spelled(url, "redis+socket", "virtual_host")
+
+
+def client_url(url: str) -> str:
+    """The same as the Redis client spells it."""
+    return _spelled(url, "unix", "db")
+
+
+def _spelled(url: str, socket_scheme: str, number_name: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise Unavailable("PODIUM_REDIS_URL must be a URL such as redis://host:6379/0.")
-    scheme = {"valkey": "redis", "valkeys": "rediss", "unix": "redis+socket"}.get(scheme, scheme)
-    if scheme != "redis+socket":
+    scheme = {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme)
+    if scheme not in ("unix", "redis+socket"):
         return f"{scheme}://{rest}"
-    parts = urlsplit(f"{scheme}://{rest}")
+    parts = urlsplit(f"unix://{rest}")
     query = parse_qs(parts.query)
     number = (query.get("virtual_host") or query.get("db") or ["0"])[0]
     secret = f":{parts.password}@" if parts.password else ""
-    return f"redis+socket://{secret}{quote(unquote(parts.path), safe='/')}?virtual_host={number}"
+    return f"{socket_scheme}://{secret}{quote(unquote(parts.path), safe='/')}?{number_name}={number}"
 
 
 class Bell:
@@ -77,6 +90,13 @@ class Bell:
     def __init__(self, settings: Settings, pause_s: float = 5.0) -> None:
         self._settings = settings
         self._app = make_app(settings)
+        # Asked first: Celery's own connection tries for many seconds before it gives up.
+        self._client = Redis.from_url(
+            client_url(settings.redis_url or ""),
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=PROBE_TIMEOUT_S,
+            socket_connect_timeout=PROBE_TIMEOUT_S,
+        )
         self._pause_s = pause_s
         self._silent_until = 0.0
         self._away = False
@@ -86,13 +106,16 @@ class Bell:
         if time.monotonic() < self._silent_until:
             return False
         try:
+            self._client.ping()
             self._app.send_task(TASK, args=[str(run_id)], expires=MESSAGE_LIVES_S, retry=False, ignore_result=True)
         except Exception as error:  # whatever the transport raises: the run stays queued and is rung again
             self._silent_until = time.monotonic() + self._pause_s
             if not self._away:
                 log.warning("the broker does not answer, runs wait until it does: %s", error)
             self._away = True
-            self._app.pool.force_close_all()
+            # Its pools remember the dead connection; a new application is cheaper than to find out where.
+            self._app.close()
+            self._app = make_app(self._settings)
             return False
         if self._away:
             log.info("the broker answers again")
@@ -102,3 +125,4 @@ class Bell:
     def close(self) -> None:
         """Give the connections back."""
         self._app.close()
+        self._client.close()

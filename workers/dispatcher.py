@@ -71,6 +71,7 @@ class Dispatcher:
         """Everything once; False when the database is away."""
         try:
             self._ring_queued()
+            self._note_answer()
             for duty in self.duties:
                 if self.told_to_stop:
                     break
@@ -81,14 +82,15 @@ class Dispatcher:
             if not self._pause_s:
                 log.warning("the database does not answer: %s", error.orig)
             self._pause_s = min(max(2 * self._pause_s, self.settings.dispatch_interval_s), LONGEST_PAUSE_S)
-            # No worker could beat either: when it answers again, each gets the time to do so before it counts as lost.
-            self._requeue_from = time.monotonic() + self._pause_s + self.settings.run_lost_after_s
             return False
+        return True
+
+    def _note_answer(self) -> None:
+        """After an absence no worker could beat either: each gets the time to do so before it counts as lost."""
         if self._pause_s:
             log.info("the database answers again")
             self._requeue_from = time.monotonic() + self.settings.run_lost_after_s
         self._pause_s = 0.0
-        return True
 
     def _ring_queued(self) -> None:
         # Rung after the commit, so that the worker finds the row; a bell that does not reach it rings again later.

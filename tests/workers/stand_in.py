@@ -1,6 +1,8 @@
 """Sets up a worker's bench and real worker processes whose trainer is the stand-in; used by the tests beside it."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
 from sqlalchemy.orm import Session
 
 from backend.database import SessionFactory, make_engine, make_session_factory
+from backend.embedded import Cluster
 from backend.services import runs
-from backend.settings import Settings
+from backend.settings import REPOSITORY, Settings
 from backend.storage import FolderStore
 from backend.tables import Project, Run
 from tests.services.training_project import launch, make_project
@@ -80,11 +84,49 @@ class Installation:
         return found
 
     @property
-    def ledger(self) -> list[tuple[int, int]]:
-        """(attempt, step) of each step that was really done."""
+    def ledger_of_runs(self) -> list[tuple[str, int, int]]:
+        """(run, attempt, step) of each step that was really done."""
         file = self.folder / "ledger"
         lines = file.read_text().splitlines() if file.exists() else []
-        return [(int(attempt), int(step)) for attempt, step in (line.split() for line in lines)]
+        return [(run, int(attempt), int(step)) for run, attempt, step in (line.split() for line in lines)]
+
+    @property
+    def ledger(self) -> list[tuple[int, int]]:
+        """The same where there is one run."""
+        return [(attempt, step) for _, attempt, step in self.ledger_of_runs]
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """The variables that give a process these settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
+    changed = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return kept | {f"PODIUM_{name.upper()}": str(value) for name, value in changed.items() if value is not None}
+
+
+@contextmanager
+def process(settings: Settings, module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours, whose log is beside the data; killed at the end if it still lives."""
+    with open(settings.data_dir / f"{module}.log", "ab") as log:
+        command = [sys.executable, "-m", module, *arguments]
+        started = subprocess.Popen(command, env=environment_for(settings), cwd=REPOSITORY, stdout=log, stderr=log)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+@contextmanager
+def database_away(cluster: Cluster, name: str) -> Iterator[None]:
+    """A database that takes no connections and has lost those it had, until the block ends."""
+    with cluster.connect() as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+    try:
+        yield
+    finally:
+        with cluster.connect() as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
     python stand_in_trainer.py FOLDER BEHAVIOUR
 
 BEHAVIOUR is JSON: {"steps", "step_s", "ledger", "do": what to do at "at" step or instead of working}. Each step done is
-a line `attempt step` of the ledger, so that a test sees what was done how often.
+a line `run attempt step` of the ledger, so that a test sees what was done how often.
 """
 
 import json
@@ -50,7 +50,7 @@ def main() -> int:
             misbehave(do, folder, behaviour)
         if behaviour.get("ledger"):
             with open(behaviour["ledger"], "a") as ledger:
-                ledger.write(f"{job['attempt']} {step}\n")
+                ledger.write(f"{job['run']} {job['attempt']} {step}\n")
         say(type="metrics", step=step, values={"loss": 1 / step, "attempt": job["attempt"]})
         say(type="metrics", step=step, values={"time/step_s": 0.1})
         say(type="sample", step=step, prompt=[{"role": "user", "content": "hi"}], completion=f"{step}", values={})

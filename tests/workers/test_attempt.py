@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, make_url, select, text
 
+from backend.embedded import Cluster
 from backend.services import checkpoints, corpus, run_records, runs
 from backend.tables import Checkpoint, Completion, Model, Run, RunLog
-from tests.workers.stand_in import Installation, installation
+from tests.workers.stand_in import Installation, database_away, installation
 from workers import attempt, folders
 
 
@@ -247,7 +248,9 @@ def test_an_attempt_that_lost_its_run_kills_its_trainer_and_the_next_one_goes_on
     assert attempt.execute(place.bench("other"), run.id) == "succeeded"
     thread.join(5)
     assert not thread.is_alive()
-    assert [step for _, step in place.ledger] == list(range(1, max(11, len(place.ledger) + 1)))
+    # The kill can fall between a step and its saved state; that one step is done again, and no other.
+    steps = [step for _, step in place.ledger]
+    assert sorted(set(steps)) == list(range(1, max(steps) + 1)) and len(steps) - len(set(steps)) <= 1
     with place.sessions() as session:
         assert session.scalar(select(func.count()).select_from(Checkpoint)) == 1
 
@@ -260,6 +263,22 @@ def test_two_workers_rung_for_one_run(place: Installation) -> None:
         thread.join(20)
     assert place.find(run).state == "succeeded" and place.find(run).attempt == 1
     assert place.ledger == [(1, step) for step in range(1, 6)]
+
+
+def test_a_database_that_goes_away_for_a_while_loses_nothing(place: Installation, cluster: Cluster) -> None:
+    place.behaviour |= {"steps": 30, "step_s": 0.05}
+    run = place.launch()
+    thread, _ = in_background(place, run)
+    place.wait(run, reached(3))
+    with database_away(cluster, make_url(str(place.settings.database_url)).database or ""):
+        time.sleep(1.0)
+        assert thread.is_alive()
+    done = place.wait(run, lambda run: run.state != "running")
+    thread.join()
+    assert (done.state, done.attempt) == ("succeeded", 1)
+    with place.sessions() as session:
+        assert [row.step for row in run_records.metrics_after(session, run.id, -1, 100)] == list(range(1, 31))
+        assert len(run_records.samples_after(session, run.id, 0, 100)) == 30
 
 
 def test_files_of_an_attempt_that_died_while_storing_are_removed(place: Installation) -> None:
