@@ -26,7 +26,7 @@ class ProgressMessage(_Message):
     type: Literal["progress"]
     step: Step
     total: Step | None = None
-    phase: Annotated[str, Field(max_length=100)] | None = None
+    phase: Annotated[str, Field(max_length=400)] | None = None
 
 
 class MetricsMessage(_Message):

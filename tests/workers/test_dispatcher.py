@@ -96,7 +96,7 @@ def test_a_database_that_was_away_gives_workers_time_to_beat(
 
 def test_a_dead_broker_is_said_once_and_hurts_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings(data_dir=tmp_path)
-    with valkey(settings) as url:
+    with valkey(settings) as (url, _):
         pass  # its socket's name stays known, but nobody is there
     bell = Bell(Settings(data_dir=tmp_path, redis_url=url), pause_s=0.0)
     with caplog.at_level(logging.INFO):

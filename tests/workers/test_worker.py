@@ -25,7 +25,7 @@ WORKER = "tests.workers.stand_in_worker"
 
 @pytest.fixture
 def place(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with valkey(Settings(data_dir=tmp_path)) as url:
+    with valkey(Settings(data_dir=tmp_path)) as (url, _):
         with installation(tmp_path, database_url, url) as made:
             yield made
 

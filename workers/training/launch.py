@@ -99,7 +99,8 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
-        torch.set_num_threads(os.cpu_count() or 1)
+        # OMP_NUM_THREADS is how the worker passes on PODIUM_RUN_THREADS.
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(described["seed"])
     config = read_config(kind, described["config"])
