@@ -13,15 +13,25 @@ Formats
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Literal, cast, get_args
 
 from backend.domain.formats import llmfao, rows
+from backend.domain.formats.fields import (
+    Bad,
+    annotator_of,
+    check_storable,
+    from_cell,
+    from_json,
+    messages_of,
+    model_of,
+    number_of,
+    prompt_of,
+    ranks_of,
+    text_of,
+)
 from backend.domain.formats.records import (
-    UNKNOWN_ANNOTATOR,
-    UNKNOWN_MODEL,
     Answer,
     CompletionRecord,
     DemonstrationRecord,
@@ -32,21 +42,14 @@ from backend.domain.formats.records import (
     PromptRecord,
     Record,
     Rejected,
-    imported_model,
-    unstorable,
 )
-from backend.domain.judgments import MAX_SIZE, dense
+from backend.domain.judgments import MAX_SIZE
 from backend.errors import Invalid
 
 Format = Literal[
     "documents", "prompts", "demonstrations", "completions", "pairs", "judgments", "hh-rlhf", "trl", "llmfao"
 ]
 FORMATS: tuple[str, ...] = get_args(Format)
-ROLES = ("system", "user", "assistant", "tool")
-
-
-class _Bad(Exception):
-    """A row breaks its format; the message names the field."""
 
 
 def check_format(name: str) -> Format:
@@ -108,7 +111,7 @@ def read(format: Format, file: IO[bytes], filename: str = "") -> Iterator[Record
         line, values = row
         try:
             yield reader(line, {key: value for key, value in values.items() if _is_given(key, value)})
-        except _Bad as error:
+        except Bad as error:
             yield Rejected(line, str(error))
 
 
@@ -122,160 +125,76 @@ def _is_given(key: str, value: Any) -> bool:
     return value is not None and (value != "" or key in _ANSWERS)
 
 
-# --- fields ---------------------------------------------------------------------------------------------------------
-
-
-def _text(row: Mapping[str, Any], *names: str, empty: bool = False) -> str:
-    for name in names:
-        if name in row:
-            value = row[name]
-            if not isinstance(value, str):
-                raise _Bad(f"{name} is text, not {type(value).__name__}")
-            _storable(value, name)
-            if value.strip() or empty:
-                return value
-    raise _Bad(f"{' or '.join(names)} is missing or empty")
-
-
-def _storable(value: str, field: str) -> None:
-    if found := unstorable(value):
-        raise _Bad(f"{field} holds {found}")
-
-
-def _messages(value: Any, field: str) -> Messages:
-    """Chat messages out of a list of {"role", "content"}, a text (one user message), or JSON of either (CSV)."""
-    value = _cell(value)
-    if isinstance(value, str):
-        return [{"role": "user", "content": _text({field: value}, field)}]
-    if not isinstance(value, list) or not value:
-        raise _Bad(f"{field} is a text or a list of messages")
-    messages: list[Message] = []
-    for place, message in enumerate(value, start=1):
-        if not isinstance(message, dict):
-            raise _Bad(f"message {place} of {field} is not an object with role and content")
-        role = message.get("role")
-        if role not in ROLES:
-            raise _Bad(f"message {place} of {field} has the role {str(role)[:40]!r}; known are {', '.join(ROLES)}")
-        content = message.get("content")
-        if not isinstance(content, str):
-            raise _Bad(f"message {place} of {field} has no text in content")
-        messages.append({"role": role, "content": _text({"content": content}, "content", empty=True)})
-    return messages
-
-
-def _cell(value: Any) -> Any:
-    """A list of messages out of its JSON, as it stands in CSV; anything else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] == "[" and '"role"' in value:
-        try:
-            messages = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-        if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
-            return messages
-    return value
-
-
-def _prompt(row: Mapping[str, Any]) -> Messages:
-    for name in ("messages", "prompt", "question", "instruction"):
-        if name in row:
-            messages = _messages(row[name], name)
-            if messages[-1]["role"] == "assistant":
-                raise _Bad(f"{name} ends with an answer; a prompt ends before it")
-            return messages
-    raise _Bad("prompt (or messages) is missing or empty")
-
-
-def _model(row: Mapping[str, Any], field: str = "model") -> str:
-    if field not in row:
-        return UNKNOWN_MODEL
-    name = str(row[field]).strip()
-    if len(name) > 200 or not name:
-        raise _Bad(f"{field} is a name of at most 200 characters")
-    _storable(name, field)
-    return imported_model(name)
-
-
-def _annotator(row: Mapping[str, Any]) -> str:
-    for name in ("annotator", "worker", "judge", "user"):
-        if name in row:
-            annotator = str(row[name]).strip()
-            _storable(annotator, name)
-            if len(annotator) > 200:
-                raise _Bad(f"{name} is a name of at most 200 characters")
-            return annotator or UNKNOWN_ANNOTATOR
-    return UNKNOWN_ANNOTATOR
-
-
 # --- one reader a format --------------------------------------------------------------------------------------------
 
 
 def _document(line: int, row: Mapping[str, Any]) -> Record:
-    return DocumentRecord(line, _text(row, "text", "document", "content"))
+    return DocumentRecord(line, text_of(row, "text", "document", "content"))
 
 
 def _prompt_record(line: int, row: Mapping[str, Any]) -> Record:
     if "text" in row and not row.keys() & {"prompt", "messages"}:
-        return PromptRecord(line, _messages(row["text"], "text"))
-    return PromptRecord(line, _prompt(row))
+        return PromptRecord(line, messages_of(row["text"], "text"))
+    return PromptRecord(line, prompt_of(row))
 
 
 def _demonstration(line: int, row: Mapping[str, Any]) -> Record:
     if row.keys() & {"completion", "response", "answer"}:
         text = _completion_text(row)
         if not text.strip():
-            raise _Bad("completion is empty, and nothing cannot be imitated")
-        return DemonstrationRecord(line, _prompt(row), text)
+            raise Bad("completion is empty, and nothing cannot be imitated")
+        return DemonstrationRecord(line, prompt_of(row), text)
     if "messages" not in row:
-        raise _Bad("completion is missing or empty")
-    messages = _messages(row["messages"], "messages")
+        raise Bad("completion is missing or empty")
+    messages = messages_of(row["messages"], "messages")
     if len(messages) < 2 or messages[-1]["role"] != "assistant":
-        raise _Bad("messages do not end with an answer of the assistant")
+        raise Bad("messages do not end with an answer of the assistant")
     return DemonstrationRecord(line, messages[:-1], messages[-1]["content"])
 
 
 def _completion_text(row: Mapping[str, Any]) -> str:
     for name in ("completion", "response", "answer"):
         if isinstance(row.get(name), list):
-            messages = _messages(row[name], name)
+            messages = messages_of(row[name], name)
             if len(messages) != 1 or messages[0]["role"] != "assistant":
-                raise _Bad(f"{name} is one message of the assistant")
+                raise Bad(f"{name} is one message of the assistant")
             return messages[0]["content"]
-    return _text(row, "completion", "response", "answer", empty=True)
+    return text_of(row, "completion", "response", "answer", empty=True)
 
 
 def _completion(line: int, row: Mapping[str, Any]) -> Record:
     if "model" not in row:
-        raise _Bad("model is missing")
-    return CompletionRecord(line, _prompt(row), Answer(_model(row), _completion_text(row)))
+        raise Bad("model is missing")
+    return CompletionRecord(line, prompt_of(row), Answer(model_of(row), _completion_text(row)))
 
 
 def _pair(line: int, row: Mapping[str, Any]) -> Record:
     if not {"chosen", "rejected"} <= row.keys():
-        raise _Bad(f"{'chosen' if 'chosen' not in row else 'rejected'} is missing or empty")
-    chosen, rejected = _cell(row["chosen"]), _cell(row["rejected"])
+        raise Bad(f"{'chosen' if 'chosen' not in row else 'rejected'} is missing or empty")
+    chosen, rejected = from_cell(row["chosen"]), from_cell(row["rejected"])
     if row.keys() & {"prompt", "messages", "question", "instruction"}:
-        messages = _prompt(row)
+        messages = prompt_of(row)
         answers = [_last_answer(chosen, "chosen", messages), _last_answer(rejected, "rejected", messages)]
     elif isinstance(chosen, list):
-        first, second = _messages(chosen, "chosen"), _messages(rejected, "rejected")
+        first, second = messages_of(chosen, "chosen"), messages_of(rejected, "rejected")
         messages = _common(first, second)
         answers = [_last_answer(first, "chosen", messages), _last_answer(second, "rejected", messages)]
     elif isinstance(chosen, str) and "\n\nAssistant:" in chosen:
         return _transcripts(line, row)
     else:
-        messages, answers = _common_text(_text(row, "chosen"), _text(row, "rejected"))
+        messages, answers = _common_text(text_of(row, "chosen"), text_of(row, "rejected"))
     return _judged_pair(line, row, messages, answers)
 
 
 def _last_answer(value: Any, field: str, prompt: Messages) -> str:
     """The answer in a text, or in messages that may repeat the prompt first."""
     if isinstance(value, str):
-        return _text({field: value}, field, empty=True)
-    messages = _messages(value, field)
+        return text_of({field: value}, field, empty=True)
+    messages = messages_of(value, field)
     if messages[: len(prompt)] == prompt:
         messages = messages[len(prompt) :]
     if len(messages) != 1 or messages[0]["role"] != "assistant":
-        raise _Bad(f"{field} is not one answer of the assistant after the prompt")
+        raise Bad(f"{field} is not one answer of the assistant after the prompt")
     return messages[0]["content"]
 
 
@@ -284,7 +203,7 @@ def _common(first: Sequence[Message], second: Sequence[Message]) -> Messages:
     while size < min(len(first), len(second)) - 1 and first[size] == second[size]:
         size += 1
     if size == 0:
-        raise _Bad("chosen and rejected have no common beginning, so there is no prompt")
+        raise Bad("chosen and rejected have no common beginning, so there is no prompt")
     return list(first[:size])
 
 
@@ -298,7 +217,7 @@ def _common_text(first: str, second: str) -> tuple[Messages, list[str]]:
     # The space before the answer belongs to it, as a language model goes on from the prompt.
     size = len(first[:size].rstrip())
     if size == 0:
-        raise _Bad("prompt is missing, and chosen and rejected have no common beginning that could be it")
+        raise Bad("prompt is missing, and chosen and rejected have no common beginning that could be it")
     return [{"role": "user", "content": first[:size]}], [first[size:], second[size:]]
 
 
@@ -308,7 +227,7 @@ _TURN = re.compile(r"\n\n(Human|Assistant):")
 def _turns(text: str, field: str) -> Messages:
     parts = _TURN.split(text)
     if parts[0].strip() or len(parts) < 5:
-        raise _Bad(f"{field} is not a transcript of Human: and Assistant: turns")
+        raise Bad(f"{field} is not a transcript of Human: and Assistant: turns")
     messages: Messages = []
     for speaker, said in zip(parts[1::2], parts[2::2], strict=True):
         role = "user" if speaker == "Human" else "assistant"
@@ -317,24 +236,24 @@ def _turns(text: str, field: str) -> Messages:
         else:
             messages.append({"role": role, "content": said.strip()})
     if messages[-1]["role"] != "assistant":
-        raise _Bad(f"{field} does not end with the assistant")
+        raise Bad(f"{field} does not end with the assistant")
     return messages
 
 
 def _transcripts(line: int, row: Mapping[str, Any]) -> Record:
-    first, second = _turns(_text(row, "chosen"), "chosen"), _turns(_text(row, "rejected"), "rejected")
+    first, second = _turns(text_of(row, "chosen"), "chosen"), _turns(text_of(row, "rejected"), "rejected")
     if len(first) != len(second) or first[:-1] != second[:-1]:
         # Dialogues that part earlier are compared from there on: the rest is one long answer.
         size = len(_common(first, second))
         size -= 1 - size % 2
         if size < 1:
-            raise _Bad("chosen and rejected have no common beginning, so there is no prompt")
+            raise Bad("chosen and rejected have no common beginning, so there is no prompt")
         answers = [_tail(first, size), _tail(second, size)]
     else:
         size = len(first) - 1
         answers = [first[-1]["content"], second[-1]["content"]]
     if not answers[0] and not answers[1]:
-        raise _Bad("both answers are empty")
+        raise Bad("both answers are empty")
     return _judged_pair(line, row, first[:size], answers)
 
 
@@ -348,16 +267,16 @@ def _tail(messages: Messages, size: int) -> str:
 def _judged_pair(line: int, row: Mapping[str, Any], messages: Messages, answers: Sequence[str]) -> Record:
     """Which side the chosen one stood on is not told; a side from its hash keeps "always left" out of the data."""
     if answers[0] == answers[1]:
-        raise _Bad("chosen and rejected are the same")
-    chosen = Answer(_model(row, "chosen_model"), answers[0])
-    rejected = Answer(_model(row, "rejected_model"), answers[1])
+        raise Bad("chosen and rejected are the same")
+    chosen = Answer(model_of(row, "chosen_model"), answers[0])
+    rejected = Answer(model_of(row, "rejected_model"), answers[1])
     flip = hashlib.sha256("\0".join(sorted(answers)).encode()).digest()[0] % 2 == (answers[0] < answers[1])
     return JudgmentRecord(
         line,
         messages,
         (rejected, chosen) if flip else (chosen, rejected),
         (2, 1) if flip else (1, 2),
-        annotator=_annotator(row),
+        annotator=annotator_of(row),
     )
 
 
@@ -373,91 +292,64 @@ def _judgment(line: int, row: Mapping[str, Any]) -> Record:
     answers = _answers(row)
     return JudgmentRecord(
         line,
-        _prompt(row),
+        prompt_of(row),
         answers,
         _verdict(row, len(answers)),
-        annotator=_annotator(row),
-        strength=_number(row, "strength", "[1-4]", "a number from 1 to 4"),
+        annotator=annotator_of(row),
+        strength=number_of(row, "strength", "[1-4]", "a number from 1 to 4"),
         aspects=_aspects(row, len(answers)),
-        comment=_text(row, "comment", empty=True) if "comment" in row else None,
-        active_ms=_number(row, "active_ms", "[0-9]{1,9}", "a whole number of milliseconds"),
+        comment=text_of(row, "comment", empty=True) if "comment" in row else None,
+        active_ms=number_of(row, "active_ms", "[0-9]{1,9}", "a whole number of milliseconds"),
     )
-
-
-def _number(row: Mapping[str, Any], field: str, pattern: str, what: str) -> int | None:
-    """A whole number, in CSV as text; a column with gaps may come as 3.0."""
-    if field not in row:
-        return None
-    number = str(row[field]).removesuffix(".0")
-    if not re.fullmatch(pattern, number):
-        raise _Bad(f"{field} is {what}")
-    return int(number)
 
 
 def _verdict(row: Mapping[str, Any], size: int) -> tuple[int, ...] | None:
     if "ranks" in row:
-        return _ranks(row["ranks"], "ranks", size)
+        return ranks_of(row["ranks"], "ranks", size)
     if "winner" in row:
         winner = str(row["winner"]).strip().lower()
         if size != 2 or winner not in _WINNERS:
-            raise _Bad(f"winner is a, b, tie or none, not {winner[:40]!r}")
+            raise Bad(f"winner is a, b, tie or none, not {winner[:40]!r}")
         return _WINNERS[winner]
     if row.get("none_acceptable") in (True, "true", "True", "1"):
         return None
-    raise _Bad("ranks (or winner, or none_acceptable) is missing")
-
-
-def _ranks(ranks: Any, field: str, size: int) -> tuple[int, ...]:
-    if isinstance(ranks, str):
-        ranks = _json(ranks, field)
-    if not isinstance(ranks, list) or not all(isinstance(rank, int) and not isinstance(rank, bool) for rank in ranks):
-        raise _Bad(f"{field} is a list of whole numbers")
-    if len(ranks) != size:
-        raise _Bad(f"{field} has {len(ranks)} entries for {size} completions")
-    return dense(ranks)
+    raise Bad("ranks (or winner, or none_acceptable) is missing")
 
 
 def _aspects(row: Mapping[str, Any], size: int) -> dict[str, tuple[int, ...]] | None:
     aspects = row.get("aspects")
     if isinstance(aspects, str):
-        aspects = _json(aspects, "aspects")
+        aspects = from_json(aspects, "aspects")
     if aspects is None:
         return None
     if not isinstance(aspects, dict):
-        raise _Bad("aspects is an object of names and their ranks")
+        raise Bad("aspects is an object of names and their ranks")
     for name in aspects:
-        _storable(name, "aspects")
-    return {name[:80]: _ranks(ranks, f"aspects.{name[:80]}", size) for name, ranks in aspects.items()} or None
+        check_storable(name, "aspects")
+    return {name[:80]: ranks_of(ranks, f"aspects.{name[:80]}", size) for name, ranks in aspects.items()} or None
 
 
 def _answers(row: Mapping[str, Any]) -> tuple[Answer, ...]:
     if "completions" not in row:
         return tuple(
-            Answer(_model(row, f"model_{side}"), _text(row, f"completion_{side}", f"response_{side}", empty=True))
+            Answer(model_of(row, f"model_{side}"), text_of(row, f"completion_{side}", f"response_{side}", empty=True))
             for side in "ab"
         )
     listed = row["completions"]
     if isinstance(listed, str):
-        listed = _json(listed, "completions")
+        listed = from_json(listed, "completions")
     if not isinstance(listed, list) or not 2 <= len(listed) <= MAX_SIZE:
-        raise _Bad(f"completions is a list of 2 to {MAX_SIZE}")
+        raise Bad(f"completions is a list of 2 to {MAX_SIZE}")
     answers = []
     for entry in listed:
         if isinstance(entry, str):
             entry = {"text": entry}
         if not isinstance(entry, dict):
-            raise _Bad("each of completions is a text or an object with text and model")
-        answers.append(Answer(_model(entry), _text(entry, "text", "completion", empty=True)))
+            raise Bad("each of completions is a text or an object with text and model")
+        answers.append(Answer(model_of(entry), text_of(entry, "text", "completion", empty=True)))
     if len(set(answers)) != len(answers):
-        raise _Bad("completions holds the same completion twice")
+        raise Bad("completions holds the same completion twice")
     return tuple(answers)
-
-
-def _json(text: str, field: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _Bad(f"{field} is not JSON: {error}") from error
 
 
 _READERS: dict[Format, Callable[[int, Mapping[str, Any]], Record]] = {
