@@ -72,7 +72,10 @@ def cast(
 
 def find(session: Session, id: uuid.UUID) -> Judgment:
     """The judgment, locked. Raises NotFound."""
-    judgment = session.scalar(select(Judgment).where(Judgment.id == id).with_for_update())
+    # Read again even if it is loaded: somebody else may have voided it while this request waited for the lock.
+    judgment = session.scalar(
+        select(Judgment).where(Judgment.id == id).with_for_update().execution_options(populate_existing=True)
+    )
     if judgment is None:
         raise NotFound("There is no such judgment.")
     return judgment

@@ -1,0 +1,288 @@
+"""Many at once over real HTTP: nothing twice, nothing lost, nothing beyond the overlap, no deadlock."""
+
+import asyncio
+import socket
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import func, select, text
+
+from backend.services import accounts, sessions
+from backend.tables import Comparison, Judgment, Project, Prompt
+from tests.factories import make_study
+
+ANNOTATORS = 50
+
+
+@pytest.fixture
+def address(app: FastAPI) -> Iterator[str]:
+    """The application behind a real server on a free port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1"
+        server.should_exit = True
+        thread.join()
+
+
+def tokens(app: FastAPI, count: int, *scopes: str, role: str = "annotator") -> list[str]:
+    """API tokens of as many new people."""
+    with app.state.session_factory.begin() as session:
+        people = [accounts.create_user(session, email=f"{role}{n}@example.org", role=role) for n in range(count)]
+        return [sessions.create_token(session, one, name="t", scopes=scopes or ("annotate",))[0] for one in people]
+
+
+def study(app: FastAPI, **options: int) -> str:
+    with app.state.session_factory.begin() as session:
+        return make_study(session, **options).slug
+
+
+def at_once(address: str, secrets: list[str], work: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> None:
+    """Run the same work for every token at the same time, each over connections of its own."""
+
+    async def one(secret: str) -> None:
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with httpx2.AsyncClient(base_url=address, headers=headers, timeout=120) as client:
+            await work(client)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one(secret) for secret in secrets))
+
+    asyncio.run(all_of_them())
+
+
+def verdict(comparison: dict, ranks: tuple[int, int] = (1, 2)) -> dict:
+    return {"comparison": comparison["id"], "lease": comparison["lease"]["id"], "ranks": list(ranks)}
+
+
+def assert_books_balance(app: FastAPI, overlap: int) -> None:
+    """No set of completions is judged or on lease more often than asked for, and prompts know how often."""
+    open_ones = Comparison.state.in_(("leased", "judged"))
+    with app.state.session_factory() as session:
+        too_often = session.execute(
+            select(Comparison.prompt_id, Comparison.set_key)
+            .where(open_ones, Comparison.kind == "regular")
+            .group_by(Comparison.prompt_id, Comparison.set_key)
+            .having(func.count() > overlap)
+        ).all()
+        assert too_often == []
+        counted = (
+            select(func.count())
+            .where(Comparison.prompt_id == Prompt.id, open_ones, Comparison.kind == "regular")
+            .scalar_subquery()
+        )
+        assert session.execute(select(Prompt.handed_out, counted).where(Prompt.handed_out != counted)).all() == []
+        twice = session.execute(
+            select(Comparison.annotator_id, Comparison.set_key)
+            .where(open_ones, Comparison.kind == "regular")
+            .group_by(Comparison.annotator_id, Comparison.set_key)
+            .having(func.count() > 1)
+        ).all()
+        assert twice == [], "nobody is asked the same twice"
+
+
+def test_fifty_annotators_finish_a_study(app: FastAPI, address: str):
+    """More people than work: 20 prompts with one pair each, three judgments asked of each."""
+    slug = study(app, prompts=20, models=2, overlap=3)
+    statuses: Counter[int] = Counter()
+    kept: list[str] = []
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        while True:
+            answer = await client.post(f"/projects/{slug}/comparisons/next")
+            statuses[answer.status_code] += 1
+            items = answer.json()["items"]
+            if not items:
+                return
+            answer = await client.put(f"/judgments/{uuid.uuid4()}", json=verdict(items[0]))
+            statuses[answer.status_code] += 1
+            assert answer.json()["counted"], answer.text
+            kept.append(answer.json()["id"])
+
+    began = time.monotonic()
+    at_once(address, tokens(app, ANNOTATORS), work)
+    assert set(statuses) == {200, 201}, statuses
+    assert statuses[201] == len(set(kept)) == 20 * 3, "everything asked for was judged, and nothing more"
+    assert time.monotonic() - began < 60
+    with app.state.session_factory() as session:
+        assert {str(id) for id in session.scalars(select(Judgment.id))} == set(kept)
+    assert_books_balance(app, 3)
+
+
+def test_the_last_place_goes_to_one(app: FastAPI, address: str):
+    slug = study(app, prompts=1, models=2, overlap=1)
+    got: list[str] = []
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        answer = await client.post(f"/projects/{slug}/comparisons/next")
+        got.extend(item["id"] for item in answer.json()["items"])
+
+    at_once(address, tokens(app, 20), work)
+    assert len(got) == 1
+    assert_books_balance(app, 1)
+
+
+def test_two_tabs_hold_the_same_comparisons(app: FastAPI, address: str):
+    slug = study(app, prompts=10, models=2)
+    got: list[str] = []
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        answers = await asyncio.gather(
+            *(client.post(f"/projects/{slug}/comparisons/next", params={"count": 3}) for _ in range(8))
+        )
+        for answer in answers:
+            got.extend(item["id"] for item in answer.json()["items"])
+
+    at_once(address, tokens(app, 1), work)
+    assert len(got) == 24 and len(set(got)) == 3
+    assert_books_balance(app, 1)
+
+
+def test_the_same_judgment_sent_many_times_at_once_is_one(app: FastAPI, address: str):
+    slug = study(app)
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        comparison = (await client.post(f"/projects/{slug}/comparisons/next")).json()["items"][0]
+        id = uuid.uuid4()
+        answers = await asyncio.gather(*(client.put(f"/judgments/{id}", json=verdict(comparison)) for _ in range(12)))
+        assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 11}
+        assert {answer.json()["created_at"] for answer in answers} == {answers[0].json()["created_at"]}
+
+    at_once(address, tokens(app, 1), work)
+    with app.state.session_factory() as session:
+        assert session.scalar(select(func.count()).select_from(Judgment)) == 1
+
+
+def test_of_two_judgments_of_one_comparison_one_counts(app: FastAPI, address: str):
+    slug = study(app)
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        comparison = (await client.post(f"/projects/{slug}/comparisons/next")).json()["items"][0]
+        answers = await asyncio.gather(
+            *(client.put(f"/judgments/{uuid.uuid4()}", json=verdict(comparison, (2, 1))) for _ in range(8))
+        )
+        assert {answer.status_code for answer in answers} == {201}
+        assert sum(answer.json()["counted"] for answer in answers) == 1
+
+    at_once(address, tokens(app, 1), work)
+    assert_books_balance(app, 1)
+
+
+def test_one_id_for_two_comparisons_is_one_judgment(app: FastAPI, address: str):
+    slug = study(app, prompts=6)
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        held = (await client.post(f"/projects/{slug}/comparisons/next", params={"count": 6})).json()["items"]
+        id = uuid.uuid4()
+        answers = await asyncio.gather(*(client.put(f"/judgments/{id}", json=verdict(one)) for one in held))
+        assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 5}
+
+    at_once(address, tokens(app, 1), work)
+    with app.state.session_factory() as session:
+        assert session.scalar(select(func.count()).select_from(Judgment)) == 1
+        states = Counter(session.scalars(select(Comparison.state)))
+        assert states == {"judged": 1, "leased": 5}, "what was refused is still to be judged"
+    assert_books_balance(app, 1)
+
+
+def test_undoing_judging_skipping_and_renewing_at_once(app: FastAPI, address: str):
+    """In whatever order they arrive, the books balance and nobody hears a crash."""
+    slug = study(app, prompts=12, models=3, overlap=2)
+    statuses: Counter[int] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        for _ in range(3):
+            items = (await client.post(f"/projects/{slug}/comparisons/next", params={"count": 2})).json()["items"]
+            for item in items:
+                id = uuid.uuid4()
+                answers = await asyncio.gather(
+                    client.put(f"/judgments/{id}", json=verdict(item)),
+                    client.put(f"/judgments/{uuid.uuid4()}", json=verdict(item)),
+                    client.delete(f"/judgments/{id}"),
+                    client.post(f"/comparisons/{item['id']}/skip"),
+                    client.post(f"/leases/{item['lease']['id']}/renew"),
+                    client.delete(f"/leases/{item['lease']['id']}"),
+                    client.delete(f"/judgments/{id}"),
+                )
+                statuses.update(answer.status_code for answer in answers)
+
+    at_once(address, tokens(app, 8), work)
+    assert set(statuses) <= {200, 201, 204, 404, 409}, statuses
+    assert_books_balance(app, 2)
+
+
+def test_a_crowd_larger_than_the_connections_is_served(app: FastAPI, address: str):
+    """Three hundred at once on a dozen connections: each waits its turn without a thread, and none gives up."""
+    statuses: Counter[int] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        answers = await asyncio.gather(*(client.get("/projects") for _ in range(30)))
+        statuses.update(answer.status_code for answer in answers)
+
+    at_once(address, tokens(app, 10, "read"), work)
+    assert statuses == {200: 300}
+
+
+def test_people_who_leave_in_the_middle_hold_nothing(app: FastAPI, address: str):
+    """Clients that hang up while they wait, or in the middle of an export, give their places back."""
+    slug = study(app, prompts=300, models=4)
+    (secret,) = tokens(app, 1, "admin", role="admin")
+
+    async def leave(client: httpx2.AsyncClient) -> None:
+        for _ in range(8):
+            async with client.stream("GET", f"/projects/{slug}/export", params={"what": "completions"}) as answer:
+                assert answer.status_code == 200
+                async for _ in answer.aiter_bytes(100):
+                    break
+        waiting = [asyncio.create_task(client.get(f"/projects/{slug}/prompts")) for _ in range(40)]
+        await asyncio.sleep(0.05)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        answer = await client.get(f"/projects/{slug}")
+        assert answer.status_code == 200
+
+    at_once(address, [secret], leave)
+    pool = app.state.session_factory.kw["bind"].pool
+    deadline = time.monotonic() + 10
+    while pool.checkedout() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert pool.checkedout() == 0
+    with app.state.session_factory() as session:
+        session.execute(text("SELECT 1"))
+        idle = "state LIKE 'idle in transaction%' AND datname = current_database()"
+        assert session.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {idle}")) == 0
+    answer = httpx2.get(
+        f"{address}/projects/{slug}/export?what=completions", headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert answer.status_code == 200 and answer.text.count("\n") == 1200
+
+
+def test_a_project_changed_twice_at_once(app: FastAPI, address: str):
+    """Two new versions of the guidelines at once: one wins, the other hears of it, no version is lost."""
+    slug = study(app)
+    statuses: Counter[int] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        answers = await asyncio.gather(
+            *(client.patch(f"/projects/{slug}", json={"guidelines": f"Version {n}."}) for n in range(6))
+        )
+        statuses.update(answer.status_code for answer in answers)
+
+    at_once(address, tokens(app, 1, "admin", role="admin"), work)
+    assert set(statuses) <= {200, 409} and statuses[200] >= 1
+    with app.state.session_factory() as session:
+        project = session.scalars(select(Project)).one()
+        assert project.guidelines_version == 1 + statuses[200]
+        assert session.scalar(text("SELECT count(*) FROM guidelines_versions")) == project.guidelines_version
