@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
@@ -71,25 +72,37 @@ def list_projects() -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
 @PROJECT
 @click.option("--format", "format_", metavar="FORMAT", help="Told from the file when left out.")
 def import_command(path: Path, project: str, format_: str | None) -> None:
     """Read prompts, completions, pairs or judgments into a project, which is made when there is none of that name.
 
-    PATH is JSON lines, CSV or Parquet, gzip allowed. Judgments keep their order. What is there already is not doubled.
+    PATH is JSON lines, CSV or Parquet, gzip allowed, or the folder of an LLMFAO study. Judgments keep their order.
+    What is there already is not doubled.
     Formats: documents, prompts, demonstrations, completions, pairs, judgments, hh-rlhf, trl, llmfao.
     """
-    with Client(Settings()) as client:
+    with opened(path) as file, Client(Settings()) as client:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         slug = find_project(client, project)
         if slug is None:
             slug = client.post("projects", {"name": project})["slug"]
             click.echo(f"made the project {slug}", err=True)
-        size = path.stat().st_size
-        with bar(path.name, size) as advance, open(path, "rb") as file:
-            options = {"format": format_, "filename": path.name}
+        options = {"format": format_, "filename": path.name}
+        with bar(path.name, size) as advance:
             report = client.send_file(f"projects/{slug}/imports", file, size, advance, **options)
     show_report(report)
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, or the study in a folder packed into one."""
+    if not path.is_dir():
+        return open(path, "rb")
+    # Formats bring Parquet's library with them, which no other command should wait for.
+    from backend.domain.formats import llmfao
+
+    return llmfao.pack(path)
 
 
 def show_report(report: Json) -> None:

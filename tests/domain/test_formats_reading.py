@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+import tempfile
 import zipfile
 from collections import Counter
 from typing import Any
@@ -250,6 +251,21 @@ def test_marks_line_ends_blank_lines_and_arrays() -> None:
         (3, "an entry is one JSON object"),
     ]
     assert lines(b"") == []
+
+
+def test_temporary_files_are_read_as_they_come_from_a_request() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"prompt": ["a"]}), sink)
+    plain = b'{"prompt": "a"}'
+    for content in (plain, gzip.compress(plain), b"prompt\na\n", sink.getvalue(), gzip.compress(sink.getvalue())):
+        for memory in (1, 1 << 20):
+            with tempfile.SpooledTemporaryFile(max_size=memory) as file:
+                file.write(content)
+                file.seek(0)
+                assert readers.guess(file, "") == "prompts"
+                (record,) = readers.read("prompts", file, "")
+                assert isinstance(record, PromptRecord)
+                assert record.messages == [{"role": "user", "content": "a"}]
 
 
 def test_bytes_that_are_not_text_cost_their_line() -> None:

@@ -49,7 +49,7 @@ def is_archive(file: IO[bytes]) -> bool:
         file.seek(place)
 
 
-def pack(folder: Path) -> IO[bytes]:
+def pack(folder: Path) -> io.BytesIO:
     """The study in a folder as an archive that `read` takes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

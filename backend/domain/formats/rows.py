@@ -77,7 +77,8 @@ def _unzipped(file: IO[bytes]) -> tuple[IO[bytes], bool]:
     file.seek(place)
     if magic != b"\x1f\x8b":
         return file, False
-    return cast(IO[bytes], gzip.GzipFile(fileobj=file)), True
+    # The mode has to be said: otherwise that of a temporary file, "w+b", would be taken.
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")), True
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, str | Rejected]]:
