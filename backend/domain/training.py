@@ -176,7 +176,7 @@ class PretrainConfig(OptimiserConfig):
     max_steps: int | None = Field(
         None, ge=1, description="End after so many optimiser steps even if the passes are not over."
     )
-    texts_per_step: int = Field(64, ge=1, le=1_000_000, description="Texts of one optimiser step.")
+    texts_per_step: int = Field(32, ge=1, le=1_000_000, description="Texts of one optimiser step.")
     learning_rate: float = Field(
         3e-3, gt=0, le=1, description="Highest learning rate of AdamW, reached at the end of the warm-up."
     )

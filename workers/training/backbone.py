@@ -134,6 +134,13 @@ class Backbone:
             out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
+    def packed_hidden_states(self, ids: Tensor, positions: Tensor) -> Tensor:
+        """As `hidden_states` for rows of several documents each: wherever positions (B, S) do not go on by one, another
+        document begins, which sees nothing of those before it.
+        """
+        out = self._trunk(input_ids=ids, attention_mask=None, position_ids=positions, use_cache=False)
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
     def cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
         """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n),
         None without padding.

@@ -4,7 +4,6 @@ A trainer is a generator `train(job)` that yields events (`events.py`). Between 
 `job.should_stop()`; when that is true it saves its state, yields `StateSaved` and returns without a `Result`.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,28 +93,3 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         for row in rows:
             file.write(row.model_dump_json() + "\n")
     partial.replace(path)
-
-
-def write_podium_json(folder: Path, job: Job, **about: Any) -> None:
-    """`podium.json` of a checkpoint: what made it and what it must be used with."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "kind": job.kind,
-        "run": job.run,
-        "seed": job.seed,
-        "config": job.config.model_dump(mode="json"),
-        **about,
-    }
-    (folder / "podium.json").write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def read_podium_json(folder: Path) -> dict[str, Any]:
-    """What `write_podium_json` wrote; empty for a model that was not made here."""
-    path = folder / "podium.json"
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Invalid(f"{path} is not JSON ({error}); the checkpoint is damaged.") from error
-    return content if isinstance(content, dict) else {}

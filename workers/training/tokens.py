@@ -73,6 +73,15 @@ class Codec:
         """Ids of an answer, closed by the terminator unless it was cut off while it was being written."""
         return self._encode(text, special=False) + ([self.terminator] if ended else [])
 
+    def fit_prompt(self, ids: Sequence[int], room: int) -> list[int]:
+        """A prompt of at most `room` tokens: without its oldest ones, but with its beginning of text."""
+        if len(ids) <= room:
+            return list(ids)
+        if room < 1:
+            raise Invalid("There is no room for a prompt: ask for fewer new tokens, or allow longer sequences.")
+        kept = int(room > 1 and ids[0] == self.tokenizer.bos_token_id)
+        return [*ids[:kept], *ids[len(ids) - room + kept :]]
+
     def encode_text(self, text: str) -> list[int]:
         """Ids of a whole document for a language model: beginning, text, end.
 
@@ -100,13 +109,17 @@ class Codec:
         before = self.encode_prompt(prompt)
         spans = self._earlier_answers(prompt, before) if earlier_answers else []
         if max_tokens is not None and (excess := len(before) + len(answer) - max_tokens) > 0:
-            kept = 1 if before[0] == self.tokenizer.bos_token_id else 0
+            kept = int(before[0] == self.tokenizer.bos_token_id)
             if len(before) - excess < kept + 1:
                 return None
-            before = before[:kept] + before[kept + excess :]
+            before = self.fit_prompt(before, len(before) - excess)
             spans = [(start - excess, end - excess) for start, end in spans if start - excess > kept]
         ids = (*before, *answer)
         return Encoded(ids, len(before), (*spans, (len(before), len(ids))))
+
+    def stop_ids(self, others: Sequence[int]) -> tuple[int, ...]:
+        """Everything that ends an answer: the terminator and what else the model is known to end with."""
+        return tuple(dict.fromkeys((self.terminator, *others)))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text for people: without special tokens, and byte for byte what was encoded."""
@@ -167,6 +180,11 @@ class Codec:
         behind = rendered.rpartition(_PROBE)[2]
         special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
         return next((token for token in self._encode(behind, special=True) if token in special), end)
+
+
+def prompt_key(messages: Sequence[Message]) -> str:
+    """The same for prompts that say the same; what splits are decided by."""
+    return "\x1e".join(f"{message.role}\x1f{message.content}" for message in messages)
 
 
 def template_sha256(tokenizer: Any) -> str:

@@ -81,9 +81,8 @@ def test_an_optimiser_goes_on_as_if_never_stopped(tmp_path) -> None:
             torch.nn.Parameter(torch.randn(3)),
             torch.nn.Parameter(torch.zeros(2)),
         ]
-        return weights, torch.optim.AdamW(
-            [{"params": weights[:1], "weight_decay": 0.1}, {"params": weights[1:]}], lr=0.1
-        )
+        groups: list[dict[str, Any]] = [{"params": weights[:1], "weight_decay": 0.1}, {"params": weights[1:]}]
+        return weights, torch.optim.AdamW(groups, lr=0.1)
 
     def step(weights, optimiser, number):
         draw = torch.Generator().manual_seed(number)

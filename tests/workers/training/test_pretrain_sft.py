@@ -1,0 +1,270 @@
+"""Pretraining and fine-tuning, data to folder: they learn, they end, they resume to the bit, they stop when asked."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from backend.domain.training import SFTConfig
+from backend.domain.training_rows import DemonstrationRow
+from backend.errors import Invalid, NotFound
+from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
+from workers.training import pretrain, sft, supervised
+from workers.training.backbone import Backbone, digest_of
+from workers.training.events import Result, Sample, StateSaved
+from workers.training.generation import Sampling, generate
+from workers.training.tokens import Codec, prompt_key
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory):
+    """A model folder that pretraining made."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("pretrain")
+    texts = write(folder / "texts.jsonl", [{"text": text} for text in sentences(200) + dialogues(400)])
+    config = SHAPE | {"epochs": 6.0, "texts_per_step": 32, "held_out_share": 0.1, "learning_rate": 1e-2}
+    one = job(folder, "pretrain", config, texts=texts)
+    events = list(pretrain.train(one))
+    return one.output, events
+
+
+def demonstrations(folder, count: int, *, answer=lambda i: f"It is {COLOURS[i % 8]}."):
+    rows = [{"prompt": say(f"What colour is number {i}?"), "completion": answer(i)} for i in range(count)]
+    return write(folder / "demonstrations.jsonl", rows)
+
+
+def test_pretraining_learns_and_leaves_a_model_that_loads(base) -> None:
+    folder, events = base
+    held_out = metrics(events, "held_out/loss")
+    assert held_out[0][0] == 0 and held_out[0][1] > 5.0 and held_out[-1][1] < 2.5
+    assert isinstance(events[-1], Result) and events[-1].values["held_out/loss"] == pytest.approx(held_out[-1][1])
+    assert any(isinstance(event, Sample) for event in events)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.pad_token_id != tokenizer.eos_token_id == model.generation_config.eos_token_id
+    assert model.config.vocab_size == len(tokenizer) <= SHAPE["vocabulary_size"]
+    about = json.loads((folder / "podium.json").read_text())
+    assert about["kind"] == "pretrain" and about["weights_sha256"] == digest_of(folder)
+    assert about["config"]["hidden_size"] == 32 and about["parent_sha256"] is None
+
+
+def test_pretraining_goes_on_from_a_given_model(base, tmp_path) -> None:
+    folder, _ = base
+    texts = write(tmp_path / "texts.jsonl", [{"text": text} for text in sentences(80, seed=5)])
+    config = {"model": "a/b", "max_steps": 2, "texts_per_step": 16, "learning_rate": 1e-4, "held_out_share": 0.2}
+    more = list(pretrain.train(job(tmp_path, "pretrain", config, texts=texts, model=folder)))
+    assert metrics(more, "held_out/loss")[0][1] < 3.0, "it starts from what was learnt"
+    about = json.loads((tmp_path / "output" / "podium.json").read_text())
+    assert about["parent_sha256"] == digest_of(folder)
+
+
+def test_gpt2_can_be_pretrained_too(tmp_path) -> None:
+    texts = write(tmp_path / "texts.jsonl", [{"text": text} for text in sentences(60)])
+    config = SHAPE | {"architecture": "gpt2", "texts_per_step": 20, "learning_rate": 1e-2, "chat_template": False}
+    events = list(pretrain.train(job(tmp_path, "pretrain", config, texts=texts)))
+    losses = metrics(events, "train/loss")
+    assert losses[-1][1] < losses[0][1]
+    assert Backbone.load(tmp_path / "output", device=CPU, dtype=torch.float32).tokenizer.chat_template is None
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_eight_samples_are_learnt_by_heart_and_end_themselves(base, tmp_path, method) -> None:
+    config = {
+        "model": "a/b", "method": method, "epochs": 150.0, "demonstrations_per_step": 8, "held_out_share": 0.0,
+        "learning_rate": 1e-2, "lora_rank": 32, "evaluate_every_steps": 1000, "schedule": "constant",
+    }  # fmt: skip
+    one = job(tmp_path, "sft", config, model=base[0], demonstrations=demonstrations(tmp_path, 8))
+    events = list(sft.train(one))
+    losses = metrics(events, "train/loss")
+    assert losses[-1][1] < 0.05 < losses[0][1]
+    backbone = Backbone.load(one.output, device=CPU, dtype=torch.float32)
+    codec = Codec(backbone.tokenizer)
+    rows = [json.loads(line) for line in (tmp_path / "demonstrations.jsonl").read_text().splitlines()]
+    demos = [DemonstrationRow.model_validate(row) for row in rows]
+    answers = generate(
+        backbone,
+        [codec.encode_prompt(demo.prompt) for demo in demos],
+        Sampling(max_new_tokens=24, temperature=0.0),
+        keys=[(0, i) for i in range(8)],
+    )
+    assert [codec.decode(answer.ids) for answer in answers] == [demo.completion for demo in demos]
+    assert all(answer.finish_reason == "stop" for answer in answers)
+
+
+def test_lora_output_is_merged_and_keeps_the_adapter(base, tmp_path) -> None:
+    config = {"model": "a/b", "method": "lora", "max_steps": 3, "held_out_share": 0.0, "learning_rate": 1e-2}
+    one = job(tmp_path, "sft", config, model=base[0], demonstrations=demonstrations(tmp_path, 16))
+    list(sft.train(one))
+    merged = Backbone.load(one.output, device=CPU, dtype=torch.float32)
+    parent = Backbone.load(base[0], device=CPU, dtype=torch.float32)
+    parent.load_adapter("sft", one.output / "adapter")
+    ids = torch.tensor([[5, 40, 90, 200, 7]])
+    with torch.no_grad():
+        with parent.role("sft"):
+            expected = parent.logits(parent.hidden_states(ids, torch.ones_like(ids)))
+        plain = parent.logits(parent.hidden_states(ids, torch.ones_like(ids)))
+        found = merged.logits(merged.hidden_states(ids, torch.ones_like(ids)))
+    assert torch.allclose(found, expected, atol=1e-4) and not torch.allclose(plain, expected, atol=1e-2)
+    about = json.loads((one.output / "podium.json").read_text())
+    assert about["parent_sha256"] == parent.digest() and about["weights_sha256"] == merged.digest()
+    assert about["template_sha256"] == Codec(parent.tokenizer).template_sha256
+
+
+def test_the_first_loss_is_that_of_the_given_model(base, tmp_path) -> None:
+    """Summed by hand over the tokens of the completions alone, terminators included, over their count."""
+    config = {"model": "a/b", "method": "full", "max_steps": 1, "held_out_share": 0.0, "demonstrations_per_step": 5}
+    one = job(tmp_path, "sft", config, model=base[0], demonstrations=demonstrations(tmp_path, 5))
+    loss = metrics(list(sft.train(one)), "train/loss")[0][1]
+    backbone = Backbone.load(base[0], device=CPU, dtype=torch.float32)
+    codec = Codec(backbone.tokenizer)
+    total, count = 0.0, 0
+    for row in one.rows("demonstrations", DemonstrationRow):
+        before, answer = codec.encode_prompt(row.prompt), codec.encode_completion(row.completion)
+        logprobs = backbone.model(input_ids=torch.tensor([before + answer])).logits[0].double().log_softmax(-1)
+        total -= sum(float(logprobs[len(before) + i - 1, token].detach()) for i, token in enumerate(answer))
+        count += len(answer)
+    assert loss == pytest.approx(total / count, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_stopped_and_resumed_is_the_same_to_the_bit(base, tmp_path, method) -> None:
+    stop_after = random.Random(method).randint(2, 12)  # micro-batches: in the middle of some step
+    config = {
+        "model": "a/b", "method": method, "epochs": 2.0, "demonstrations_per_step": 8, "tokens_per_microbatch": 128,
+        "held_out_share": 0.2, "learning_rate": 5e-3, "evaluate_every_steps": 2, "sample_prompts": 1,
+    }  # fmt: skip
+    data = demonstrations(tmp_path, 24)
+    straight = job(tmp_path / "straight", "sft", config, model=base[0], demonstrations=data)
+    expected = list(sft.train(straight))
+
+    looked = 0
+
+    def should_stop() -> bool:
+        nonlocal looked
+        looked += 1
+        return looked > stop_after
+
+    broken = replace(
+        job(tmp_path / "broken", "sft", config, model=base[0], demonstrations=data), should_stop=should_stop
+    )
+    first = list(sft.train(broken))
+    assert isinstance(first[-1], StateSaved) and not (broken.output / "config.json").exists()
+    second = list(sft.train(replace(broken, should_stop=lambda: False)))
+    assert digest_of(broken.output) == digest_of(straight.output)
+    assert metrics(second, "train/loss")[0][0] == first[-1].step + 1
+    assert metrics(first, "train/loss") + metrics(second, "train/loss") == metrics(expected, "train/loss")
+    held = dict(metrics(first, "held_out/loss")) | dict(metrics(second, "held_out/loss"))
+    assert held == dict(metrics(expected, "held_out/loss"))
+
+
+def test_a_state_of_other_settings_is_refused(base, tmp_path) -> None:
+    config = {"model": "a/b", "max_steps": 4, "epochs": 9.0, "held_out_share": 0.0}
+    data = demonstrations(tmp_path, 8)
+    looked = iter([False, True])
+    one = job(tmp_path, "sft", config, model=base[0], demonstrations=data)
+    events = list(sft.train(replace(one, should_stop=lambda: next(looked))))
+    assert isinstance(events[-1], StateSaved)
+    other = job(tmp_path, "sft", config | {"learning_rate": 0.5}, model=base[0], demonstrations=data)
+    with pytest.raises(Invalid, match="other settings"):
+        list(sft.train(other))
+    assert isinstance(list(sft.train(one))[-1], Result)
+
+
+def test_what_is_held_out_is_by_prompt_and_never_trained(base, tmp_path, monkeypatch) -> None:
+    seen: list[int] = []
+    original = supervised.Loop.__init__
+
+    def spy(self, job, config, task, plan, named):
+        seen.append(task.items)
+        original(self, job, config, task, plan, named)
+
+    monkeypatch.setattr(supervised.Loop, "__init__", spy)
+    rows = [{"prompt": say(f"What is {i % 20}?"), "completion": f"It is {i}."} for i in range(60)]
+    data = write(tmp_path / "demonstrations.jsonl", rows)
+    config = {"model": "a/b", "max_steps": 1, "held_out_share": 0.3}
+    list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=data)))
+    prompts = [prompt_key(DemonstrationRow.model_validate(row).prompt) for row in rows]
+    kept = sum(supervised.held_out(key, 0.3) for key in prompts)
+    assert seen == [60 - kept] and kept % 3 == 0 and 0 < kept < 60
+
+
+def test_too_long_rows_are_dropped_counted_or_named(base, tmp_path) -> None:
+    def answer(i: int) -> str:
+        return "It is red. " * (30 if i == 3 else 3)
+
+    data = demonstrations(tmp_path, 6, answer=answer)
+    config = {"model": "a/b", "max_steps": 1, "held_out_share": 0.0}
+    events = list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=data)))
+    assert isinstance(events[-1], Result)
+    assert events[-1].values["train/too_long"] == 1.0 and events[-1].values["train/demonstrations"] == 5.0
+    with pytest.raises(Invalid, match=r"6 of 6 are longer than 8 tokens"):
+        list(sft.train(job(tmp_path / "b", "sft", config | {"max_tokens": 8}, model=base[0], demonstrations=data)))
+
+
+def test_bad_steps_change_nothing_and_end_the_run(base, tmp_path, monkeypatch) -> None:
+    data = demonstrations(tmp_path, 8)
+    config = {
+        "model": "a/b",
+        "method": "full",
+        "epochs": 4.0,
+        "demonstrations_per_step": 8,
+        "held_out_share": 0.0,
+        "max_bad_steps": 3,
+    }
+    bad_steps = {1}
+    original = supervised.Loop._accumulate
+    before: dict[int, list[torch.Tensor]] = {}
+
+    def poisoned(self, batches):
+        sums = original(self, batches)
+        before[self.step] = [p.detach().clone() for p in self.parameters]
+        if self.step in bad_steps:
+            self.parameters[0].grad[0] = float("nan")
+        return sums
+
+    monkeypatch.setattr(supervised.Loop, "_accumulate", poisoned)
+    events = list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=data)))
+    assert [value for _, value in metrics(events, "train/skipped_steps")] == [0.0, 1.0, 1.0, 1.0]
+    assert all(torch.equal(a, b) for a, b in zip(before[1], before[2], strict=True)), "a bad step changes nothing"
+    assert not all(torch.equal(a, b) for a, b in zip(before[2], before[3], strict=True))
+    bad_steps |= {0, 2, 3}
+    with pytest.raises(Invalid, match="3 steps in a row"):
+        list(sft.train(job(tmp_path / "b", "sft", config, model=base[0], demonstrations=data)))
+
+
+def test_memory_that_runs_out_halves_the_batches(base, tmp_path, monkeypatch) -> None:
+    data = demonstrations(tmp_path, 16)
+    config = {"model": "a/b", "max_steps": 1, "held_out_share": 0.0, "demonstrations_per_step": 16}
+    plain = list(sft.train(job(tmp_path / "a", "sft", config, model=base[0], demonstrations=data)))
+    original = supervised.Loop._accumulate
+    sizes = []
+
+    def small(self, batches):
+        sizes.append(len(batches))
+        if max(batch.ids.numel() for batch in batches) > 256:
+            raise torch.OutOfMemoryError
+        return original(self, batches)
+
+    monkeypatch.setattr(supervised.Loop, "_accumulate", small)
+    events = list(sft.train(job(tmp_path / "b", "sft", config, model=base[0], demonstrations=data)))
+    assert len(sizes) > 1 and sizes[-1] > 1
+    assert metrics(events, "train/loss")[0][1] == pytest.approx(metrics(plain, "train/loss")[0][1], rel=1e-5)
+
+
+def test_missing_inputs_are_named(base, tmp_path) -> None:
+    config = {"model": "a/b"}
+    with pytest.raises(NotFound, match="demonstrations"):
+        list(sft.train(job(tmp_path, "sft", config, model=base[0])))
+    empty = write(tmp_path / "empty.jsonl", [])
+    with pytest.raises(Invalid, match="no demonstrations"):
+        list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=empty)))
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": [{"role": "user", "content": "x"}], "completion": "y"}\n{"prompt": []}\n')
+    with pytest.raises(Invalid, match=r"Line 2 of bad\.jsonl"):
+        list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=bad)))
+    assert isinstance(job(tmp_path, "sft", config).config, SFTConfig)

@@ -1,0 +1,108 @@
+"""How likely a language model finds documents: the loss of pretrain and sft, and a `Task` that learns by it.
+
+The vocabulary projection runs only where a token is learnt, in chunks whose logits are computed again in the backward
+pass. A language model that trains all its weights on a GPU computes in bfloat16 over float32 weights.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from workers.training.backbone import Backbone
+from workers.training.events import Event, StepMetrics
+from workers.training.packing import Document, Packed, pack
+
+CHUNK = 4096
+
+
+class DocumentTask:
+    """Learn the learnt tokens of documents, under one adapter or with all weights; measured on held-out documents."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        documents: Sequence[Document],
+        held_out: Sequence[Document],
+        *,
+        adapter: str | None,
+        samples: Callable[[int], Iterator[Event]],
+        tokens_per_microbatch: int,
+    ) -> None:
+        self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
+        self.items = len(documents)
+        self._held_out = pack(held_out, tokens_per_microbatch=tokens_per_microbatch, max_width=backbone.max_positions)
+
+    def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Packed]:
+        return pack(
+            [self.documents[item] for item in items],
+            tokens_per_microbatch=tokens_per_microbatch,
+            max_width=self.backbone.max_positions,
+        )
+
+    def weight(self, batch: Packed) -> float:
+        return float(batch.learnt_tokens)
+
+    def tokens(self, batch: Packed) -> int:
+        return batch.tokens
+
+    def loss(self, batch: Packed) -> tuple[Tensor, dict[str, float]]:
+        with self._precision(), self.backbone.role(self.adapter):
+            return negative_log_likelihood(self.backbone, batch), {}
+
+    def evaluate(self, step: int) -> Iterator[Event]:
+        if self._held_out:
+            loss, tokens = self.held_out_loss()
+            yield StepMetrics(
+                step,
+                {
+                    "held_out/loss": loss,
+                    "held_out/perplexity": math.exp(min(loss, 700.0)),
+                    "held_out/tokens": float(tokens),
+                },
+            )
+        yield from self.samples(step)
+
+    @torch.no_grad()
+    def held_out_loss(self) -> tuple[float, int]:
+        """Nats per learnt token of the held-out documents, and how many tokens those are."""
+        total = 0.0
+        with self._precision(), self.backbone.role(self.adapter):
+            for batch in self._held_out:
+                total += float(negative_log_likelihood(self.backbone, batch))
+        tokens = sum(batch.learnt_tokens for batch in self._held_out)
+        return total / max(1, tokens), tokens
+
+    def _precision(self) -> AbstractContextManager[object]:
+        all_weights = self.adapter is None and self.backbone.dtype == torch.float32
+        if all_weights and self.backbone.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
+
+
+def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:
+    """Summed over the learnt tokens, in float32, under whatever adapter is on."""
+    device = backbone.device
+    ids = batch.ids.to(device)
+    hidden = backbone.packed_hidden_states(ids, batch.positions.to(device))
+    learnt = batch.learnt.to(device)
+    states, tokens = hidden[:, :-1][learnt[:, 1:]], ids[learnt]
+    if tokens.shape[0] <= CHUNK:
+        return _cross_entropy(backbone, states, tokens)
+    total = states.new_zeros((), dtype=torch.float32)
+    again_in_backward = torch.is_grad_enabled() and states.requires_grad
+    for start in range(0, tokens.shape[0], CHUNK):
+        part = (backbone, states[start : start + CHUNK], tokens[start : start + CHUNK])
+        if again_in_backward:
+            total = total + checkpoint(_cross_entropy, *part, use_reentrant=False)
+        else:
+            total = total + _cross_entropy(*part)
+    return total
+
+
+def _cross_entropy(backbone: Backbone, states: Tensor, tokens: Tensor) -> Tensor:
+    return F.cross_entropy(backbone.logits(states).float(), tokens, reduction="sum")

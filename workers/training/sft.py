@@ -1,0 +1,152 @@
+"""Supervised fine-tuning: the model learns to give the demonstrated completions, and to end them.
+
+Only completions (with their terminators) are learnt, not the prompts. The loss of a step is the mean over all its
+learnt tokens, however they were put into micro-batches. All weights are trained, or a low-rank adapter that is merged
+into the saved model, so that whoever comes next (reward model, PPO) finds one plain model to start from.
+
+Metrics: those of `supervised` (`train/loss` in nats per learnt token), `held_out/loss`, `held_out/perplexity`,
+`held_out/tokens`, `samples/ended_share` (answers that end themselves) and `samples/tokens` (their mean length).
+Result: `held_out/loss`, `train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`,
+`samples/ended_share`.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+
+import torch
+
+from backend.domain.training import SFTConfig
+from backend.domain.training_rows import DemonstrationRow
+from backend.errors import Invalid
+from workers.training.backbone import Backbone
+from workers.training.events import Event, Progress, Result, Sample, StepMetrics
+from workers.training.generation import Sampling, generate
+from workers.training.job import Job
+from workers.training.likelihood import DocumentTask
+from workers.training.output import save_language_model
+from workers.training.packing import Document
+from workers.training.supervised import Loop, Plan, held_out
+from workers.training.tokens import Codec, Encoded, prompt_key
+
+ADAPTER = "sft"
+MOST_SAMPLE_TOKENS = 256
+
+
+def train(job: Job) -> Generator[Event, None, None]:
+    """The whole run; ends without a `Result` when it was asked to stop."""
+    config = job.config
+    assert isinstance(config, SFTConfig)
+    rows = job.rows("demonstrations", DemonstrationRow)
+    if not rows:
+        raise Invalid(
+            "There are no demonstrations to learn from. Import some, or rank completions, and start the run again."
+        )
+
+    yield Progress(0, None, "load")
+    lora = config.method == "lora"
+    backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype if lora else torch.float32)
+    if lora:
+        backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
+        named = list(zip(backbone.adapters[ADAPTER].tensors(), backbone.parameters_of(ADAPTER), strict=True))
+    else:
+        backbone.model.requires_grad_(True)
+        named = list(backbone.model.named_parameters())
+    adapter = ADAPTER if lora else None
+
+    yield Progress(0, None, "encode")
+    codec = Codec(backbone.tokenizer)
+    limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
+    learnt: list[Encoded] = []
+    measured: list[Encoded] = []
+    asked: dict[str, DemonstrationRow] = {}
+    too_long = 0
+    for row in rows:
+        encoded = codec.encode_demonstration(
+            row.prompt, row.completion, max_tokens=limit, earlier_answers=config.train_on_earlier_answers
+        )
+        if encoded is None:
+            too_long += 1
+        elif held_out(key := prompt_key(row.prompt), config.held_out_share):
+            measured.append(encoded)
+            asked.setdefault(key, row)
+        else:
+            learnt.append(encoded)
+    if not learnt:
+        raise Invalid(
+            f"No demonstration is left to learn from: {too_long} of {len(rows)} are longer than {limit} tokens and "
+            f"{len(measured)} are held out. Raise max_tokens or lower held_out_share."
+        )
+
+    shown = list(asked.values())[: config.sample_prompts]
+    longest = max(encoded.completion_length for encoded in learnt)
+    sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS))
+
+    def samples(step: int) -> Iterator[Event]:
+        return answer(backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=limit)
+
+    task = DocumentTask(
+        backbone,
+        [Document(encoded.ids, encoded.learnt) for encoded in learnt],
+        [Document(encoded.ids, encoded.learnt) for encoded in measured],
+        adapter=adapter,
+        samples=samples,
+        tokens_per_microbatch=config.tokens_per_microbatch,
+    )
+    plan = Plan(len(learnt), config.demonstrations_per_step, config.epochs, config.max_steps, job.seed)
+    loop = Loop(job, config, task, plan, named)
+    last: dict[str, float] = {}
+    steps = loop.run()
+    while True:  # the loop's events pass through; the last held-out numbers are the result
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            if not end.value:
+                return
+            break
+        if isinstance(event, StepMetrics):
+            last |= {name: value for name, value in event.values.items() if not name.startswith(("train/", "time/"))}
+        yield event
+
+    yield Progress(plan.steps, plan.steps, "save")
+    save_language_model(job, backbone, codec, adapter=adapter, parent=backbone.digest())
+    yield Result(
+        last
+        | {
+            "train/demonstrations": float(len(learnt)),
+            "train/too_long": float(too_long),
+            "train/steps": float(plan.steps),
+            "train/skipped_steps": float(loop.skipped),
+        }
+    )
+
+
+def answer(
+    backbone: Backbone,
+    codec: Codec,
+    rows: Sequence[DemonstrationRow],
+    sampling: Sampling,
+    *,
+    adapter: str | None,
+    seed: int,
+    step: int,
+    limit: int,
+) -> Iterator[Event]:
+    """What the model now says to some held-out prompts: the same random numbers at every step."""
+    if not rows:
+        return
+    prompts = [codec.fit_prompt(codec.encode_prompt(row.prompt), limit - sampling.max_new_tokens) for row in rows]
+    answers = generate(
+        backbone,
+        prompts,
+        sampling,
+        adapter=adapter,
+        keys=[(seed, 1, place) for place in range(len(rows))],
+        stop_ids=codec.stop_ids(backbone.stop_ids),
+    )
+    ended = [float(one.finish_reason == "stop") for one in answers]
+    lengths = [float(len(one.ids)) for one in answers]
+    yield StepMetrics(
+        step, {"samples/ended_share": sum(ended) / len(ended), "samples/tokens": sum(lengths) / len(lengths)}
+    )
+    for row, one, end, length in zip(rows, answers, ended, lengths, strict=True):
+        prompt = [{"role": message.role, "content": message.content} for message in row.prompt]
+        yield Sample(step, prompt, codec.decode(one.ids), {"tokens": length, "ended": end})

@@ -1,0 +1,252 @@
+"""The loop that pretrain, sft and reward_model share: steps of micro-batches with one divisor, schedule, guard against
+bad steps, saves, resumption, stopping. Knows no model and no loss: a `Task` has them.
+
+Metrics it yields: `train/loss`, `train/learning_rate`, `train/gradient_norm`, `train/skipped_steps`, `train/epoch`,
+`train/tokens_per_s`, `time/step_s`, and what the task adds. An event's step is the number of optimiser steps done.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from backend.domain.training import OptimiserConfig
+from backend.errors import Invalid
+from workers.training import state
+from workers.training.events import Event, Progress, StateSaved, StepMetrics
+from workers.training.job import Job
+
+Batch = TypeVar("Batch")
+
+
+class Task(Protocol[Batch]):
+    """What is trained, on `items` numbered items."""
+
+    items: int
+
+    def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Batch]:
+        """The micro-batches of a step that learns from these items."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """The batch's share in the step's divisor (its learnt tokens, say)."""
+        ...
+
+    def tokens(self, batch: Batch) -> int:
+        """How many tokens the batch reads."""
+        ...
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss summed over the batch, and other sums that are shown divided by the step's weight."""
+        ...
+
+    def evaluate(self, step: int) -> Iterator[Event]:
+        """Held-out numbers and samples, as events."""
+        ...
+
+
+@dataclass
+class Plan:
+    """How long it goes on: items in the order of one permutation an epoch, so many a step."""
+
+    items: int
+    items_per_step: int
+    epochs: float
+    max_steps: int | None
+    seed: int
+    steps: int = field(init=False)
+    _order: tuple[int, Tensor] | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.drawn = max(1, round(self.items * self.epochs))
+        steps = math.ceil(self.drawn / self.items_per_step)
+        self.steps = min(steps, self.max_steps) if self.max_steps else steps
+
+    def step_items(self, step: int) -> list[int]:
+        """The items of a step: a function of the seed and the step alone, so nothing of it needs saving."""
+        first, last = step * self.items_per_step, min((step + 1) * self.items_per_step, self.drawn)
+        return [self._item(place) for place in range(first, last)]
+
+    def _item(self, place: int) -> int:
+        epoch, inside = divmod(place, self.items)
+        if self._order is None or self._order[0] != epoch:
+            draw = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            self._order = (epoch, torch.randperm(self.items, generator=draw))
+        return int(self._order[1][inside])
+
+
+def parameter_groups(named: Sequence[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; vectors (norms, biases) and embeddings do not."""
+    decays = [(name, p) for name, p in named if p.ndim >= 2 and "embed" not in name and ".wte" not in name]
+    chosen = {id(p) for _, p in decays}
+    return [
+        {"params": [p for _, p in decays], "weight_decay": weight_decay},
+        {"params": [p for _, p in named if id(p) not in chosen], "weight_decay": 0.0},
+    ]
+
+
+def learning_rate_share(config: OptimiserConfig, step: int, steps: int) -> float:
+    """The share of the learning rate that optimiser step `step` (the first is 0) of `steps` takes."""
+    warmup = round(config.warmup_share * steps)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    floor = config.final_learning_rate_share
+    if config.schedule == "constant":
+        return 1.0
+    fall = 0.5 * (1 + math.cos(math.pi * done)) if config.schedule == "cosine" else 1 - done
+    return floor + (1 - floor) * fall
+
+
+class Loop(Generic[Batch]):
+    """Trains `parameters` (name, tensor) at `task`. `run` yields events and returns whether it came to its end."""
+
+    def __init__(
+        self,
+        job: Job,
+        config: OptimiserConfig,
+        task: Task[Batch],
+        plan: Plan,
+        named: Sequence[tuple[str, nn.Parameter]],
+    ) -> None:
+        self.job, self.config, self.task, self.plan = job, config, task, plan
+        self.parameters = [parameter for _, parameter in named]
+        self.optimiser = torch.optim.AdamW(
+            parameter_groups(named, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.999), fused=True
+        )
+        self.step = 0
+        self.skipped = 0
+        self.bad_in_a_row = 0
+        self.budget = config.tokens_per_microbatch
+
+    def run(self) -> Generator[Event, None, bool]:
+        """Resume where a saved state is, train to the end, evaluate on the way."""
+        self._resume()
+        total = self.plan.steps
+        yield Progress(self.step, total, "train")
+        if self.step == 0:
+            yield from self.task.evaluate(0)
+        saved_at = time.monotonic()
+        while self.step < total:
+            values = self._one_step()
+            if values is None:
+                self._save()
+                yield StateSaved(self.step)
+                return False
+            yield StepMetrics(self.step, values)
+            yield Progress(self.step, total, "train")
+            if self.step == total or self.step % self.config.evaluate_every_steps == 0:
+                yield from self.task.evaluate(self.step)
+            if self.step < total and time.monotonic() - saved_at >= self.config.save_every_s:
+                self._save()
+                yield StateSaved(self.step)
+                saved_at = time.monotonic()
+        return True
+
+    def _one_step(self) -> dict[str, float] | None:
+        """One optimiser step; None when asked to stop, with everything as it was before the step."""
+        started = time.perf_counter()
+        share = learning_rate_share(self.config, self.step, self.plan.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * share
+        sums = self._gradients()
+        if sums is None:
+            return None
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip_norm))
+        tokens = sums.pop("tokens")
+        if math.isfinite(norm) and math.isfinite(sums["train/loss"]):
+            self.optimiser.step()
+            self.bad_in_a_row = 0
+        else:
+            self.skipped += 1
+            self.bad_in_a_row += 1
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.bad_in_a_row >= self.config.max_bad_steps:
+            raise Invalid(
+                f"The loss or its gradient was not a finite number {self.bad_in_a_row} steps in a row; the run was "
+                f"stopped at step {self.step}. Lower learning_rate (now {self.config.learning_rate:g})."
+            )
+        self.step += 1
+        seconds = time.perf_counter() - started
+        return sums | {
+            "train/learning_rate": self.config.learning_rate * share,
+            "train/gradient_norm": norm,
+            "train/skipped_steps": float(self.skipped),
+            "train/epoch": min(self.step * self.plan.items_per_step, self.plan.drawn) / self.plan.items,
+            "train/tokens_per_s": tokens / seconds,
+            "time/step_s": seconds,
+        }
+
+    def _gradients(self) -> dict[str, float] | None:
+        """The step's gradient, left in the parameters, and its sums over the weight. Without memory: half the batch."""
+        items = self.plan.step_items(self.step)
+        while True:
+            self.optimiser.zero_grad(set_to_none=True)
+            try:
+                return self._accumulate(self.task.plan(items, self.budget))
+            except torch.OutOfMemoryError:
+                if self.budget <= 64:
+                    raise
+                self.budget //= 2
+                torch.cuda.empty_cache()
+
+    def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
+        weight = sum(self.task.weight(batch) for batch in batches)
+        losses = []
+        sums: dict[str, float] = {}
+        for batch in batches:
+            if self.job.should_stop():
+                self.optimiser.zero_grad(set_to_none=True)
+                return None
+            loss, more = self.task.loss(batch)
+            (loss / weight).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            for name, value in more.items():
+                sums[name] = sums.get(name, 0.0) + value
+        total = float(torch.stack(losses).sum()) / weight
+        tokens = float(sum(self.task.tokens(batch) for batch in batches))
+        return {"train/loss": total, "tokens": tokens} | {name: value / weight for name, value in sums.items()}
+
+    # -- state ----------------------------------------------------------------------------------------------------
+
+    def _belongs_to(self) -> str:
+        """Changes when the state would be continued under other settings or other data."""
+        about = [self.config.model_dump(mode="json"), self.job.seed, self.plan.items, self.plan.steps]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+    def _save(self) -> None:
+        tensors = state.parameter_tensors(self.parameters) | state.optimiser_tensors(self.optimiser)
+        scalars = {
+            "step": self.step,
+            "skipped": self.skipped,
+            "bad_in_a_row": self.bad_in_a_row,
+            "budget": self.budget,
+            "belongs_to": self._belongs_to(),
+        }
+        state.save(self.job.state, tensors, scalars)
+
+    def _resume(self) -> None:
+        saved = state.load(self.job.state)
+        if saved is None:
+            return
+        if saved.scalars.get("belongs_to") != self._belongs_to():
+            raise Invalid(
+                "The saved state belongs to other settings or other data; start a new run instead of resuming."
+            )
+        state.load_parameters(self.parameters, saved.tensors)
+        state.load_optimiser(self.optimiser, saved.tensors)
+        self.step, self.skipped = saved.scalars["step"], saved.scalars["skipped"]
+        self.bad_in_a_row, self.budget = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
+        state.restore_random_states(saved)
+
+
+def held_out(key: str, share: float) -> bool:
+    """Whether the thing with this text is kept out of training: decided by its hash, so copies go together."""
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    return number < share * 2**64
