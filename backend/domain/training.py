@@ -392,6 +392,7 @@ class PPOConfig(LoraConfig, OutputConfig):
         description="The reward model that scores answers. It must have been trained on this same model.",
         json_schema_extra=names("checkpoint"),
     )
+    prompts: Split = Field("train", description=SPLIT_HELP)
     iterations: int = Field(100, ge=1, le=1_000_000, description="Rounds of answering, scoring and learning.")
     episodes_per_iteration: int = Field(64, ge=1, le=1_000_000, description="Answers in each round.")
     samples_per_prompt: int = Field(
