@@ -234,15 +234,15 @@ def demonstrations(session: Session, project_id: uuid.UUID) -> Iterator[dict[str
         yield {"prompt": messages, "completion": text}
 
 
-def best_ranked(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
-    """`{"prompt", "completion"}`: the best-rated judged completion of each prompt, to imitate."""
+def best_ranked(session: Session, project_id: uuid.UUID, min_judgments: int = 1) -> Iterator[dict[str, Any]]:
+    """`{"prompt", "completion", "digest"}`: the best-rated completion of each prompt, among those judged enough."""
     statement = (
-        select(Prompt.messages, Completion.text)
+        select(Prompt.messages, Completion.text, Prompt.digest)
         .distinct(Prompt.id)
         .join(Completion, Completion.prompt_id == Prompt.id)
         .join(CompletionRating, CompletionRating.completion_id == Completion.id)
-        .where(Prompt.project_id == project_id, CompletionRating.judgments > 0)
+        .where(Prompt.project_id == project_id, CompletionRating.judgments >= min_judgments)
         .order_by(Prompt.id, CompletionRating.elo.desc(), Completion.id)
     )
-    for messages, text in session.execute(statement.execution_options(yield_per=1000)):
-        yield {"prompt": messages, "completion": text}
+    for messages, text, key in session.execute(statement.execution_options(yield_per=1000)):
+        yield {"prompt": messages, "completion": text, "digest": key}

@@ -180,9 +180,9 @@ def _check_rows(session: Session, project: Project, kind: str, config: RunConfig
                 f"{name} has no demonstrations; import some, or learn from the best ranked.", "demonstrations"
             )
     elif kind == "sft":
-        judged = (CompletionRating.project_id == project.id, CompletionRating.judgments > 0)
-        if not some(*judged):
-            raise Invalid(f"{name} has no judged completions yet.", "demonstrations")
+        judged = CompletionRating.judgments >= getattr(config, "min_judgments", 1)
+        if not some(CompletionRating.project_id == project.id, judged):
+            raise Invalid(f"{name} has no completions that were judged so often yet.", "demonstrations")
     if kind in ("sample", "ppo", "evaluate") and not some(Prompt.project_id == project.id):
         raise Invalid(f"{name} has no prompts.")
 
@@ -221,7 +221,9 @@ def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mappi
         if not kept:
             files[name] = _write_rows(path, rows)
             if not files[name]["rows"]:
-                raise Invalid(f"There is nothing to read for this run: its {name} are empty.")
+                raise Invalid(
+                    f"There is nothing to read for this run: no {name} are left on the side of the split that it uses."
+                )
         named[name] = f"inputs/{path.name}"
     for name in ("model", "reference"):
         if inputs.get(name):
@@ -266,9 +268,13 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
 
 
 def _demonstrations(session: Session, project_id: uuid.UUID, config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if config.get("demonstrations") == "best_ranked":
-        return corpus.best_ranked(session, project_id)
-    return corpus.demonstrations(session, project_id)
+    if config.get("demonstrations") != "best_ranked":
+        yield from corpus.demonstrations(session, project_id)
+        return
+    for row in corpus.best_ranked(session, project_id, config.get("min_judgments", 1)):
+        # What is held out stays unseen by every kind of training.
+        if split(row["digest"]) == "train":
+            yield {"prompt": row["prompt"], "completion": row["completion"]}
 
 
 def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:

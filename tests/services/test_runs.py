@@ -11,11 +11,12 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from backend.database import make_engine, make_session_factory
+from backend.domain.rewards import split
 from backend.errors import Conflict, Invalid, NotFound
 from backend.services import corpus, projects, run_inputs, run_records, runs
 from backend.services.run_records import Batch, Sample
 from backend.services.runs import Superseded
-from backend.tables import Project, Run
+from backend.tables import CompletionRating, Project, Run
 from tests.services.training_project import begin, launch, make_checkpoint, make_project, make_store
 
 
@@ -387,3 +388,35 @@ def test_prompts_of_a_split_and_the_least_answered_first(session: Session, tmp_p
     model_id = corpus.resolve_model(session, model).id
     corpus.ensure_completions(session, project.id, [{"prompt_id": first, "model_id": model_id, "text": "done"}])
     assert prompts(max_prompts=3) == everything[1:4]
+
+
+def test_the_best_ranked_are_imitated_but_never_what_is_held_out(session: Session, tmp_path: Path) -> None:
+    project = make_project(session, "Ranked", prompts=60)
+    model = named_model(session)
+    model_id = corpus.resolve_model(session, model).id
+    prompts = list(corpus.prompt_rows(session, project.id))
+    for number, prompt in enumerate(prompts):
+        rows = [{"prompt_id": uuid.UUID(prompt["id"]), "model_id": model_id, "text": text} for text in ("good", "poor")]
+        good, poor = corpus.ensure_completions(session, project.id, rows)[0]
+        about = {"prompt_id": uuid.UUID(prompt["id"]), "project_id": project.id, "judgments": 1 + number % 3}
+        session.add(CompletionRating(completion_id=good, elo=1040.0, **about))
+        session.add(CompletionRating(completion_id=poor, elo=960.0, **about))
+    session.flush()
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    here = named_model(session, "org/here", kind="folder", path=str(path))
+
+    def demonstrations(**config: Any) -> list[dict[str, Any]]:
+        run = begin(session, launch(session, project, "sft", model=here, demonstrations="best_ranked", **config))
+        folder = tmp_path / str(run.id)
+        folder.mkdir()
+        run_inputs.write(session, make_store(tmp_path), run, folder, {})
+        return [json.loads(line) for line in (folder / "inputs/demonstrations.jsonl").read_text().splitlines()]
+
+    rows = demonstrations()
+    training = [prompt["prompt"] for prompt in prompts if split(prompt["digest"]) == "train"]
+    assert 0 < len(training) < 60 and rows == [{"prompt": one, "completion": "good"} for one in training]
+    assert 0 < len(demonstrations(min_judgments=3)) < len(rows)
+    with pytest.raises(Invalid):
+        demonstrations(min_judgments=4)
