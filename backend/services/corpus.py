@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict, Invalid, NotFound
@@ -238,7 +238,7 @@ def best_ranked(session: Session, project_id: uuid.UUID, min_judgments: int = 1)
     """`{"prompt", "completion", "digest"}`: the best-rated completion of each prompt, among those judged enough."""
     statement = (
         select(Prompt.messages, Completion.text, Prompt.digest)
-        .distinct(Prompt.id)
+        .ext(distinct_on(Prompt.id))
         .join(Completion, Completion.prompt_id == Prompt.id)
         .join(CompletionRating, CompletionRating.completion_id == Completion.id)
         .where(Prompt.project_id == project_id, CompletionRating.judgments >= min_judgments)
