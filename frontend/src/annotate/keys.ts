@@ -1,0 +1,109 @@
+/** Which key does what on the annotate page. Pure: knows no page and no storage. */
+
+export const ACTIONS = {
+  left: "Left is better",
+  right: "Right is better",
+  tie: "Tie",
+  none: "None is acceptable",
+  skip: "Skip",
+  undo: "Undo the last one",
+  layout: "Change the layout",
+  flip: "Show the other answer (one at a time)",
+  diff: "Mark the words that differ",
+  plain: "Plain text instead of Markdown",
+  prompt: "Fold or unfold the prompt",
+  comment: "Write a comment",
+  guidelines: "Show the guidelines",
+  down: "Scroll both answers down",
+  up: "Scroll both answers up",
+  help: "Show all keys",
+} as const;
+
+export type Action = keyof typeof ACTIONS;
+export type KeyMap = Record<Action, string>;
+
+export const DEFAULT_KEYS: KeyMap = {
+  left: "a",
+  right: "b",
+  tie: "t",
+  none: "n",
+  skip: "s",
+  undo: "z",
+  layout: "v",
+  flip: "f",
+  diff: "d",
+  plain: "p",
+  prompt: "o",
+  comment: "c",
+  guidelines: "g",
+  down: "j",
+  up: "k",
+  help: "?",
+};
+
+/** Digits rank or grade, Enter and Backspace finish and take back: these cannot be given to something else. */
+const FIXED = /^(?:\d|Enter|Backspace|Escape|Tab)$/;
+
+export interface Press {
+  key: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  repeat: boolean;
+}
+
+/** The key as it is stored and compared: letters without case, everything else as the browser names it. */
+export function keyName(key: string): string {
+  return key.length === 1 ? key.toLowerCase() : key;
+}
+
+/** A plain single key, or null: held-down repeats and chords belong to somebody else. */
+export function plainKey(press: Press): string | null {
+  if (press.ctrlKey || press.metaKey || press.altKey || press.repeat) return null;
+  return keyName(press.key);
+}
+
+export function actionOf(key: string, keys: KeyMap): Action | null {
+  for (const [action, bound] of Object.entries(keys)) if (bound === key) return action as Action;
+  return null;
+}
+
+/** Why `key` cannot be given to `action`, or null if it can. */
+export function whyNot(key: string, action: Action, keys: KeyMap): string | null {
+  if (FIXED.test(key)) return "Digits, Enter, Backspace, Escape and Tab have a fixed meaning.";
+  if (key === "Shift" || key === "Control" || key === "Alt" || key === "Meta") return "Press one key, not a modifier.";
+  const holder = actionOf(key, keys);
+  if (holder !== null && holder !== action) return `“${keyLabel(key)}” is taken by “${ACTIONS[holder]}”.`;
+  return null;
+}
+
+const LABELS: Record<string, string> = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+
+export function keyLabel(key: string): string {
+  return LABELS[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+/** True while the person writes or chooses: no single key may fire then. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+export interface Grade {
+  ranks: number[];
+  strength: number | null;
+  label: string;
+}
+
+const SCALE = ["slightly", "clearly", "much", "very much"];
+
+/** The answers of a graded pair, in the order of their digits: much left … tie … much right. */
+export function grades(levels: number, allowTie: boolean): Grade[] {
+  const word = (strength: number): string => SCALE[levels === 2 && strength === 2 ? 2 : strength - 1] ?? `${strength}`;
+  const left = Array.from({ length: levels }, (_, i) => levels - i);
+  return [
+    ...left.map((strength) => ({ ranks: [1, 2], strength, label: `Left, ${word(strength)}` })),
+    ...(allowTie ? [{ ranks: [1, 1], strength: null, label: "Tie" }] : []),
+    ...left.toReversed().map((strength) => ({ ranks: [2, 1], strength, label: `Right, ${word(strength)}` })),
+  ];
+}

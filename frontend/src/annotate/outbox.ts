@@ -1,0 +1,270 @@
+/**
+ * Judgments and skips on their way to the server. Each is written to localStorage before the next comparison is
+ * shown, sent in order, and removed only when the server has answered; a reload or a lost connection loses nothing.
+ * The id is made here, so sending the same one twice is one judgment. Knows no React and no page.
+ */
+import { Problem } from "../api/client";
+import type { Comparison, Judgment, NewJudgment } from "../api/types";
+
+interface Base {
+  /** The judgment's id; for a skip an id of its own. */
+  id: string;
+  project: string;
+  comparison: string;
+  at: number;
+  /** A sentence, once the server has refused it for good. */
+  refused?: string;
+}
+export interface JudgmentEntry extends Base {
+  what: "judgment";
+  body: NewJudgment;
+}
+export interface SkipEntry extends Base {
+  what: "skip";
+  reason: string | null;
+}
+export type Entry = JudgmentEntry | SkipEntry;
+
+export interface Transport {
+  judge(id: string, body: NewJudgment): Promise<Judgment>;
+  skip(comparison: string, reason: string | null): Promise<void>;
+}
+
+export interface Snapshot {
+  /** Not answered yet, oldest first. */
+  waiting: Entry[];
+  /** Refused for good, with the reason; kept until the person has seen it. */
+  refused: Entry[];
+  /** The last attempt failed in a way that passes; the next one is on its way. */
+  trouble: string | null;
+  /** The session has ended: nothing is sent until the person has signed in again. */
+  signedOut: boolean;
+  /** localStorage took it; if not, this window must stay open. */
+  durable: boolean;
+}
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Growing pauses with some chance in them, so that many browsers do not come back at the same moment. */
+export function pauseMs(attempt: number, chance: number = Math.random()): number {
+  const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20));
+  return Math.round(pause * (0.75 + 0.5 * chance));
+}
+
+export class Outbox {
+  private entries: Entry[] = [];
+  private listeners = new Set<() => void>();
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private sending: string | null = null;
+  private attempt = 0;
+  private state: Snapshot;
+  private trouble: string | null = null;
+  private signedOut = false;
+  private durable = true;
+  private held = new Set<string>();
+  private stopped = false;
+  private readonly prefix: string;
+
+  constructor(
+    user: string,
+    private readonly storage: Storage,
+    private readonly transport: Transport,
+    private readonly onJudged: (entry: JudgmentEntry, judgment: Judgment) => void = () => undefined,
+  ) {
+    this.prefix = `podium.outbox.${user}.`;
+    this.load();
+    this.state = this.snapshot();
+    this.schedule(0);
+  }
+
+  /** What is stored now, this tab's and every other's. */
+  private load(): void {
+    const found: Entry[] = [];
+    for (let at = 0; at < this.storage.length; at++) {
+      const key = this.storage.key(at);
+      if (!key?.startsWith(this.prefix)) continue;
+      try {
+        found.push(JSON.parse(this.storage.getItem(key) ?? "") as Entry);
+      } catch {
+        // Not ours, or half written by a crash: there is nothing in it to send.
+      }
+    }
+    this.entries = found.sort((one, other) => one.at - other.at);
+  }
+
+  private snapshot(): Snapshot {
+    return {
+      waiting: this.entries.filter((entry) => entry.refused === undefined),
+      refused: this.entries.filter((entry) => entry.refused !== undefined),
+      trouble: this.trouble,
+      signedOut: this.signedOut,
+      durable: this.durable,
+    };
+  }
+
+  private changed(): void {
+    this.state = this.snapshot();
+    for (const listener of this.listeners) listener();
+  }
+
+  get = (): Snapshot => this.state;
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** True while something about this comparison is unsent: the server may still hand it out again. */
+  has(comparison: string): boolean {
+    return this.entries.some((entry) => entry.comparison === comparison);
+  }
+
+  /** How many comparisons of a project are judged or skipped here, but not yet on the server. */
+  pending(project: string): number {
+    return this.entries.filter((entry) => entry.project === project && entry.refused === undefined).length;
+  }
+
+  /**
+   * Stores the entry, then sends it. `holdMs` waits with the sending, so that it can be taken back at no cost:
+   * a skip cannot be undone on the server.
+   */
+  add(entry: Entry, holdMs = 0): void {
+    this.entries.push(entry);
+    this.store(entry);
+    if (holdMs > 0) {
+      this.held.add(entry.id);
+      setTimeout(() => this.release(entry.id), holdMs);
+    }
+    this.changed();
+    this.schedule(0);
+  }
+
+  private store(entry: Entry): void {
+    try {
+      this.storage.setItem(this.prefix + entry.id, JSON.stringify(entry));
+      this.durable = true;
+    } catch {
+      this.durable = false;
+    }
+  }
+
+  /** Ends the holding back of one entry, or of all. */
+  release(id?: string): void {
+    if (id === undefined) this.held.clear();
+    else this.held.delete(id);
+    this.schedule(0);
+  }
+
+  /** Takes an unsent entry out again. False: it is on its way or gone, and the server must be asked instead. */
+  takeBack(id: string): boolean {
+    if (this.sending === id || !this.entries.some((entry) => entry.id === id)) return false;
+    this.remove(id);
+    return true;
+  }
+
+  /** Waits until this entry is answered or stuck. */
+  async settled(id: string): Promise<void> {
+    if (this.sending !== id) return;
+    await new Promise<void>((resolve) => {
+      const stop = this.subscribe(() => {
+        if (this.sending === id) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  private remove(id: string): void {
+    this.entries = this.entries.filter((entry) => entry.id !== id);
+    this.held.delete(id);
+    try {
+      this.storage.removeItem(this.prefix + id);
+    } catch {
+      // Storage is off: the entry was never in it.
+    }
+    this.changed();
+  }
+
+  /** The person has read why an entry was refused. */
+  dismiss(id: string): void {
+    this.remove(id);
+  }
+
+  /** Another tab has sent and removed this one. */
+  goneElsewhere(key: string): void {
+    if (!key.startsWith(this.prefix)) return;
+    const id = key.slice(this.prefix.length);
+    if (this.sending === id || !this.entries.some((entry) => entry.id === id)) return;
+    this.entries = this.entries.filter((entry) => entry.id !== id);
+    this.changed();
+  }
+
+  /** Tries at once: the connection is back, or the person signed in or asked for it. */
+  retry = (): void => {
+    this.signedOut = false;
+    this.attempt = 0;
+    this.schedule(0);
+  };
+
+  stop(): void {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+
+  private schedule(delay: number): void {
+    if (this.stopped) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.pump(), delay);
+  }
+
+  private async pump(): Promise<void> {
+    this.timer = null;
+    if (this.sending !== null || this.signedOut || this.stopped) return;
+    const entry = this.entries.find((one) => one.refused === undefined && !this.held.has(one.id));
+    if (!entry) return;
+    this.sending = entry.id;
+    let judged: Judgment | null = null;
+    let pause = 0;
+    try {
+      if (entry.what === "judgment") judged = await this.transport.judge(entry.id, entry.body);
+      else await this.transport.skip(entry.comparison, entry.reason);
+      this.attempt = 0;
+      this.trouble = null;
+      this.sending = null;
+      this.remove(entry.id);
+    } catch (error) {
+      this.sending = null;
+      pause = this.failed(entry, error);
+      this.changed();
+    }
+    if (judged && entry.what === "judgment") this.onJudged(entry, judged);
+    this.schedule(pause);
+  }
+
+  /** Notes the failure; gives the pause before the next attempt. */
+  private failed(entry: Entry, error: unknown): number {
+    const problem = error instanceof Problem ? error : new Problem(0, String(error));
+    this.trouble = null;
+    if (problem.status === 401) {
+      this.signedOut = true;
+      return 0;
+    }
+    if (problem.passing) {
+      this.trouble = problem.message;
+      return pauseMs(this.attempt++);
+    }
+    this.attempt = 0;
+    if (entry.what === "skip") {
+      this.remove(entry.id); // A skip that is refused has happened already, or the lease is over: the same to everybody.
+      return 0;
+    }
+    entry.refused = problem.message;
+    this.store(entry);
+    return 0;
+  }
+}
+
+export function judgmentEntry(project: string, comparison: Comparison, body: NewJudgment, id: string, at: number): JudgmentEntry {
+  return { what: "judgment", id, project, comparison: comparison.id, body, at };
+}

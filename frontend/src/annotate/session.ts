@@ -1,0 +1,63 @@
+/** The one outbox of the signed-in person. It outlives the annotate page: what is unsent is sent from any page. */
+import { useEffect, useSyncExternalStore } from "react";
+import { judge, skip } from "../api/queries";
+import type { Judgment } from "../api/types";
+import { type JudgmentEntry, Outbox, type Snapshot } from "./outbox";
+
+type Listener = (entry: JudgmentEntry, judgment: Judgment) => void;
+
+let open: { user: string; outbox: Outbox } | null = null;
+const judged = new Set<Listener>();
+
+/** localStorage can be switched off altogether; then the entries live as long as the page. */
+function storage(): Storage {
+  try {
+    localStorage.setItem("podium.probe", "1");
+    localStorage.removeItem("podium.probe");
+    return localStorage;
+  } catch {
+    return new Proxy({} as Storage, {
+      get: (_, name) => (name === "length" ? 0 : name === "setItem" ? () => { throw new Error("no storage"); } : () => null),
+    });
+  }
+}
+
+export function openOutbox(user: string): Outbox {
+  if (open?.user === user) return open.outbox;
+  open?.outbox.stop();
+  const outbox = new Outbox(user, storage(), { judge, skip: async (id, reason) => void (await skip(id, reason)) }, (entry, judgment) => {
+    for (const listener of judged) listener(entry, judgment);
+  });
+  open = { user, outbox };
+  return outbox;
+}
+
+export function closeOutbox(): void {
+  open?.outbox.stop();
+  open = null;
+}
+
+if (typeof window !== "undefined") {
+  window.addEventListener("online", () => open?.outbox.retry());
+  window.addEventListener("storage", (event) => {
+    if (event.key !== null && event.newValue === null) open?.outbox.goneElsewhere(event.key);
+  });
+  window.addEventListener("beforeunload", (event) => {
+    const state = open?.outbox.get();
+    if (state && !state.durable && state.waiting.length > 0) event.preventDefault();
+  });
+}
+
+export function useOutbox(outbox: Outbox): Snapshot {
+  return useSyncExternalStore(outbox.subscribe, outbox.get);
+}
+
+/** Calls back whenever the server has taken a judgment. */
+export function useJudged(listener: Listener): void {
+  useEffect(() => {
+    judged.add(listener);
+    return () => {
+      judged.delete(listener);
+    };
+  }, [listener]);
+}

@@ -1,0 +1,88 @@
+/** One curve over steps, drawn by uPlot: the numbers as they are, faint, and smoothed on top. */
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { figure } from "../format";
+import { usePreferences } from "../preferences";
+import { smooth } from "./smooth";
+
+interface ChartProps {
+  name: string;
+  steps: number[];
+  values: (number | null)[];
+  /** 0: as it is; towards 1: the past weighs more. */
+  smoothing: number;
+  height?: number;
+}
+
+/** Canvas knows no CSS variables: the browser resolves a colour for the theme of this moment. */
+function colour(name: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--color-${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
+function useDark(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const media = window.matchMedia("(prefers-color-scheme: dark)");
+      media.addEventListener("change", listener);
+      return () => media.removeEventListener("change", listener);
+    },
+    () => window.matchMedia("(prefers-color-scheme: dark)").matches,
+  );
+}
+
+export default function Chart({ name, steps, values, smoothing, height = 130 }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const dark = useDark();
+  const { theme } = usePreferences();
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const line = colour("accent");
+    const grid = colour("line");
+    const axis: uPlot.Axis = { stroke: colour("faint"), font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 4 };
+    const made = new uPlot(
+      {
+        width: element.clientWidth || 300,
+        height,
+        padding: [8, 8, 0, 0],
+        legend: { show: false },
+        cursor: { sync: { key: "steps", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
+        scales: { x: { time: false } },
+        axes: [
+          { ...axis, size: 22, space: 60, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : "")) },
+          { ...axis, size: 48, space: 28, values: (_, ticks) => ticks.map(figure) },
+        ],
+        series: [
+          {},
+          { stroke: line, width: 1, alpha: 0.3, points: { show: (self) => self.data[0].length < 2 }, spanGaps: true },
+          { stroke: line, width: 1.75, points: { show: false }, spanGaps: true },
+        ],
+      },
+      [[], [], []],
+      element,
+    );
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [height, dark, theme]);
+
+  useEffect(() => {
+    plot.current?.setData([steps, values, smooth(values, smoothing)]);
+  }, [steps, values, smoothing, dark, theme, height]);
+
+  const last = values.findLast((value) => value !== null);
+  return <div ref={box} role="img" aria-label={`Curve of ${name}: ${steps.length} points, last ${last === undefined || last === null ? "unknown" : figure(last)}`} />;
+}

@@ -1,0 +1,183 @@
+/** The frame: a slim side bar with the project and its pages, the page beside it, and the live region. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate, useParams, useRouteContext } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useState } from "react";
+import { closeOutbox, openOutbox, useOutbox } from "../annotate/session";
+import { meQuery, projectsQuery, signOut } from "../api/queries";
+import { setCsrf } from "../api/client";
+import { setPreferences, usePreferences } from "../preferences";
+import { ANNOUNCER_ID } from "./announcer";
+import { IconButton } from "./Button";
+import { Icon, type IconName, Mark } from "./Icon";
+
+export function Layout() {
+  const { me } = useRouteContext({ from: "/app" });
+  const params = useParams({ strict: false });
+  const preferences = usePreferences();
+  const { data } = useQuery(projectsQuery);
+  const location = useLocation();
+  const [open, setOpen] = useState(false);
+  const projects = data?.items ?? [];
+  const wanted = params.project ?? preferences.project;
+  const project = projects.find((one) => one.slug === wanted || one.id === wanted)?.slug ?? (params.project ? params.project : (projects[0]?.slug ?? null));
+  const annotating = location.pathname.endsWith("/annotate");
+  const rail = annotating || preferences.rail;
+
+  useEffect(() => setOpen(false), [location.pathname]);
+
+  return (
+    <div className="flex min-h-dvh flex-col md:flex-row">
+      <a href="#main" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-md focus:bg-raised focus:px-3 focus:py-2 focus:shadow-float">
+        Skip to the content
+      </a>
+      <div className="flex items-center gap-1 border-b border-line px-2 py-1 md:hidden">
+        <IconButton icon={open ? "close" : "menu"} label="Menu" aria-expanded={open} className="size-11" onClick={() => setOpen(!open)} />
+        <Link to="/" className="flex items-center gap-2 px-1 py-2">
+          <Mark size={20} />
+          <span className="title text-lg leading-none">Podium</span>
+        </Link>
+        <span className="ml-auto min-w-0 truncate px-2 text-sm text-faint">{projects.find((one) => one.slug === project)?.name}</span>
+      </div>
+      <nav
+        aria-label="Main"
+        className={`${open ? "flex" : "hidden"} shrink-0 flex-col gap-0.5 border-line bg-page p-2 max-md:border-b md:sticky md:top-0 md:flex md:h-dvh md:overflow-y-auto md:border-r ${rail ? "md:w-[3.6rem]" : "md:w-[13.5rem]"}`}
+      >
+        <Link to="/" className={`mb-2 hidden items-center gap-2.5 rounded-md py-2 md:flex ${rail ? "justify-center" : "px-2.5"}`} aria-label="Podium, start">
+          <Mark />
+          {!rail && <span className="title text-xl leading-none">Podium</span>}
+        </Link>
+        <ProjectSwitch project={project} projects={projects} rail={rail} />
+        {project && (
+          <>
+            <Item to="/projects/$project/annotate" params={{ project }} icon="annotate" label="Annotate" rail={rail} />
+            <Item to="/projects/$project/mine" params={{ project }} icon="mine" label="My work" rail={rail} />
+          </>
+        )}
+        {me.user.role === "admin" && (
+          <>
+            <Rule />
+            {project && (
+              <>
+                <Item to="/projects/$project" params={{ project }} icon="overview" label="Overview" rail={rail} exact />
+                <Item to="/projects/$project/prompts" params={{ project }} icon="prompts" label="Prompts" rail={rail} />
+                <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label="Leaderboard" rail={rail} />
+                <Item to="/projects/$project/judgments" params={{ project }} icon="judgments" label="Judgments" rail={rail} />
+                <Item to="/projects/$project/rewards" params={{ project }} icon="rewards" label="Rewards" rail={rail} />
+              </>
+            )}
+            <Item to="/runs" icon="runs" label="Runs" rail={rail} />
+            <Item to="/checkpoints" icon="checkpoints" label="Checkpoints" rail={rail} />
+            <Item to="/models" icon="models" label="Models" rail={rail} />
+            <Rule />
+            <Item to="/people" icon="people" label="People" rail={rail} />
+            {project && <Item to="/projects/$project/settings" params={{ project }} icon="settings" label="Settings" rail={rail} />}
+          </>
+        )}
+        <div className="mt-auto grid gap-0.5 pt-4">
+          <Unsent user={me.user.id} annotating={annotating} rail={rail} />
+          <Item to="/preferences" icon="keyboard" label="Preferences" rail={rail} />
+          <Account name={me.user.name || me.user.email || "Account"} rail={rail} />
+        </div>
+      </nav>
+      <main id="main" tabIndex={-1} className="min-w-0 flex-1 outline-none">
+        <Outlet />
+      </main>
+      <div id={ANNOUNCER_ID} aria-live="polite" role="status" className="sr-only" />
+    </div>
+  );
+}
+
+const ITEM = "flex min-h-9 items-center gap-2.5 rounded-md text-soft hover:bg-sunken hover:text-ink max-md:min-h-11";
+const HERE = "bg-accent-wash text-accent font-medium hover:bg-accent-wash hover:text-accent";
+
+interface ItemProps {
+  to: string;
+  params?: Record<string, string>;
+  icon: IconName;
+  label: string;
+  rail: boolean;
+  exact?: boolean;
+}
+
+function Item({ to, params, icon, label, rail, exact }: ItemProps) {
+  return (
+    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} title={rail ? label : undefined}>
+      <Icon name={icon} />
+      <Label rail={rail}>{label}</Label>
+    </Link>
+  );
+}
+
+/** On the rail the text is for screen readers only; on a phone the whole menu is written out. */
+function Label({ rail, children }: { rail: boolean; children: ReactNode }) {
+  return <span className={rail ? "truncate md:sr-only" : "truncate"}>{children}</span>;
+}
+
+function Rule() {
+  return <hr className="mx-2 my-2 border-line" />;
+}
+
+function ProjectSwitch({ project, projects, rail }: { project: string | null; projects: { slug: string; name: string }[]; rail: boolean }) {
+  const navigate = useNavigate();
+  const location = useLocation();
+  const { me } = useRouteContext({ from: "/app" });
+  if (rail) {
+    return (
+      <div className="max-md:hidden">
+        <Item to="/projects" icon="book" label="Projects" rail exact />
+      </div>
+    );
+  }
+  const choose = (slug: string) => {
+    if (slug === "*") return void navigate({ to: "/projects" });
+    setPreferences({ project: slug });
+    const [, first, , ...rest] = location.pathname.split("/");
+    const page = first === "projects" ? (rest[0] ?? "") : me.user.role === "admin" ? "" : "annotate";
+    void navigate({ to: `/projects/${slug}${page && page !== "new-run" ? `/${page}` : ""}` });
+  };
+  return (
+    <div className="mb-2">
+      <label htmlFor="project-switch" className="sr-only">Project</label>
+      <select id="project-switch" className="field truncate font-medium" value={project ?? "*"} onChange={(event) => choose(event.target.value)}>
+        {projects.map((one) => (
+          <option key={one.slug} value={one.slug}>{one.name}</option>
+        ))}
+        <option value="*">All projects …</option>
+      </select>
+    </div>
+  );
+}
+
+/** Judgments still on their way, told on every page. */
+function Unsent({ user, annotating, rail }: { user: string; annotating: boolean; rail: boolean }) {
+  const outbox = openOutbox(user);
+  const state = useOutbox(outbox);
+  const waiting = state.waiting.filter((entry) => entry.what === "judgment").length;
+  if (annotating || waiting === 0) return null;
+  const text = state.signedOut ? `${waiting} unsent: sign in again` : state.trouble ? `${waiting} unsent, offline` : `Saving ${waiting}`;
+  return (
+    <button type="button" onClick={outbox.retry} title={`${text}. Send now`} className={`${ITEM} bg-warn-wash px-2.5 text-left text-warn hover:bg-warn-wash hover:text-warn ${rail ? "md:justify-center md:px-0" : ""}`}>
+      <Icon name="cloud" />
+      <Label rail={rail}>{text}</Label>
+    </button>
+  );
+}
+
+function Account({ name, rail }: { name: string; rail: boolean }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const leave = async () => {
+    await signOut().catch(() => undefined);
+    closeOutbox();
+    setCsrf(null);
+    client.clear();
+    await client.invalidateQueries({ queryKey: meQuery.queryKey });
+    void navigate({ to: "/login" });
+  };
+  return (
+    <div className={`flex items-center gap-1 ${rail ? "md:flex-col" : ""}`}>
+      <span className={`min-w-0 flex-1 truncate px-2.5 text-sm text-faint ${rail ? "md:hidden" : ""}`} title={name}>{name}</span>
+      <IconButton icon="out" label="Sign out" onClick={() => void leave()} />
+    </div>
+  );
+}

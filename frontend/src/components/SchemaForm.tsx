@@ -1,0 +1,145 @@
+/** The form of a run's config, drawn from its JSON schema: what must be given first, the rest behind one fold. */
+import { type ReactNode, useState } from "react";
+import { Field, type FieldIds } from "./Field";
+import { Check } from "./ProtocolForm";
+import { boundsText, type FieldSpec, type Raw } from "./schema";
+
+export interface Choice {
+  value: string;
+  label: string;
+}
+
+interface SchemaFormProps {
+  fields: readonly FieldSpec[];
+  values: Readonly<Record<string, Raw>>;
+  onChange: (path: string, value: Raw) => void;
+  errors: Readonly<Record<string, string>>;
+  /** What to offer for fields that name something registered; undefined while it is loading. */
+  offers: Readonly<Record<string, Choice[] | undefined>>;
+}
+
+/** So many of a kind's own settings are shown at once; the others are one click away. */
+const OPEN = 8;
+
+export function SchemaForm({ fields, values, onChange, errors, offers }: SchemaFormProps) {
+  const first = fields.filter((field, at) => field.required || (field.source !== null && field.source !== "output_name") || at < OPEN);
+  const rest = fields.filter((field) => !first.includes(field));
+  const [open, setOpen] = useState(false);
+  const wrong = rest.some((field) => errors[field.path]);
+  const draw = (field: FieldSpec) => <Input key={field.path} field={field} value={values[field.path] ?? ""} onChange={(value) => onChange(field.path, value)} error={errors[field.path]} offers={field.source ? offers[field.source] : undefined} offered={field.source !== null && field.source in offers} />;
+  return (
+    <>
+      <div className="grid gap-x-6 gap-y-5 md:grid-cols-2">{first.map(draw)}</div>
+      {rest.length > 0 && (
+        <details className="mt-5 border-t border-line pt-3" open={open || wrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary className="min-h-9 font-medium text-accent">{rest.length} more settings, all with sensible values</summary>
+          <div className="mt-3 grid gap-x-6 gap-y-5 md:grid-cols-2">{rest.map(draw)}</div>
+        </details>
+      )}
+    </>
+  );
+}
+
+interface InputProps {
+  field: FieldSpec;
+  value: Raw;
+  onChange: (value: Raw) => void;
+  error: string | undefined;
+  offers: Choice[] | undefined;
+  offered: boolean;
+}
+
+function Input({ field, value, onChange, error, offers, offered }: InputProps) {
+  const bounds = boundsText(field.bounds);
+  const fallback = shown(field.fallback);
+  const changed = fallback !== null && !field.required && JSON.stringify(shown(value)) !== JSON.stringify(fallback);
+  const hint: ReactNode = (
+    <>
+      {field.description}
+      {bounds && <span className="whitespace-nowrap"> ({bounds})</span>}
+      {changed && (
+        <button type="button" className="link ml-1.5" onClick={() => onChange(Array.isArray(field.fallback) ? field.fallback.map(String) : typeof field.fallback === "boolean" ? field.fallback : fallback)}>
+          Back to {fallback === "" ? "empty" : fallback}
+        </button>
+      )}
+    </>
+  );
+  if (field.type === "boolean") {
+    return (
+      <div>
+        <Check label={field.label} checked={value === true} onChange={onChange} />
+        <p className="mt-0.5 ml-6.5 text-sm text-faint">{hint}</p>
+        {error && <p className="ml-6.5 text-sm text-danger">{error}</p>}
+      </div>
+    );
+  }
+  if (field.type === "list" && offered) return <Many field={field} value={value} onChange={onChange} error={error} offers={offers} hint={hint} />;
+  return (
+    <Field label={field.unit ? <>{field.label} <span className="font-normal text-faint">({field.unit})</span></> : field.label} hint={hint} error={error} optional={field.nullable && !field.required}>
+      {(ids) => <Control ids={ids} field={field} value={value} onChange={onChange} offers={offers} offered={offered} />}
+    </Field>
+  );
+}
+
+function shown(value: unknown): string | null {
+  if (value === undefined) return null;
+  if (value === null) return "";
+  return typeof value === "string" ? value : Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+function Control({ ids, field, value, onChange, offers, offered }: Omit<InputProps, "error"> & { ids: FieldIds }) {
+  const text = typeof value === "string" ? value : Array.isArray(value) ? value.join("\n") : "";
+  if (offered) {
+    return (
+      <select {...ids} className="field" value={text} onChange={(event) => onChange(event.target.value)}>
+        <option value="">{offers === undefined ? "Loading …" : field.nullable ? "None" : offers.length === 0 ? "There is none yet" : "Choose …"}</option>
+        {offers?.map((offer) => <option key={offer.value} value={offer.value}>{offer.label}</option>)}
+        {text !== "" && offers?.every((offer) => offer.value !== text) && <option value={text}>{text}</option>}
+      </select>
+    );
+  }
+  switch (field.type) {
+    case "choice":
+      return (
+        <select {...ids} className="field" value={text} onChange={(event) => onChange(event.target.value)}>
+          {(field.nullable || text === "") && <option value="">{field.nullable ? "None" : "Choose …"}</option>}
+          {field.choices.map((choice) => <option key={choice} value={choice}>{choice.replaceAll("_", " ")}</option>)}
+        </select>
+      );
+    case "list":
+      return <textarea {...ids} className="field min-h-20" placeholder="One a line" value={text} onChange={(event) => onChange(event.target.value.split("\n"))} />;
+    case "json":
+      return <textarea {...ids} className="field min-h-20 font-mono text-sm" value={text} onChange={(event) => onChange(event.target.value)} />;
+    default:
+      return (
+        <input
+          {...ids}
+          className="field"
+          type="text"
+          inputMode={field.type === "integer" ? "numeric" : field.type === "number" ? "decimal" : undefined}
+          autoComplete="off"
+          spellCheck={false}
+          placeholder={field.nullable && field.type !== "text" ? "empty" : undefined}
+          value={text}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      );
+  }
+}
+
+function Many({ field, value, onChange, error, offers, hint }: Omit<InputProps, "offered"> & { hint: ReactNode }) {
+  const chosen = Array.isArray(value) ? value : [];
+  return (
+    <fieldset className="md:col-span-2">
+      <legend className="mb-1 font-medium">{field.label}</legend>
+      <p className="mb-1.5 text-sm text-faint">{hint}</p>
+      {error && <p className="mb-1.5 text-sm text-danger">{error}</p>}
+      <div className="grid gap-1 sm:grid-cols-2">
+        {offers?.map((offer) => (
+          <Check key={offer.value} label={offer.label} checked={chosen.includes(offer.value)} onChange={(on) => onChange(on ? [...chosen, offer.value] : chosen.filter((one) => one !== offer.value))} />
+        ))}
+        {offers?.length === 0 && <p className="text-soft">There is none yet.</p>}
+      </div>
+    </fieldset>
+  );
+}

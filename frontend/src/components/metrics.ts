@@ -1,0 +1,37 @@
+/** Points of a run gathered as they arrive, and its curves by group. Pure. */
+import type { MetricPoint } from "../api/types";
+
+export interface Curve {
+  name: string;
+  /** The name without its group. */
+  title: string;
+  steps: number[];
+  values: (number | null)[];
+  last: number | null;
+}
+
+/** A step that is done again after a resume replaces the earlier one; the result stays in order. */
+export function gather(before: readonly MetricPoint[], more: readonly MetricPoint[]): MetricPoint[] {
+  const first = more[0];
+  if (!first) return [...before];
+  const last = before.at(-1);
+  if (!last || first.step > last.step) return [...before, ...more];
+  const byStep = new Map(before.map((point) => [point.step, point]));
+  for (const point of more) byStep.set(point.step, point);
+  return [...byStep.values()].sort((one, other) => one.step - other.step);
+}
+
+/** The part before the last slash is the group, in the order in which groups first appear. */
+export function curvesByGroup(points: readonly MetricPoint[]): Map<string, Curve[]> {
+  const names = new Set(points.flatMap((point) => Object.keys(point.values)));
+  const groups = new Map<string, Curve[]>();
+  for (const name of names) {
+    const cut = name.lastIndexOf("/");
+    const group = cut === -1 ? "" : name.slice(0, cut);
+    const having = points.filter((point) => name in point.values);
+    const values = having.map((point) => point.values[name] ?? null);
+    const curve: Curve = { name, title: name.slice(cut + 1), steps: having.map((point) => point.step), values, last: values.findLast((value) => value !== null) ?? null };
+    groups.set(group, [...(groups.get(group) ?? []), curve]);
+  }
+  return groups;
+}

@@ -1,0 +1,146 @@
+/** Numbers, times and states in words. Dates appear in the reader's own time zone and order. */
+import type { Run } from "./api/types";
+
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+
+export function count(value: number): string {
+  return whole.format(value);
+}
+
+export function plural(value: number, one: string, many: string = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+export function percent(share: number, digits = 0): string {
+  return `${(share * 100).toFixed(digits)} %`;
+}
+
+/** Four significant figures, without noise: 0.0123, 12.3, 1,234, 1.2e-7. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2);
+  if (size >= 1000) return whole.format(value);
+  return String(Number(value.toPrecision(4)));
+}
+
+export function signed(value: number, digits = 2): string {
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 ? `−${text}` : `+${text}`;
+}
+
+export function bytes(size: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = size;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  const pair = (big: number, bigName: string, small: number, smallName: string): string =>
+    small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
+  if (s < 3600) return pair(Math.floor(s / 60), "min", s % 60, "s");
+  if (s < 86400) return pair(Math.floor(s / 3600), "h", Math.round((s % 3600) / 60) % 60, "min");
+  return pair(Math.floor(s / 86400), "d", Math.floor((s % 86400) / 3600), "h");
+}
+
+/** An estimate should not look more exact than it is. */
+export function timeLeft(seconds: number): string {
+  const s = Math.max(0, seconds);
+  if (s < 10) return "a few seconds left";
+  if (s < 90) return `about ${Math.round(s / 10) * 10} s left`;
+  if (s < 5400) return `about ${Math.round(s / 60)} min left`;
+  if (s < 172800) return `about ${Math.round(s / 3600)} h left`;
+  return `about ${Math.round(s / 86400)} days left`;
+}
+
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+export function ago(time: Date, now: Date): string {
+  const s = (time.getTime() - now.getTime()) / 1000;
+  const size = Math.abs(s);
+  if (size < 45) return "just now";
+  if (size < 2700) return relative.format(Math.round(s / 60), "minute");
+  if (size < 72000) return relative.format(Math.round(s / 3600), "hour");
+  if (size < 2592000) return relative.format(Math.round(s / 86400), "day");
+  return day(time);
+}
+
+export function day(time: Date): string {
+  return time.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+}
+
+export function moment(time: Date): string {
+  return time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+export function clock(time: Date): string {
+  return time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+const UNITS: Record<string, string> = {
+  s: "s", ms: "ms", min: "min", minutes: "min", hours: "h",
+  nats: "nats", bits: "bits", tokens: "tokens", bytes: "bytes", mb: "MB", gb: "GB", mib: "MiB", gib: "GiB",
+  steps: "steps", epochs: "epochs", share: "share", fraction: "share", percent: "%",
+};
+const KEEP = new Map([["kl", "KL"], ["lora", "LoRA"], ["ppo", "PPO"], ["gae", "GAE"], ["sft", "SFT"], ["lr", "learning rate"], ["id", "id"], ["eos", "EOS"], ["topp", "top-p"]]);
+
+/** `kl_target_per_seq_nats` → ["KL target per seq", "nats"]: names carry their units at the end. */
+export function fieldName(name: string): [label: string, unit: string | null] {
+  const parts = name.split("_");
+  const unit = parts.length > 1 ? (UNITS[parts.at(-1)!] ?? null) : null;
+  const kept = unit === null ? parts : parts.slice(0, -1);
+  const label = kept.map((part) => KEEP.get(part) ?? part).join(" ");
+  return [label.charAt(0).toUpperCase() + label.slice(1), unit];
+}
+
+/** What a judgment said, in words. */
+export function verdict(ranks: readonly number[] | null | undefined, noneAcceptable: boolean): string {
+  if (noneAcceptable || !ranks) return "None acceptable";
+  if (ranks.length === 2) {
+    const [left, right] = ranks as [number, number];
+    return left === right ? "Tie" : left < right ? "Left better" : "Right better";
+  }
+  const groups = new Map<number, number[]>();
+  ranks.forEach((rank, at) => groups.set(rank, [...(groups.get(rank) ?? []), at + 1]));
+  return [...groups.keys()].sort((a, b) => a - b).map((rank) => groups.get(rank)!.join(" = ")).join(" > ");
+}
+
+export const KIND_NAMES: Record<string, string> = {
+  pretrain: "Pretraining",
+  sft: "Supervised fine-tuning",
+  sample: "Sampling",
+  reward_model: "Reward model",
+  ppo: "PPO",
+  evaluate: "Evaluation",
+};
+
+/** The state of a run in one sentence. */
+export function runSentence(run: Run): string {
+  const at = run.progress;
+  const step = at ? (at.total === null || at.total === undefined ? `step ${count(at.step)}` : `step ${count(at.step)} of ${count(at.total)}`) : null;
+  switch (run.state) {
+    case "queued":
+      return run.attempt > 0 ? "Waiting for a worker to take it up again." : "Waiting for a free worker.";
+    case "running": {
+      if (run.cancel_requested) return "Stopping: the trainer saves its state first.";
+      if (!step) return "Starting: the worker loads models and data.";
+      return `Running, ${step}${at?.phase ? ` (${at.phase.replaceAll("_", " ")})` : ""}.`;
+    }
+    case "succeeded":
+      return run.started_at && run.finished_at
+        ? `Done in ${duration((Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000)}.`
+        : "Done.";
+    case "failed":
+      return step ? `Failed at ${step}.` : "Failed before the first step.";
+    case "cancelled":
+      return step ? `Cancelled at ${step}.` : "Cancelled before it began.";
+  }
+}

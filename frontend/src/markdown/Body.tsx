@@ -1,0 +1,85 @@
+/**
+ * Markdown that a model wrote, made harmless: HTML in it is shown as the text that it is, links cannot run anything,
+ * pictures are named but not loaded (a picture tells its server who is judging when).
+ */
+import type { Nodes, Root } from "hast";
+import { type ComponentProps, type ReactNode, useId } from "react";
+import ReactMarkdown, { type Components, type Options } from "react-markdown";
+import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
+import remarkGfm from "remark-gfm";
+import { rehypeHighlight } from "./highlight";
+
+const schema = {
+  ...defaultSchema,
+  clobberPrefix: "",
+  attributes: { ...defaultSchema.attributes, code: [["className", /^language-./, "math-inline", "math-display"]] },
+} as typeof defaultSchema;
+
+/** Without this the sanitizer would drop HTML silently, and the annotator would judge another text than was written. */
+function rehypeRawIsText() {
+  const visit = (node: Nodes): void => {
+    if (!("children" in node)) return;
+    node.children = node.children.map((child) =>
+      (child.type as string) === "raw" ? { type: "text" as const, value: (child as unknown as { value: string }).value } : child,
+    ) as typeof node.children;
+    node.children.forEach((child) => visit(child as Nodes));
+  };
+  return (tree: Root): void => visit(tree);
+}
+
+/** An answer's headings stand below those of the page, whatever level its author chose. */
+function heading(Tag: "h4" | "h5" | "h6", look: string) {
+  return function Heading({ children }: { children?: ReactNode }) {
+    return <Tag className={look}>{children}</Tag>;
+  };
+}
+
+const components: Components = {
+  h1: heading("h4", "md-1"),
+  h2: heading("h5", "md-2"),
+  h3: heading("h6", "md-3"),
+  h4: heading("h6", "md-3"),
+  h5: heading("h6", "md-3"),
+  h6: heading("h6", "md-3"),
+  a: ({ href, children, id }) =>
+    href?.startsWith("#") ? (
+      <a href={href} id={id}>{children}</a>
+    ) : href ? (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow">{children}</a>
+    ) : (
+      <span>{children}</span>
+    ),
+  img: ({ alt, src }) => (
+    <span className="rounded-sm border border-dashed border-edge px-1.5 py-0.5 text-soft">
+      Picture, not loaded{alt ? `: ${alt}` : ""} <span className="break-all text-faint">({String(src ?? "no address")})</span>
+    </span>
+  ),
+  input: ({ checked }) => <span role="img" aria-label={checked ? "done" : "to do"}>{checked ? "☑" : "☐"}</span>,
+  pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
+  table: ({ children }) => (
+    <div className="scroll" tabIndex={0} role="group" aria-label="Table">
+      <table>{children}</table>
+    </div>
+  ),
+};
+
+export interface BodyProps {
+  text: string;
+  remark?: NonNullable<Options["remarkPlugins"]>;
+  rehype?: NonNullable<Options["rehypePlugins"]>;
+}
+
+export default function Body({ text, remark = [], rehype = [] }: BodyProps) {
+  const id = useId();
+  const footnotes: ComponentProps<typeof ReactMarkdown>["remarkRehypeOptions"] = { clobberPrefix: `${id}-` };
+  return (
+    <ReactMarkdown
+      remarkPlugins={[remarkGfm, ...remark]}
+      remarkRehypeOptions={footnotes}
+      rehypePlugins={[rehypeRawIsText, [rehypeSanitize, schema], rehypeHighlight, ...rehype]}
+      components={components}
+    >
+      {text}
+    </ReactMarkdown>
+  );
+}

@@ -1,0 +1,91 @@
+/** Somebody was invited by a link: choose a password and begin. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { Problem } from "../api/client";
+import { acceptInvitation, invitationQuery, meQuery } from "../api/queries";
+import { Button, ButtonLink } from "../components/Button";
+import { Field } from "../components/Field";
+import { Mark } from "../components/Icon";
+import { useTitle } from "../components/Page";
+import { Bones, Empty, ErrorNote } from "../components/Status";
+import { day } from "../format";
+
+export function InvitationPage() {
+  useTitle("Invitation");
+  const { token } = useParams({ from: "/invitations/$token" });
+  const invitation = useQuery(invitationQuery(token));
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [problem, setProblem] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setProblem(null);
+    try {
+      const me = await acceptInvitation(token, {
+        email: String(form.get("email")).trim(),
+        name: String(form.get("name")).trim() || null,
+        password: String(form.get("password")),
+      });
+      client.clear();
+      client.setQueryData(meQuery.queryKey, me);
+      await navigate({ to: "/", replace: true });
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const at = (field: string) => (problem instanceof Problem && problem.field === field ? problem.message : null);
+  const elsewhere = problem !== null && !at("password") && !at("email") && !at("name");
+
+  if (invitation.isError) {
+    const gone = invitation.error instanceof Problem && !invitation.error.passing;
+    return (
+      <main>
+        <Empty icon="people" title={gone ? "This invitation cannot be used" : "The invitation could not be loaded"} action={<ButtonLink to="/login">Go to the sign-in page</ButtonLink>}>
+          <p>{invitation.error.message}</p>
+          {gone && <p>Ask the person who sent it for a new link.</p>}
+        </Empty>
+      </main>
+    );
+  }
+  return (
+    <main className="grid min-h-dvh place-items-center p-4">
+      <div className="w-full max-w-sm">
+        <div className="mb-6 flex items-center gap-3">
+          <Mark size={34} />
+          <div>
+            <h1 className="title text-2xl">Welcome to Podium</h1>
+            {invitation.data && (
+              <p className="text-soft">
+                You are invited as {invitation.data.role === "admin" ? "an admin" : "an annotator"}. The link works until {day(new Date(invitation.data.expires_at))}.
+              </p>
+            )}
+          </div>
+        </div>
+        {invitation.data ? (
+          <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
+            {elsewhere && <ErrorNote error={problem} />}
+            <Field label="Email" error={at("email")}>
+              {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required defaultValue={invitation.data.email ?? ""} readOnly={invitation.data.email !== null} className="field min-h-11" />}
+            </Field>
+            <Field label="Name" optional hint="Shown to admins beside your judgments." error={at("name")}>
+              {(ids) => <input {...ids} name="name" autoComplete="name" className="field min-h-11" />}
+            </Field>
+            <Field label="Password" hint="At least 10 characters." error={at("password")}>
+              {(ids) => <input {...ids} name="password" type="password" autoComplete="new-password" required className="field min-h-11" />}
+            </Field>
+            <Button type="submit" look="primary" busy={busy} className="min-h-11">Create the account</Button>
+          </form>
+        ) : (
+          <Bones />
+        )}
+      </div>
+    </main>
+  );
+}

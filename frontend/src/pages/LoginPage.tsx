@@ -1,0 +1,68 @@
+/** Sign in with email and password. */
+import { useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type FormEvent, useRef, useState } from "react";
+import { meQuery, signIn } from "../api/queries";
+import { Button } from "../components/Button";
+import { Field } from "../components/Field";
+import { Mark } from "../components/Icon";
+import { useTitle } from "../components/Page";
+import { ErrorNote } from "../components/Status";
+
+/** Only addresses of these pages: a link from elsewhere must not lead people away after they signed in. */
+function inside(next: string | undefined): string {
+  return next?.startsWith("/") && !next.startsWith("//") && !next.startsWith("/\\") ? next : "/";
+}
+
+export function LoginPage() {
+  useTitle("Sign in");
+  const { next } = useSearch({ from: "/login" });
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [problem, setProblem] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const password = useRef<HTMLInputElement>(null);
+
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setProblem(null);
+    try {
+      const me = await signIn({ email: String(form.get("email")).trim(), password: String(form.get("password")) });
+      client.clear();
+      client.setQueryData(meQuery.queryKey, me);
+      await navigate({ href: inside(next), replace: true });
+    } catch (error) {
+      setProblem(error);
+      password.current?.select();
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <main className="grid min-h-dvh place-items-center p-4">
+      <div className="w-full max-w-sm">
+        <div className="mb-6 flex items-center gap-3">
+          <Mark size={34} />
+          <div>
+            <h1 className="title text-2xl">Podium</h1>
+            <p className="text-soft">Rank answers. Train on what people prefer.</p>
+          </div>
+        </div>
+        <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
+          {problem !== null && <ErrorNote error={problem} />}
+          <Field label="Email">
+            {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
+          </Field>
+          <Field label="Password">
+            {(ids) => <input {...ids} ref={password} name="password" type="password" autoComplete="current-password" required className="field min-h-11" />}
+          </Field>
+          <Button type="submit" look="primary" busy={busy} className="min-h-11">Sign in</Button>
+        </form>
+        <p className="mt-4 text-sm text-faint">No account yet? Ask an admin of this Podium for an invitation link.</p>
+      </div>
+    </main>
+  );
+}

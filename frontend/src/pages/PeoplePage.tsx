@@ -1,0 +1,127 @@
+/** Who may sign in, and new people by a link. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRouteContext } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { changeUser, invite, usersQuery } from "../api/queries";
+import type { Invitation, Role, User } from "../api/types";
+import { announce } from "../components/announcer";
+import { Button } from "../components/Button";
+import { CopyText } from "../components/Copy";
+import { Dialog } from "../components/Dialog";
+import { Field, Segments } from "../components/Field";
+import { Page, TableFrame } from "../components/Page";
+import { ErrorNote, Loaded } from "../components/Status";
+import { Time } from "../components/Time";
+import { day } from "../format";
+
+export function PeoplePage() {
+  const users = useQuery(usersQuery);
+  const [inviting, setInviting] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  return (
+    <Page
+      title="People"
+      lead="Annotators judge. Admins also see who wrote what, start runs, and invite others."
+      actions={<Button look="primary" icon="plus" onClick={() => setInviting(true)}>Invite somebody</Button>}
+    >
+      {problem !== null && <ErrorNote error={problem} className="mb-3" />}
+      <Loaded query={users}>
+        {({ items }) => (
+          <TableFrame label="People">
+            <table className="table">
+              <thead><tr><th>Name</th><th>Email</th><th>Role</th><th>Last seen</th><th>Since</th><th><span className="sr-only">Access</span></th></tr></thead>
+              <tbody>{items.map((user) => <Row key={user.id} user={user} onProblem={setProblem} />)}</tbody>
+            </table>
+          </TableFrame>
+        )}
+      </Loaded>
+      {inviting && <Invite onClose={() => setInviting(false)} />}
+    </Page>
+  );
+}
+
+function Row({ user, onProblem }: { user: User; onProblem: (problem: unknown) => void }) {
+  const { me } = useRouteContext({ from: "/app" });
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const self = me.user.id === user.id;
+  const name = user.name || user.email || "this person";
+  const change = async (part: { role?: Role; disabled?: boolean }, done: string) => {
+    setBusy(true);
+    onProblem(null);
+    try {
+      await changeUser(user.id, part);
+      await client.invalidateQueries({ queryKey: usersQuery.queryKey });
+      announce(done);
+    } catch (error) {
+      onProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <tr className={user.disabled ? "text-faint" : ""}>
+      <td className="font-medium">{user.name || <span className="text-faint">–</span>}{self && <span className="font-normal text-faint"> (you)</span>}</td>
+      <td className="[overflow-wrap:anywhere]">{user.email ?? <span className="text-faint">imported, cannot sign in</span>}</td>
+      <td>
+        {self ? user.role : (
+          <select aria-label={`Role of ${name}`} className="field w-auto" disabled={busy || user.disabled} value={user.role} onChange={(event) => void change({ role: event.target.value as Role }, `${name} is now ${event.target.value}.`)}>
+            <option value="annotator">annotator</option>
+            <option value="admin">admin</option>
+          </select>
+        )}
+      </td>
+      <td><Time at={user.last_seen_at} /></td>
+      <td>{day(new Date(user.created_at))}</td>
+      <td className="text-right">
+        {!self && (
+          <Button look={user.disabled ? "plain" : "quiet"} busy={busy} aria-label={`${user.disabled ? "Let in again" : "Shut out"}: ${name}`} onClick={() => void change({ disabled: !user.disabled }, user.disabled ? `${name} may sign in again.` : `${name} can no longer sign in.`)}>
+            {user.disabled ? "Let in again" : "Shut out"}
+          </Button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function Invite({ onClose }: { onClose: () => void }) {
+  const [role, setRole] = useState<Role>("annotator");
+  const [made, setMade] = useState<Invitation | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setProblem(null);
+    try {
+      setMade(await invite({ role, email: String(form.get("email")).trim() || null, days: Number(form.get("days")) }));
+      announce("The invitation link is ready.");
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  if (made) {
+    return (
+      <Dialog title="Send this link" onClose={onClose} footer={<Button look="primary" onClick={onClose}>Done</Button>}>
+        <CopyText text={new URL(made.url, window.location.href).href} label="Invitation link" />
+        <p className="mt-3 text-soft">It makes one {made.role}, works until {day(new Date(made.expires_at))}, and is shown only now.</p>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title="Invite somebody" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="invite" look="primary" busy={busy}>Make the link</Button></>}>
+      <form id="invite" onSubmit={(event) => void submit(event)} className="grid gap-4">
+        {problem !== null && <ErrorNote error={problem} />}
+        <div>
+          <p className="mb-1 font-medium">As</p>
+          <Segments label="Role" value={role} onChange={setRole} options={[{ value: "annotator", label: "Annotator" }, { value: "admin", label: "Admin" }]} />
+        </div>
+        <Field label="Email" optional hint="Then only this address can use the link.">{(ids) => <input {...ids} name="email" type="email" className="field" />}</Field>
+        <Field label="Works for (days)">{(ids) => <input {...ids} name="days" type="number" min={1} max={90} defaultValue={7} required className="field w-28" />}</Field>
+      </form>
+    </Dialog>
+  );
+}

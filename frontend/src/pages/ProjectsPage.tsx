@@ -1,0 +1,58 @@
+/** All projects, each with how far it is. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useRouteContext } from "@tanstack/react-router";
+import { projectsQuery } from "../api/queries";
+import type { Project } from "../api/types";
+import { ButtonLink } from "../components/Button";
+import { Page } from "../components/Page";
+import { Empty, Loaded } from "../components/Status";
+import { Time } from "../components/Time";
+import { count, plural } from "../format";
+
+export function ProjectsPage() {
+  const { me } = useRouteContext({ from: "/app" });
+  const admin = me.user.role === "admin";
+  const projects = useQuery(projectsQuery);
+  return (
+    <Page
+      title="Projects"
+      lead="A project is one study: its guidelines, what is asked, its prompts, its people and its models."
+      actions={admin && <ButtonLink to="/new-project" look="primary" icon="plus">New project</ButtonLink>}
+    >
+      <Loaded query={projects}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty icon="book" title="No project yet" action={admin && <ButtonLink to="/new-project" look="primary">Make the first project</ButtonLink>}>
+              {admin ? "Begin with a name and a few lines on what makes an answer good." : "An admin has to make a project before there is something to judge."}
+            </Empty>
+          ) : (
+            <ul className="grid gap-3 lg:grid-cols-2">
+              {items.map((project) => <Card key={project.id} project={project} admin={admin} />)}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function Card({ project, admin }: { project: Project; admin: boolean }) {
+  const { counts, protocol } = project;
+  const asked = protocol.size > 2 ? `ranking of ${protocol.size}` : protocol.strength_levels > 0 ? `pairs, ${protocol.strength_levels} degrees` : "pairs";
+  return (
+    <li className="panel relative p-4 hover:border-edge">
+      <div className="flex items-baseline justify-between gap-3">
+        <h2 className="title min-w-0 text-lg [overflow-wrap:anywhere]">
+          <Link to={admin ? "/projects/$project" : "/projects/$project/annotate"} params={{ project: project.slug }} className="after:absolute after:inset-0 after:rounded-lg">
+            {project.name}
+          </Link>
+        </h2>
+        {project.state !== "active" && <span className="rounded-full bg-warn-wash px-2 py-0.5 text-xs text-warn">{project.state}</span>}
+      </div>
+      <p className="mt-1 text-soft">
+        {plural(counts.prompts, "prompt")}, {plural(counts.completions, "completion")} of {plural(counts.models, "model")}; {plural(counts.judgments, "judgment")} by {count(counts.annotators)} {counts.annotators === 1 ? "person" : "people"}
+      </p>
+      <p className="mt-1 text-sm text-faint">{asked} · made <Time at={project.created_at} /></p>
+    </li>
+  );
+}

@@ -1,0 +1,261 @@
+/** One run, live: its state in words, how long it will take, its curves, texts and log, and what can be asked of it. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { cancelRun, resumeRun, runLog, runMetrics, runQuery, runSamples } from "../api/queries";
+import type { LogLine, Run, Sample } from "../api/types";
+import { announce } from "../components/announcer";
+import { Button, ButtonLink } from "../components/Button";
+import { Conversation } from "../components/Conversation";
+import { Segments } from "../components/Field";
+import { curvesByGroup, gather } from "../components/metrics";
+import { Page, Section } from "../components/Page";
+import { StateBadge } from "../components/StateBadge";
+import { Bones, ErrorNote, Loaded } from "../components/Status";
+import { Time } from "../components/Time";
+import { TokenText } from "../components/TokenText";
+import { useTail } from "../components/useTail";
+import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+
+const Chart = lazy(() => import("../components/Chart"));
+const LIVE_MS = 2_000;
+
+export function RunPage() {
+  const { run: id } = useParams({ from: "/app/runs/$run" });
+  const query = useQuery({
+    ...runQuery(id),
+    refetchInterval: (state) => (state.state.data && ["queued", "running"].includes(state.state.data.state) ? LIVE_MS : 15_000),
+  });
+  return <Loaded query={query} bones={<Bones rows={8} />}>{(run) => <Shown key={`${id}.${run.attempt}`} run={run} />}</Loaded>;
+}
+
+function Shown({ run }: { run: Run }) {
+  const live = run.state === "running" || run.state === "queued";
+  return (
+    <Page
+      title={run.name}
+      back={<><Link to="/runs" search={run.project ? { project: run.project.slug } : {}} className="link">Runs</Link>{run.project && <> · <Link to="/projects/$project" params={{ project: run.project.slug }} className="link">{run.project.name}</Link></>}</>}
+      lead={<>{KIND_NAMES[run.kind] ?? run.kind}, started by {run.created_by ?? "somebody"} <Time at={run.created_at} />{run.attempt > 1 && `, attempt ${run.attempt}`}</>}
+      actions={<Moves run={run} />}
+      wide
+    >
+      <State run={run} />
+      <Curves run={run} live={live} />
+      <Samples run={run} live={live} />
+      <div className="grid gap-x-8 xl:grid-cols-2">
+        <Log run={run} live={live} />
+        <Section title="Config">
+          <Pairs values={{ ...run.config, seed: run.seed }} />
+        </Section>
+      </div>
+    </Page>
+  );
+}
+
+function Moves({ run }: { run: Run }) {
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  const ask = async (move: "cancel" | "resume") => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const changed = await (move === "cancel" ? cancelRun : resumeRun)(run.id);
+      client.setQueryData(runQuery(run.id).queryKey, changed);
+      announce(move === "cancel" ? "The run is asked to stop." : "The run is queued again.");
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      {problem !== null && <ErrorNote error={problem} />}
+      {run.checkpoint && <ButtonLink to="/checkpoints/$checkpoint" params={{ checkpoint: run.checkpoint }} icon="checkpoints" look="primary">Its checkpoint</ButtonLink>}
+      {run.moves.includes("resume") && <Button look="primary" busy={busy} onClick={() => void ask("resume")}>Resume</Button>}
+      {run.moves.includes("cancel") && <Button look="danger" busy={busy} onClick={() => void ask("cancel")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
+    </>
+  );
+}
+
+function State({ run }: { run: Run }) {
+  const share = run.progress?.total ? Math.min(1, run.progress.step / run.progress.total) : null;
+  const silent = run.state === "running" && run.heartbeat_at !== null && Date.now() - Date.parse(run.heartbeat_at) > 15_000;
+  const now = run.finished_at ? Date.parse(run.finished_at) : Date.now();
+  return (
+    <div className="panel px-5 py-4">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
+        <StateBadge state={run.state} />
+        <p className="min-w-0">{runSentence(run)}</p>
+        <p className="ml-auto text-soft">
+          {run.state === "running" && (run.eta_s !== null ? timeLeft(run.eta_s) : "time left not known yet")}
+          {run.state !== "running" && run.started_at && run.finished_at && <Time at={run.finished_at} />}
+        </p>
+      </div>
+      {run.state === "running" && (
+        <div role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} aria-valuenow={share === null ? undefined : Math.round(share * 100)} className="mt-3 h-2 overflow-hidden rounded-full bg-sunken">
+          <div className={`h-full rounded-full bg-accent transition-[width] duration-500 ${share === null ? "w-1/3 animate-pulse" : ""}`} style={share === null ? undefined : { width: `${share * 100}%` }} />
+        </div>
+      )}
+      {run.state === "running" && run.started_at && <p className="mt-1.5 text-sm text-faint">Running for {duration((now - Date.parse(run.started_at)) / 1000)}.{silent && " The worker has been silent for a while; if it is gone, the run is queued again by itself."}</p>}
+      {run.message && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
+      {run.result && Object.keys(run.result).length > 0 && <div className="mt-4"><Pairs values={run.result} /></div>}
+    </div>
+  );
+}
+
+/** Names and values; what has parts of its own is written out as JSON. */
+function Pairs({ values }: { values: Record<string, unknown> }) {
+  return (
+    <dl className="panel grid divide-y divide-line text-sm">
+      {Object.entries(values).map(([name, value]) => (
+        <div key={name} className="grid gap-x-4 px-3.5 py-1.5 sm:grid-cols-[minmax(10rem,2fr)_3fr]">
+          <dt className="text-faint [overflow-wrap:anywhere]">{name}</dt>
+          <dd className="[overflow-wrap:anywhere] whitespace-pre-wrap">{valueText(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function valueText(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number") return Number.isInteger(value) ? count(value) : figure(value);
+  if (typeof value === "object") return Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : JSON.stringify(value, null, 1);
+  return String(value);
+}
+
+interface PartProps {
+  run: Run;
+  live: boolean;
+}
+
+function Curves({ run, live }: PartProps) {
+  const { items, loading, error } = useTail((after) => runMetrics(run.id, after), gather, live, LIVE_MS);
+  const groups = useMemo(() => curvesByGroup(items), [items]);
+  const [smoothing, setSmoothing] = useState(0.6);
+  const head = (
+    <label className="flex items-center gap-2 text-sm text-soft">
+      Smoothing
+      <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} />
+    </label>
+  );
+  if (items.length === 0) {
+    return (
+      <Section title="Curves">
+        {error !== null ? <ErrorNote error={error} /> : loading ? <Bones /> : <p className="panel p-4 text-soft">{live ? "The first numbers appear after the first step." : "This run left no numbers."}</p>}
+      </Section>
+    );
+  }
+  return (
+    <Section title="Curves" actions={head}>
+      {error !== null && <ErrorNote error={error} className="mb-3" />}
+      {[...groups].map(([group, curves]) => (
+        <section key={group} className="mb-4" aria-label={group || "metrics"}>
+          <h3 className="mb-1.5 text-sm font-medium text-faint">{group || "metrics"}</h3>
+          <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
+            {curves.map((curve) => (
+              <figure key={curve.name} className="panel min-w-0 px-3 pt-2.5 pb-1.5">
+                <figcaption className="flex items-baseline justify-between gap-3">
+                  <span className="min-w-0 truncate text-sm" title={curve.name}>{curve.title.replaceAll("_", " ")}</span>
+                  <span className="title text-md">{curve.last === null ? "–" : figure(curve.last)}</span>
+                </figcaption>
+                <Suspense fallback={<div className="skeleton my-2 h-[7.2rem]" />}>
+                  <Chart name={curve.name} steps={curve.steps} values={curve.values} smoothing={smoothing} />
+                </Suspense>
+              </figure>
+            ))}
+          </div>
+        </section>
+      ))}
+    </Section>
+  );
+}
+
+function append<T>(before: readonly T[], more: readonly T[]): T[] {
+  return [...before, ...more];
+}
+
+function Samples({ run, live }: PartProps) {
+  const { items, error } = useTail((after) => runSamples(run.id, after), append<Sample>, live, 2 * LIVE_MS);
+  const [chosen, setChosen] = useState<number | null>(null);
+  if (items.length === 0) return error === null ? null : <Section title="Texts"><ErrorNote error={error} /></Section>;
+  const at = chosen === null ? items.length - 1 : Math.max(0, items.findIndex((sample) => sample.id === chosen));
+  const sample = items[at]!;
+  return (
+    <Section
+      title="Texts"
+      actions={
+        <div className="flex items-center gap-2">
+          <span className="text-sm text-faint">{count(at + 1)} of {plural(items.length, "text")}{chosen === null && live ? ", newest" : ""}</span>
+          <Button icon="left" disabled={at === 0} onClick={() => setChosen(items[at - 1]!.id)}>Earlier</Button>
+          <Button disabled={at === items.length - 1} onClick={() => setChosen(at + 1 === items.length - 1 ? null : items[at + 1]!.id)}>Later</Button>
+        </div>
+      }
+    >
+      <SampleCard sample={sample} />
+    </Section>
+  );
+}
+
+const TOKEN_VALUES = ["kl", "value", "advantage"] as const;
+
+function SampleCard({ sample }: { sample: Sample }) {
+  const by = TOKEN_VALUES.filter((name) => sample.tokens?.some((token) => typeof token[name] === "number"));
+  const [view, setView] = useState<"text" | (typeof TOKEN_VALUES)[number]>("text");
+  const shown = view !== "text" && !by.includes(view) ? "text" : view;
+  return (
+    <article className="panel">
+      <div className="flex flex-wrap items-center gap-x-5 gap-y-1.5 border-b border-line px-4 py-2 text-sm">
+        <span className="text-faint">step {count(sample.step)}</span>
+        {Object.entries(sample.values).map(([name, value]) => (
+          <span key={name}><span className="text-faint">{name} </span>{typeof value === "number" ? figure(value) : String(value ?? "–")}</span>
+        ))}
+        {by.length > 0 && (
+          <Segments label="Colour the tokens by" className="ml-auto" value={shown} onChange={setView} options={[{ value: "text", label: "Text" }, ...by.map((name) => ({ value: name, label: name === "kl" ? "KL" : name }))]} />
+        )}
+      </div>
+      <div className="grid lg:grid-cols-[2fr_3fr]">
+        <div className="max-h-96 overflow-y-auto border-line px-4 py-3 max-lg:border-b lg:border-r" tabIndex={0} role="region" aria-label="Prompt"><Conversation messages={sample.prompt} plain /></div>
+        <div className="max-h-96 overflow-y-auto px-4 py-3" tabIndex={0} role="region" aria-label="Completion">
+          {shown === "text" || !sample.tokens ? <div className="plain">{sample.completion || <span className="text-faint">(empty)</span>}</div> : <TokenText tokens={sample.tokens} by={shown} />}
+        </div>
+      </div>
+    </article>
+  );
+}
+
+const MOST_LINES = 2_000;
+
+function Log({ run, live }: PartProps) {
+  const { items, error } = useTail((after) => runLog(run.id, after), (before, more) => append<LogLine>(before, more).slice(-MOST_LINES), live, LIVE_MS);
+  const box = useRef<HTMLDivElement>(null);
+  const [follow, setFollow] = useState(true);
+  useEffect(() => {
+    const element = box.current;
+    if (follow && element) element.scrollTop = element.scrollHeight;
+  }, [items, follow]);
+  return (
+    <Section title="Log">
+      {error !== null && <ErrorNote error={error} className="mb-2" />}
+      <div
+        ref={box}
+        tabIndex={0}
+        role="log"
+        aria-label="Log"
+        aria-live="off"
+        onScroll={(event) => {
+          const element = event.currentTarget;
+          setFollow(element.scrollHeight - element.scrollTop - element.clientHeight < 24);
+        }}
+        className="panel h-80 overflow-auto bg-sunken px-3 py-2 font-mono text-xs leading-5"
+      >
+        {items.length === 0 ? <p className="text-faint">{live ? "Nothing written yet." : "This run wrote nothing."}</p> : items.map((line) => (
+          <div key={line.id} className="whitespace-pre-wrap [overflow-wrap:anywhere]"><span className="text-faint select-none">{clock(new Date(line.at))} </span>{line.line}</div>
+        ))}
+      </div>
+      {!follow && live && <Button look="quiet" className="mt-1 min-h-8" onClick={() => setFollow(true)}>Follow the end</Button>}
+    </Section>
+  );
+}

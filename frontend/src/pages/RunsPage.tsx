@@ -1,0 +1,97 @@
+/** All runs, newest first, by project, state and kind. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { projectsQuery, runsQuery } from "../api/queries";
+import type { Run, RunState } from "../api/types";
+import { Button, ButtonLink } from "../components/Button";
+import { Page, TableFrame } from "../components/Page";
+import { Pager, useCursor } from "../components/Pager";
+import { StateBadge } from "../components/StateBadge";
+import { Empty, Loaded } from "../components/Status";
+import { Time } from "../components/Time";
+import { KIND_NAMES, runSentence, timeLeft } from "../format";
+import { usePreferences } from "../preferences";
+
+const STATES: RunState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
+
+export function RunsPage() {
+  const search = useSearch({ from: "/app/runs" });
+  const navigate = useNavigate({ from: "/runs" });
+  const projects = useQuery(projectsQuery).data?.items ?? [];
+  const used = usePreferences().project;
+  const project = search.project ?? projects.find((one) => one.slug === used)?.slug ?? projects[0]?.slug;
+  const cursor = useCursor();
+  const runs = useQuery({ ...runsQuery(search, cursor.after), refetchInterval: 3_000 });
+  const filtered = Boolean(search.project ?? search.state ?? search.kind);
+  const filter = (part: typeof search) => {
+    cursor.reset();
+    void navigate({ search: { ...search, ...part }, replace: true });
+  };
+  const start = project && <ButtonLink to="/projects/$project/new-run" params={{ project }} look="primary" icon="plus">Start a run</ButtonLink>;
+  return (
+    <Page title="Runs" lead="Long work: sampling, training, evaluation. A run goes on when this page is closed, survives a restart, and can be watched live." actions={start}>
+      <div className="mb-3 flex flex-wrap gap-2" role="group" aria-label="Filter">
+        <select aria-label="Project" className="field w-auto max-w-60" value={search.project ?? ""} onChange={(event) => filter({ project: event.target.value || undefined })}>
+          <option value="">All projects</option>
+          {projects.map((one) => <option key={one.slug} value={one.slug}>{one.name}</option>)}
+        </select>
+        <select aria-label="Kind" className="field w-auto" value={search.kind ?? ""} onChange={(event) => filter({ kind: event.target.value || undefined })}>
+          <option value="">All kinds</option>
+          {Object.entries(KIND_NAMES).map(([kind, name]) => <option key={kind} value={kind}>{name}</option>)}
+        </select>
+        <select aria-label="State" className="field w-auto" value={search.state ?? ""} onChange={(event) => filter({ state: (event.target.value || undefined) as RunState | undefined })}>
+          <option value="">All states</option>
+          {STATES.map((state) => <option key={state}>{state}</option>)}
+        </select>
+        {filtered && <Button look="quiet" onClick={() => filter({ project: undefined, state: undefined, kind: undefined })}>Clear</Button>}
+      </div>
+      <Loaded query={runs}>
+        {({ items, next }) =>
+          items.length === 0 ? (
+            filtered ? (
+              <Empty icon="runs" title="No run fits these filters">Clear them to see all runs.</Empty>
+            ) : (
+              <Empty icon="runs" title="No run yet" action={start}>A first one could sample completions for your prompts.</Empty>
+            )
+          ) : (
+            <>
+              <TableFrame label="Runs">
+                <table className="table">
+                  <thead><tr><th>Run</th><th>State</th><th>Progress</th><th>Project</th><th>Started</th></tr></thead>
+                  <tbody>{items.map((run) => <Row key={run.id} run={run} />)}</tbody>
+                </table>
+              </TableFrame>
+              <Pager cursor={cursor} next={next} />
+            </>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function Row({ run }: { run: Run }) {
+  const share = run.state === "running" && run.progress?.total ? run.progress.step / run.progress.total : null;
+  return (
+    <tr>
+      <td className="min-w-44">
+        <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
+        <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}</div>
+      </td>
+      <td><StateBadge state={run.state} /></td>
+      <td className="min-w-56">
+        <div className="text-sm text-soft">
+          {run.state === "failed" && run.message ? <span className="line-clamp-2">{run.message}</span> : runSentence(run)}
+          {run.state === "running" && run.eta_s !== null && <span className="text-faint"> {timeLeft(run.eta_s)}</span>}
+        </div>
+        {share !== null && (
+          <div className="mt-1.5 h-1 overflow-hidden rounded-full bg-sunken">
+            <div className="h-full bg-accent" style={{ width: `${share * 100}%` }} />
+          </div>
+        )}
+      </td>
+      <td>{run.project?.name ?? <span className="text-faint">–</span>}</td>
+      <td><Time at={run.started_at ?? run.created_at} /></td>
+    </tr>
+  );
+}

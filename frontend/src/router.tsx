@@ -1,0 +1,218 @@
+/** Every address of the pages, in the order of the flow. A page's code is loaded when it is first needed. */
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Problem } from "./api/client";
+import { meQuery, projectsQuery } from "./api/queries";
+import type { RunState } from "./api/types";
+import { Bones } from "./components/Status";
+import { Layout } from "./components/Layout";
+import { CrashPage } from "./pages/CrashPage";
+import { NotFoundPage } from "./pages/NotFoundPage";
+import { getPreferences, setPreferences } from "./preferences";
+
+interface Context {
+  client: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ notFoundComponent: NotFoundPage, errorComponent: CrashPage });
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: (search: Record<string, unknown>): { next?: string } => ({ next: text(search["next"]) }),
+  component: lazyRouteComponent(() => import("./pages/LoginPage"), "LoginPage"),
+});
+
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitations/$token",
+  component: lazyRouteComponent(() => import("./pages/InvitationPage"), "InvitationPage"),
+});
+
+/** Everything behind the sign-in. */
+const app = createRoute({
+  getParentRoute: () => root,
+  id: "app",
+  beforeLoad: async ({ context, location }) => {
+    try {
+      return { me: await context.client.ensureQueryData(meQuery) };
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        throw redirect({ to: "/login", search: location.pathname === "/" ? {} : { next: location.href } });
+      }
+      throw error;
+    }
+  },
+  component: Layout,
+  notFoundComponent: NotFoundPage,
+});
+
+/** An annotator wants the next comparison, an admin the overview of the project used last. */
+const home = createRoute({
+  getParentRoute: () => app,
+  path: "/",
+  beforeLoad: async ({ context }) => {
+    const projects = (await context.client.ensureQueryData(projectsQuery)).items;
+    const used = projects.find((one) => one.slug === getPreferences().project) ?? (projects.length === 1 ? projects[0] : undefined);
+    if (!used) throw redirect({ to: "/projects", replace: true });
+    const admin = context.me.user.role === "admin";
+    throw redirect({ to: admin ? "/projects/$project" : "/projects/$project/annotate", params: { project: used.slug }, replace: true });
+  },
+});
+
+const projects = createRoute({
+  getParentRoute: () => app,
+  path: "/projects",
+  component: lazyRouteComponent(() => import("./pages/ProjectsPage"), "ProjectsPage"),
+});
+const newProject = createRoute({
+  getParentRoute: () => app,
+  path: "/new-project",
+  component: lazyRouteComponent(() => import("./pages/NewProjectPage"), "NewProjectPage"),
+});
+
+const project = createRoute({
+  getParentRoute: () => app,
+  path: "/projects/$project",
+  beforeLoad: ({ params }) => {
+    if (getPreferences().project !== params.project) setPreferences({ project: params.project });
+  },
+});
+const overview = createRoute({
+  getParentRoute: () => project,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/ProjectPage"), "ProjectPage"),
+});
+const annotate = createRoute({
+  getParentRoute: () => project,
+  path: "/annotate",
+  component: lazyRouteComponent(() => import("./pages/AnnotatePage"), "AnnotatePage"),
+});
+const mine = createRoute({
+  getParentRoute: () => project,
+  path: "/mine",
+  component: lazyRouteComponent(() => import("./pages/MyWorkPage"), "MyWorkPage"),
+});
+const prompts = createRoute({
+  getParentRoute: () => project,
+  path: "/prompts",
+  validateSearch: (search: Record<string, unknown>): { q?: string } => ({ q: text(search["q"]) }),
+  component: lazyRouteComponent(() => import("./pages/PromptsPage"), "PromptsPage"),
+});
+const prompt = createRoute({
+  getParentRoute: () => project,
+  path: "/prompts/$prompt",
+  component: lazyRouteComponent(() => import("./pages/PromptPage"), "PromptPage"),
+});
+const leaderboard = createRoute({
+  getParentRoute: () => project,
+  path: "/leaderboard",
+  component: lazyRouteComponent(() => import("./pages/LeaderboardPage"), "LeaderboardPage"),
+});
+const judgments = createRoute({
+  getParentRoute: () => project,
+  path: "/judgments",
+  component: lazyRouteComponent(() => import("./pages/JudgmentsPage"), "JudgmentsPage"),
+});
+const rewards = createRoute({
+  getParentRoute: () => project,
+  path: "/rewards",
+  component: lazyRouteComponent(() => import("./pages/RewardSetsPage"), "RewardSetsPage"),
+});
+const rewardSet = createRoute({
+  getParentRoute: () => project,
+  path: "/rewards/$set",
+  component: lazyRouteComponent(() => import("./pages/RewardSetPage"), "RewardSetPage"),
+});
+const settings = createRoute({
+  getParentRoute: () => project,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/ProjectSettingsPage"), "ProjectSettingsPage"),
+});
+const newRun = createRoute({
+  getParentRoute: () => project,
+  path: "/new-run",
+  validateSearch: (search: Record<string, unknown>): { kind?: string } => ({ kind: text(search["kind"]) }),
+  component: lazyRouteComponent(() => import("./pages/NewRunPage"), "NewRunPage"),
+});
+
+const STATES: readonly string[] = ["queued", "running", "succeeded", "failed", "cancelled"];
+const runs = createRoute({
+  getParentRoute: () => app,
+  path: "/runs",
+  validateSearch: (search: Record<string, unknown>): { project?: string; state?: RunState; kind?: string } => ({
+    project: text(search["project"]),
+    state: STATES.includes(String(search["state"])) ? (search["state"] as RunState) : undefined,
+    kind: text(search["kind"]),
+  }),
+  component: lazyRouteComponent(() => import("./pages/RunsPage"), "RunsPage"),
+});
+const run = createRoute({
+  getParentRoute: () => app,
+  path: "/runs/$run",
+  component: lazyRouteComponent(() => import("./pages/RunPage"), "RunPage"),
+});
+const checkpoints = createRoute({
+  getParentRoute: () => app,
+  path: "/checkpoints",
+  component: lazyRouteComponent(() => import("./pages/CheckpointsPage"), "CheckpointsPage"),
+});
+const checkpoint = createRoute({
+  getParentRoute: () => app,
+  path: "/checkpoints/$checkpoint",
+  component: lazyRouteComponent(() => import("./pages/CheckpointPage"), "CheckpointPage"),
+});
+const models = createRoute({
+  getParentRoute: () => app,
+  path: "/models",
+  component: lazyRouteComponent(() => import("./pages/ModelsPage"), "ModelsPage"),
+});
+const people = createRoute({
+  getParentRoute: () => app,
+  path: "/people",
+  component: lazyRouteComponent(() => import("./pages/PeoplePage"), "PeoplePage"),
+});
+const preferences = createRoute({
+  getParentRoute: () => app,
+  path: "/preferences",
+  component: lazyRouteComponent(() => import("./pages/PreferencesPage"), "PreferencesPage"),
+});
+
+const tree = root.addChildren([
+  login,
+  invitation,
+  app.addChildren([
+    home,
+    projects,
+    newProject,
+    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, judgments, rewards, rewardSet, settings, newRun]),
+    runs,
+    run,
+    checkpoints,
+    checkpoint,
+    models,
+    people,
+    preferences,
+  ]),
+]);
+
+export function makeRouter(client: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { client },
+    defaultPreload: "intent",
+    defaultPendingMs: 250,
+    defaultPendingComponent: () => <Bones rows={6} />,
+    defaultErrorComponent: CrashPage,
+    defaultNotFoundComponent: NotFoundPage,
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}
