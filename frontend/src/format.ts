@@ -106,7 +106,7 @@ export function verdict(ranks: readonly number[] | null | undefined, noneAccepta
   if (noneAcceptable || !ranks) return "None acceptable";
   if (ranks.length === 2) {
     const [left, right] = ranks as [number, number];
-    return left === right ? "Tie" : left < right ? "Left better" : "Right better";
+    return left === right ? "Tie" : left < right ? "A better" : "B better";
   }
   const groups = new Map<number, number[]>();
   ranks.forEach((rank, at) => groups.set(rank, [...(groups.get(rank) ?? []), at + 1]));

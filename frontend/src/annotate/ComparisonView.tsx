@@ -31,10 +31,19 @@ interface ViewProps {
 }
 
 const GRIDS: Record<Layout, (size: number) => string> = {
-  side: (size) => (size === 2 ? "grid-cols-2" : size === 3 ? "grid-cols-3" : "grid-cols-2 2xl:grid-cols-4"),
+  side: (size) => (size === 2 ? "grid-cols-2" : size === 3 ? "grid-cols-3" : size === 4 ? "grid-cols-2 2xl:grid-cols-4" : "grid-cols-2 xl:grid-cols-3"),
   stacked: () => "grid-cols-1",
   single: () => "grid-cols-1",
 };
+
+const BORDERS: Record<Layout, (size: number) => string> = {
+  side: (size) => (size > 3 ? "-mt-px -ml-px border-t border-l" : "not-first:border-l"),
+  stacked: () => "not-first:border-t",
+  single: () => "",
+};
+
+/** The measure of a line of text; what belongs to an answer stands in it. */
+const COLUMN = "mx-auto max-w-[78ch] px-4 sm:px-6";
 
 export const ComparisonView = memo(function ComparisonView(props: ViewProps) {
   const { comparison, layout, plain, diff, front, order } = props;
@@ -51,7 +60,7 @@ export const ComparisonView = memo(function ComparisonView(props: ViewProps) {
       <PromptBox {...props} />
       {layout === "single" && <Tabs size={size} front={front} onFront={props.onFront} order={order} />}
       <Swipe enabled={layout === "single"} onSwipe={(step) => props.onFront((front + step + size) % size)}>
-        <div className={`grid min-h-0 flex-1 gap-x-px bg-line ${GRIDS[layout](size)} ${own ? "desk:grid-rows-[minmax(0,1fr)]" : "gap-y-px desk:overflow-y-auto"}`} {...(own ? {} : { "data-scroller": "", tabIndex: 0, role: "region", "aria-label": "Answers" })}>
+        <div className={`grid min-h-0 flex-1 bg-surface ${GRIDS[layout](size)} ${own ? "desk:grid-rows-[minmax(0,1fr)]" : "auto-rows-max desk:overflow-y-auto"}`} {...(own ? {} : { "data-scroller": "", tabIndex: 0, role: "region", "aria-label": "Answers" })}>
           {completions.map((completion, place) => (
             <section
               key={completion.id}
@@ -59,10 +68,10 @@ export const ComparisonView = memo(function ComparisonView(props: ViewProps) {
               aria-label={`Answer ${answerName(place, size)}`}
               data-answer={answerName(place, size)}
               {...(own ? { "data-scroller": "", tabIndex: 0 } : {})}
-              className={`min-w-0 bg-surface focus-visible:-outline-offset-2 ${own ? "desk:overflow-y-auto" : ""}`}
+              className={`min-w-0 border-line focus-visible:-outline-offset-2 ${BORDERS[layout](size)} ${own ? "desk:overflow-y-auto" : ""}`}
             >
-              {layout !== "single" && <AnswerHead place={place} size={size} order={order} onRank={props.onRank} />}
-              <div className={`mx-auto max-w-[78ch] px-4 pb-8 sm:px-6 ${layout === "single" ? "pt-4" : "pt-1"}`}>
+              {(layout !== "single" || size > 2) && <AnswerHead place={place} size={size} order={order} onRank={props.onRank} />}
+              <div className={`${COLUMN} pb-8 ${layout === "single" && size === 2 ? "pt-4" : "pt-1"}`}>
                 <Answer text={completion.text} plain={plain} pieces={pieces?.[place as 0 | 1] ?? null} />
               </div>
             </section>
@@ -89,16 +98,18 @@ function AnswerHead({ place, size, order, onRank }: { place: number; size: numbe
   const name = answerName(place, size);
   if (size === 2) {
     return (
-      <h3 className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface/95 px-4 pt-2.5 pb-1.5 sm:px-6" aria-label={`Answer ${name}`}>
-        <span className="title text-md text-accent">{name}</span>
+      <h3 className="sticky top-0 z-10 bg-surface/95" aria-label={`Answer ${name}`}>
+        <span className={`block pt-2.5 pb-1.5 ${COLUMN}`}><span className="title text-md text-accent">{name}</span></span>
       </h3>
     );
   }
   const rank = rankOf(order, place);
   return (
-    <div className="sticky top-0 z-10 flex items-center justify-between gap-2 bg-surface/95 px-4 pt-2 pb-1.5 sm:px-6">
-      <h3 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h3>
-      <RankButton place={place} rank={rank} name={name} onRank={onRank} />
+    <div className="sticky top-0 z-10 bg-surface/95">
+      <div className={`flex items-center justify-between gap-2 pt-2 pb-1.5 ${COLUMN}`}>
+        <h3 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h3>
+        <RankButton place={place} rank={rank} name={name} onRank={onRank} />
+      </div>
     </div>
   );
 }
@@ -115,7 +126,8 @@ function RankButton({ place, rank, name, onRank }: { place: number; rank: number
 
 function Tabs({ size, front, onFront, order }: { size: number; front: number; onFront: (place: number) => void; order: Order }) {
   return (
-    <div role="group" aria-label="Which answer is shown" className="sticky top-0 z-20 flex gap-1 border-t border-line bg-surface px-3 py-1.5">
+    <div role="group" aria-label="Which answer is shown" className="sticky top-0 z-20 bg-surface py-1.5">
+      <div className={`flex gap-1 ${COLUMN} max-sm:px-3`}>
       {Array.from({ length: size }, (_, place) => {
         const rank = rankOf(order, place);
         return (
@@ -131,6 +143,7 @@ function Tabs({ size, front, onFront, order }: { size: number; front: number; on
           </button>
         );
       })}
+      </div>
     </div>
   );
 }
@@ -166,9 +179,9 @@ function PromptBox({ comparison, plain, folded, onFold }: ViewProps) {
   const shut = folded && foldable;
   return (
     <section aria-label="Prompt" className="shrink-0 border-b border-line bg-page desk:max-h-[36dvh] desk:overflow-y-auto" tabIndex={foldable ? 0 : undefined}>
-      <div className="mx-auto max-w-[110ch] px-4 py-3 sm:px-6">
+      <div className="max-w-[120ch] px-4 py-3 sm:px-6">
         {shut ? (
-          <p className="line-clamp-2 text-md text-ink">{last}</p>
+          <p className="line-clamp-3 text-md text-ink">{last}</p>
         ) : (
           <Conversation messages={messages} plain={plain} />
         )}

@@ -31,7 +31,7 @@ export function KeysDialog({ keys, on, protocol, size, onClose }: { keys: KeyMap
               {group.title === "Judging" && ranked && <Row keyText={`1 … ${size}`} text="Place this answer next, best first" />}
               {group.title === "Judging" && ranked && <Row keyText="Enter" text="All that are left are equal" />}
               {group.title === "Judging" && ranked && <Row keyText="⌫" text="Take the last place back" />}
-              {group.title === "Judging" && graded && <Row keyText={`1 … ${span}`} text="From much better left to much better right" />}
+              {group.title === "Judging" && graded && <Row keyText={`1 … ${span}`} text="From A much better to B much better" />}
               {group.actions.filter(shown).map((action) => (
                 <Row key={action} keyText={keyLabel(keys[action])} text={action === "tie" && ranked ? "The next one ties with the last" : ACTIONS[action]} />
               ))}
@@ -46,7 +46,7 @@ export function KeysDialog({ keys, on, protocol, size, onClose }: { keys: KeyMap
 function Row({ keyText, text }: { keyText: string; text: string }) {
   return (
     <div className="flex items-baseline gap-3">
-      <dt className="w-14 shrink-0"><span className="kbd">{keyText}</span></dt>
+      <dt className="w-12 shrink-0"><span className="kbd">{keyText}</span></dt>
       <dd>{text}</dd>
     </div>
   );

@@ -43,7 +43,7 @@ export function VoteBar(props: BarProps) {
           <Small icon="skip" label="Skip" keyName={keys?.skip} onClick={props.onSkip} disabled={disabled} />
         </div>
       </div>
-      <div className="flex min-w-0 items-stretch justify-center gap-1.5 max-md:order-1 md:gap-2">
+      <div className="flex min-w-0 items-stretch justify-center gap-1.5 max-md:order-1 max-md:flex-wrap md:gap-2">
         {ranked ? <Ranking {...props} /> : protocol.strength_levels > 0 ? <Graded {...props} /> : <Pair {...props} />}
         {protocol.allow_none_acceptable && (
           <Big label={<><span className="max-lg:hidden">None acceptable</span><span className="lg:hidden">None</span></>} name="None acceptable" keyName={keys?.none} onClick={() => props.onAnswer({ ranks: null })} disabled={disabled} quiet />
@@ -71,21 +71,23 @@ function Pair({ protocol, keys, disabled, onAnswer }: BarProps) {
 function Graded({ protocol, disabled, onAnswer, keys }: BarProps) {
   const all = grades(protocol.strength_levels, protocol.allow_tie);
   return (
-    <div role="group" aria-label="Which is better, and how much" className="flex min-w-0 items-stretch gap-1">
+    <div role="group" aria-label="Which is better, and how much" className="flex min-w-0 items-stretch gap-1 max-md:basis-full">
       <span aria-hidden="true" className="title self-center pr-1 text-md text-accent">A</span>
       {all.map((grade, at) => (
         <button
           key={grade.label}
           type="button"
           disabled={disabled}
-          aria-label={grade.label.replace("Left", "A better").replace("Right", "B better")}
-          title={grade.label.replace("Left", "A better").replace("Right", "B better")}
+          aria-label={grade.label}
+          aria-keyshortcuts={keys ? String(at + 1) : undefined}
+          title={grade.label}
           onClick={() => onAnswer(grade)}
-          className="grid min-h-12 min-w-9 place-items-center rounded-md border border-edge/60 px-1.5 text-ink hover:border-accent disabled:opacity-50 md:min-w-14"
+          className="grid min-h-12 min-w-8 place-items-center max-md:flex-1 rounded-md border border-edge/60 px-1.5 text-ink hover:border-accent disabled:opacity-50 md:min-w-14"
           style={{ background: `color-mix(in oklab, var(--color-accent-wash) ${((grade.strength ?? 0) / protocol.strength_levels) * 100}%, var(--color-surface))` }}
         >
-          <span className="text-xs max-md:hidden">{grade.strength === null ? "tie" : grade.label.split(", ")[1]}</span>
-          {keys ? <span className="kbd">{at + 1}</span> : <span className="text-xs md:hidden">{grade.strength === null ? "=" : grade.strength}</span>}
+          <span className="text-xs max-md:hidden">{grade.word}</span>
+          <span className="font-medium md:hidden">{grade.strength ?? "="}</span>
+          {keys && <span className="kbd max-md:hidden">{at + 1}</span>}
         </button>
       ))}
       <span aria-hidden="true" className="title self-center pl-1 text-md text-accent">B</span>
@@ -97,10 +99,10 @@ function Ranking({ size, keys, disabled, protocol, ranking }: BarProps) {
   const { order } = ranking;
   const done = placed(order);
   return (
-    <div className="flex min-w-0 flex-wrap items-center justify-center gap-1.5">
-      <p className="min-w-24 px-1 text-center" aria-live="polite">
+    <>
+      <p className="min-w-24 self-center px-1 text-center max-md:basis-full" aria-live="polite">
         {done === 0 ? (
-          <span className="text-soft">Best first: <span className="kbd">1</span> … <span className="kbd">{size}</span></span>
+          <span className="text-soft">Best first{keys && <span className="max-md:hidden">: <span className="kbd">1</span> … <span className="kbd">{size}</span></span>}</span>
         ) : (
           <span className="font-medium">{order.map((group) => group.map((place) => answerName(place, size)).join(" = ")).join("  >  ")}<span className="text-faint">{ranking.tied ? "  =  ?" : "  >  ?"}</span></span>
         )}
@@ -108,7 +110,7 @@ function Ranking({ size, keys, disabled, protocol, ranking }: BarProps) {
       {protocol.allow_tie && <Big label="Tie with last" name="The next one ties with the last" keyName={keys?.tie} pressed={ranking.tied} onClick={ranking.onTie} disabled={disabled || done === 0} />}
       {protocol.allow_tie && <Big label="Rest equal" name="All that are left are equal" keyName={keys ? "Enter" : undefined} onClick={ranking.onRest} disabled={disabled || done === 0} />}
       <Big label="Back" name="Take the last place back" keyName={keys ? "⌫" : undefined} onClick={ranking.onBack} disabled={disabled || done === 0} quiet />
-    </div>
+    </>
   );
 }
 

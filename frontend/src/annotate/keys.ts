@@ -1,8 +1,8 @@
 /** Which key does what on the annotate page. Pure: knows no page and no storage. */
 
 export const ACTIONS = {
-  left: "Left is better",
-  right: "Right is better",
+  left: "Left (A) is better",
+  right: "Right (B) is better",
   tie: "Tie",
   none: "None is acceptable",
   skip: "Skip",
@@ -92,18 +92,27 @@ export function isTyping(target: EventTarget | null): boolean {
 export interface Grade {
   ranks: number[];
   strength: number | null;
+  /** How much, in one word; "tie" in the middle. */
+  word: string;
   label: string;
 }
 
-const SCALE = ["slightly", "clearly", "much", "very much"];
+const WORDS: Record<number, readonly string[]> = {
+  2: ["slightly", "much"],
+  3: ["slightly", "clearly", "much"],
+  4: ["slightly", "clearly", "much", "far"],
+};
 
-/** The answers of a graded pair, in the order of their digits: much left … tie … much right. */
+/** The answers of a graded pair, in the order of their digits: A much better … tie … B much better. */
 export function grades(levels: number, allowTie: boolean): Grade[] {
-  const word = (strength: number): string => SCALE[levels === 2 && strength === 2 ? 2 : strength - 1] ?? `${strength}`;
-  const left = Array.from({ length: levels }, (_, i) => levels - i);
+  const strengths = Array.from({ length: levels }, (_, i) => i + 1);
+  const side = (name: string, ranks: number[], strength: number): Grade => {
+    const word = WORDS[levels]?.[strength - 1] ?? `${strength}`;
+    return { ranks, strength, word, label: `${name} ${word} better` };
+  };
   return [
-    ...left.map((strength) => ({ ranks: [1, 2], strength, label: `Left, ${word(strength)}` })),
-    ...(allowTie ? [{ ranks: [1, 1], strength: null, label: "Tie" }] : []),
-    ...left.toReversed().map((strength) => ({ ranks: [2, 1], strength, label: `Right, ${word(strength)}` })),
+    ...strengths.toReversed().map((strength) => side("A", [1, 2], strength)),
+    ...(allowTie ? [{ ranks: [1, 1], strength: null, word: "tie", label: "Tie" }] : []),
+    ...strengths.map((strength) => side("B", [2, 1], strength)),
   ];
 }

@@ -23,6 +23,8 @@ export function Dialog({ title, onClose, children, footer, shape = "box" }: Dial
   useEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
+    // React's autoFocus comes before the dialog is open, and the browser would take the first button, "Close".
+    dialog?.querySelector<HTMLElement>("[data-focus]")?.focus();
     return () => dialog?.close();
   }, []);
   return (

@@ -87,8 +87,9 @@ export function Layout() {
   );
 }
 
-const ITEM = "flex min-h-9 items-center gap-2.5 rounded-md text-soft hover:bg-sunken hover:text-ink max-md:min-h-11";
-const HERE = "bg-accent-wash text-accent font-medium hover:bg-accent-wash hover:text-accent";
+const ITEM = "flex min-h-9 items-center gap-2.5 rounded-md max-md:min-h-11";
+const ELSEWHERE = "text-soft hover:bg-sunken hover:text-ink";
+const HERE = "bg-accent-wash font-medium text-accent";
 
 interface ItemProps {
   to: string;
@@ -101,7 +102,7 @@ interface ItemProps {
 
 function Item({ to, params, icon, label, rail, exact }: ItemProps) {
   return (
-    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} title={rail ? label : undefined}>
+    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} inactiveProps={{ className: ELSEWHERE }} title={rail ? label : undefined}>
       <Icon name={icon} />
       <Label rail={rail}>{label}</Label>
     </Link>
@@ -156,7 +157,7 @@ function Unsent({ user, annotating, rail }: { user: string; annotating: boolean;
   if (annotating || waiting === 0) return null;
   const text = state.signedOut ? `${waiting} unsent: sign in again` : state.trouble ? `${waiting} unsent, offline` : `Saving ${waiting}`;
   return (
-    <button type="button" onClick={outbox.retry} title={`${text}. Send now`} className={`${ITEM} bg-warn-wash px-2.5 text-left text-warn hover:bg-warn-wash hover:text-warn ${rail ? "md:justify-center md:px-0" : ""}`}>
+    <button type="button" onClick={outbox.retry} title={`${text}. Send now`} className={`${ITEM} bg-warn-wash px-2.5 text-left text-warn ${rail ? "md:justify-center md:px-0" : ""}`}>
       <Icon name="cloud" />
       <Label rail={rail}>{text}</Label>
     </button>

@@ -97,7 +97,9 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
   const wide = useMedia(WIDE);
   const layout: Layout = !wide ? (preferences.layout === "stacked" ? "stacked" : "single") : (preferences.layout ?? "side");
   const [diff, setDiff] = useState(false);
-  const [folded, setFolded] = useState(false);
+  const [foldedByHand, setFolded] = useState<boolean | null>(null);
+  // On a phone a long prompt would leave no room for the answers, so it starts folded.
+  const folded = foldedByHand ?? !wide;
   const [message, setMessage] = useState<string | null>(null);
   const [panel, setPanel] = useState<"keys" | "guidelines" | "welcome" | null>(null);
   const [drafts, setDrafts] = useState<Record<string, Draft>>({});
@@ -194,6 +196,7 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
       ...(text !== "" ? { comment: text } : {}),
     };
     setMessage(null);
+    comment.current?.blur(); // The next key belongs to the next comparison, not to its comment.
     queue.judge(body);
     writeDraft(current.id, "");
     setDrafts(({ [current.id]: _, ...others }) => others);
@@ -355,7 +358,7 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
     return () => window.removeEventListener("keydown", listener);
   }, []);
 
-  const fold = useCallback(() => setFolded((was) => !was), []);
+  const fold = useCallback(() => setFolded((was) => !(was ?? !wide)), [wide]);
   const closeGuidelines = () => {
     if (project) markRead(me.user.id, project.id, version);
     setPanel(null);
@@ -445,7 +448,7 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
           title={panel === "welcome" && readVersion(me.user.id, project.id) > 0 ? "The guidelines have changed" : "Guidelines"}
           shape={panel === "welcome" ? "wide" : "drawer"}
           onClose={closeGuidelines}
-          footer={panel === "welcome" && <Button look="primary" onClick={closeGuidelines} autoFocus>Start judging</Button>}
+          footer={panel === "welcome" && <Button look="primary" onClick={closeGuidelines} data-focus>Start judging</Button>}
         >
           {project.guidelines.trim() === "" ? <p className="text-soft">This project has no guidelines yet.</p> : <Markdown text={project.guidelines} />}
           <p className="mt-5 text-sm text-faint">Version {count(project.guidelines_version)}. Your judgments are recorded under the version you saw.</p>

@@ -60,7 +60,7 @@ function Shown({ checkpoint }: { checkpoint: Checkpoint }) {
       <Section title="How it came to be" className="mt-0"><Lineage checkpoint={checkpoint} /></Section>
       {Object.keys(checkpoint.metrics).length > 0 && (
         <Section title="Numbers">
-          <dl className="panel grid grid-cols-2 gap-px overflow-hidden bg-line sm:grid-cols-3 lg:grid-cols-4">
+          <dl className="panel grid grid-cols-2 gap-px overflow-hidden bg-line sm:grid-cols-[repeat(auto-fit,minmax(11rem,1fr))]">
             {Object.entries(checkpoint.metrics).filter(([, value]) => typeof value === "number").map(([name, value]) => (
               <div key={name} className="bg-surface px-4 py-3">
                 <dt className="truncate text-sm text-faint" title={name}>{name}</dt>

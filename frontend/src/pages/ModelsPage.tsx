@@ -109,7 +109,7 @@ function Register({ onClose }: { onClose: () => void }) {
         {problem !== null && <ErrorNote error={problem} />}
         <Segments label="Where it comes from" value={kind} onChange={setKind} options={[{ value: "hub", label: "Hub" }, { value: "folder", label: "Folder" }, { value: "endpoint", label: "Endpoint" }]} />
         <Field label="Name here" hint="namespace/name. Shown to admins only." error={at("name")}>
-          {(ids) => <input {...ids} name="name" className="field" required autoFocus placeholder="acme/small-chat" pattern="[A-Za-z0-9][A-Za-z0-9._\-]*/[A-Za-z0-9][A-Za-z0-9._\-]*" title="namespace/name" />}
+          {(ids) => <input {...ids} name="name" className="field" required data-focus placeholder="acme/small-chat" pattern="[A-Za-z0-9][A-Za-z0-9._\-]*/[A-Za-z0-9][A-Za-z0-9._\-]*" title="namespace/name" />}
         </Field>
         {kind === "hub" && (
           <>

@@ -91,7 +91,7 @@ function Keys() {
                 }}
                 onBlur={() => setWaiting((was) => (was === action ? null : was))}
                 onKeyDown={waiting === action ? (event) => take(event, action) : undefined}
-                className={`min-h-8 min-w-20 rounded-md border px-2 disabled:opacity-50 ${waiting === action ? "border-accent bg-accent-wash text-accent" : "border-transparent hover:border-edge"}`}
+                className={`min-h-8 min-w-20 rounded-md border px-1.5 text-right disabled:opacity-50 ${waiting === action ? "border-accent bg-accent-wash text-accent" : "border-transparent hover:border-edge"}`}
               >
                 {waiting === action ? "Press a key" : <span className={`kbd ${keys[action] === DEFAULT_KEYS[action] ? "" : "text-accent"}`}>{keyLabel(keys[action])}</span>}
               </button>

@@ -52,7 +52,7 @@ export function PromptsPage() {
                     {items.map((prompt) => (
                       <tr key={prompt.id}>
                         <td className="min-w-72">
-                          <Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: prompt.id }} className="link line-clamp-2">
+                          <Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: prompt.id }} className="quiet-link line-clamp-2">
                             {prompt.messages.at(-1)?.content.slice(0, 300) || "(empty)"}
                           </Link>
                         </td>

@@ -77,7 +77,7 @@ function Make({ slug, onClose }: { slug: string; onClose: () => void }) {
     <Dialog title="New reward set" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="new-reward-set" look="primary" busy={busy}>Freeze the rewards</Button></>}>
       <form id="new-reward-set" onSubmit={(event) => void submit(event)} className="grid gap-4">
         {problem !== null && <ErrorNote error={problem} />}
-        <Field label="Name" optional>{(ids) => <input {...ids} className="field" autoFocus value={name} onChange={(event) => setName(event.target.value)} />}</Field>
+        <Field label="Name" optional>{(ids) => <input {...ids} className="field" data-focus value={name} onChange={(event) => setName(event.target.value)} />}</Field>
         <div>
           <p className="mb-1 font-medium">Ratings from</p>
           <Segments label="Ratings from" value={method} onChange={setMethod} options={[{ value: "elo", label: "Elo" }, { value: "bradley_terry", label: "Bradley-Terry" }]} />

@@ -15,7 +15,7 @@ import { Bones, ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
-import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+import { clock, count, duration, fieldName, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 
 const Chart = lazy(() => import("../components/Chart"));
 const LIVE_MS = 2_000;
@@ -154,11 +154,11 @@ function Curves({ run, live }: PartProps) {
       {[...groups].map(([group, curves]) => (
         <section key={group} className="mb-4" aria-label={group || "metrics"}>
           <h3 className="mb-1.5 text-sm font-medium text-faint">{group || "metrics"}</h3>
-          <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
+          <div className="grid grid-cols-[repeat(auto-fill,minmax(min(17rem,100%),1fr))] gap-3">
             {curves.map((curve) => (
               <figure key={curve.name} className="panel min-w-0 px-3 pt-2.5 pb-1.5">
                 <figcaption className="flex items-baseline justify-between gap-3">
-                  <span className="min-w-0 truncate text-sm" title={curve.name}>{curve.title.replaceAll("_", " ")}</span>
+                  <span className="min-w-0 truncate text-sm" title={curve.name}>{metricName(curve.title)}</span>
                   <span className="title text-md">{curve.last === null ? "–" : figure(curve.last)}</span>
                 </figcaption>
                 <Suspense fallback={<div className="skeleton my-2 h-[7.2rem]" />}>
@@ -171,6 +171,11 @@ function Curves({ run, live }: PartProps) {
       ))}
     </Section>
   );
+}
+
+function metricName(title: string): string {
+  const [label, unit] = fieldName(title);
+  return unit ? `${label} (${unit})` : label;
 }
 
 function append<T>(before: readonly T[], more: readonly T[]): T[] {
