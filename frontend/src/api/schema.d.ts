@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Checkpoints */
+        /**
+         * List Checkpoints
+         * @description Checkpoints, newest first.
+         */
         get: operations["list_checkpoints"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Checkpoint */
+        /**
+         * Get Checkpoint
+         * @description Lineage, numbers, files, and how to pull it.
+         */
         get: operations["get_checkpoint"];
         put?: never;
         post?: never;
@@ -45,13 +51,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Checkpoint File */
-        get: operations["checkpoint_file"];
+        /**
+         * Get Checkpoint File
+         * @description One file, whole or a range of it. What is in it never changes, so its ETag is its SHA-256.
+         */
+        get: operations["get_checkpoint_file"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
-        head?: never;
+        /**
+         * Head Checkpoint File
+         * @description Size and hash of one file.
+         */
+        head: operations["head_checkpoint_file"];
         patch?: never;
         trace?: never;
     };
@@ -64,8 +77,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Promote */
-        post: operations["promote"];
+        /**
+         * Promote Checkpoint
+         * @description Mark it as one to use.
+         */
+        post: operations["promote_checkpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checkpoints/by-name/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Checkpoint By Name
+         * @description The checkpoint of this name; with a revision only if it is that one.
+         */
+        get: operations["get_checkpoint_by_name"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -442,8 +478,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Export */
-        get: operations["export"];
+        /**
+         * Export Project
+         * @description Judgments, preferences, rewards or completions of a project as a file.
+         */
+        get: operations["export_project"];
         put?: never;
         post?: never;
         delete?: never;
@@ -663,8 +702,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Run Kinds */
-        get: operations["run_kinds"];
+        /**
+         * List Run Kinds
+         * @description What can be launched, and what each kind asks.
+         */
+        get: operations["list_run_kinds"];
         put?: never;
         post?: never;
         delete?: never;
@@ -680,11 +722,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Runs */
+        /**
+         * List Runs
+         * @description Runs, newest first.
+         */
         get: operations["list_runs"];
         put?: never;
-        /** Start Run */
-        post: operations["start_run"];
+        /**
+         * Launch Run
+         * @description Queue a run; a worker takes it within moments when one is free.
+         */
+        post: operations["launch_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -698,7 +746,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Run */
+        /**
+         * Get Run
+         * @description One run as it stands.
+         */
         get: operations["get_run"];
         put?: never;
         post?: never;
@@ -717,7 +768,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel Run */
+        /**
+         * Cancel Run
+         * @description A queued run is cancelled at once; a running one saves its state first.
+         */
         post: operations["cancel_run"];
         delete?: never;
         options?: never;
@@ -732,8 +786,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Run Log */
-        get: operations["run_log"];
+        /**
+         * List Run Log
+         * @description Log lines after the one with the id `after`.
+         */
+        get: operations["list_run_log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -749,8 +806,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Run Metrics */
-        get: operations["run_metrics"];
+        /**
+         * List Run Metrics
+         * @description Numbers of the steps after `after`.
+         */
+        get: operations["list_run_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -768,7 +828,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resume Run */
+        /**
+         * Resume Run
+         * @description Queue a failed or cancelled run again, from its saved state if there is one.
+         */
         post: operations["resume_run"];
         delete?: never;
         options?: never;
@@ -783,8 +846,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Run Samples */
-        get: operations["run_samples"];
+        /**
+         * List Run Samples
+         * @description Samples after the one with the id `after`.
+         */
+        get: operations["list_run_samples"];
         put?: never;
         post?: never;
         delete?: never;
@@ -987,8 +1053,23 @@ export interface components {
              */
             name: string;
         };
-        /** Checkpoint */
-        Checkpoint: {
+        /**
+         * CheckpointFile
+         * @description One file, as its manifest names it.
+         */
+        CheckpointFile: {
+            /** Path */
+            path: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * CheckpointOut
+         * @description What a run made. `model` is its entry in the registry; a reward model has none.
+         */
+        CheckpointOut: {
             /**
              * Created At
              * Format: date-time
@@ -1009,7 +1090,9 @@ export interface components {
             /** Name */
             name: string;
             /** Parents */
-            parents: components["schemas"]["CheckpointParent"][];
+            parents: components["schemas"]["CheckpointRef"][];
+            /** Project */
+            project: string | null;
             /** Promoted At */
             promoted_at: string | null;
             pull: components["schemas"]["Pull"];
@@ -1022,17 +1105,11 @@ export interface components {
             /** Size */
             size: number;
         };
-        /** CheckpointFile */
-        CheckpointFile: {
-            /** Path */
-            path: string;
-            /** Sha256 */
-            sha256: string;
-            /** Size */
-            size: number;
-        };
-        /** CheckpointParent */
-        CheckpointParent: {
+        /**
+         * CheckpointRef
+         * @description A checkpoint that another one was made from.
+         */
+        CheckpointRef: {
             /** Id */
             id: string;
             /** Kind */
@@ -1164,11 +1241,6 @@ export interface components {
             kind: "folder";
             /** Path */
             path: string;
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * HubSource
@@ -1388,14 +1460,10 @@ export interface components {
             /** Id */
             id: string;
         };
-        /** Log */
-        Log: {
-            /** Items */
-            items: components["schemas"]["LogLine"][];
-            /** Next After */
-            next_after: number;
-        };
-        /** LogLine */
+        /**
+         * LogLine
+         * @description A line that the run's process wrote.
+         */
         LogLine: {
             /**
              * At
@@ -1406,6 +1474,16 @@ export interface components {
             id: number;
             /** Line */
             line: string;
+        };
+        /**
+         * LogPage
+         * @description Lines in the order they came; ask again with `next_after`.
+         */
+        LogPage: {
+            /** Items */
+            items: components["schemas"]["LogLine"][];
+            /** Next After */
+            next_after: number;
         };
         /**
          * Me
@@ -1420,13 +1498,6 @@ export interface components {
             /** Version */
             version: string;
         };
-        /** Message */
-        Message: {
-            /** Content */
-            content: string;
-            /** Role */
-            role: string;
-        };
         /**
          * MessageOut
          * @description One turn of a conversation.
@@ -1437,8 +1508,11 @@ export interface components {
             /** Role */
             role: string;
         };
-        /** MetricPoint */
-        MetricPoint: {
+        /**
+         * MetricsOut
+         * @description The numbers of one step, by name.
+         */
+        MetricsOut: {
             /**
              * At
              * Format: date-time
@@ -1451,10 +1525,13 @@ export interface components {
                 [key: string]: number | null;
             };
         };
-        /** Metrics */
-        Metrics: {
+        /**
+         * MetricsPage
+         * @description Steps in order; ask again with `next_after`.
+         */
+        MetricsPage: {
             /** Items */
-            items: components["schemas"]["MetricPoint"][];
+            items: components["schemas"]["MetricsOut"][];
             /** Next After */
             next_after: number;
         };
@@ -1516,19 +1593,6 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "annotator";
-        };
-        /** NewRun */
-        NewRun: {
-            /** Config */
-            config: {
-                [key: string]: unknown;
-            };
-            /** Kind */
-            kind: string;
-            /** Name */
-            name?: string | null;
-            /** Project */
-            project?: string | null;
         };
         /**
          * NewToken
@@ -1605,10 +1669,10 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /** Page[Checkpoint] */
-        Page_Checkpoint_: {
+        /** Page[CheckpointOut] */
+        Page_CheckpointOut_: {
             /** Items */
-            items: components["schemas"]["Checkpoint"][];
+            items: components["schemas"]["CheckpointOut"][];
             /** Next */
             next?: string | null;
         };
@@ -1675,10 +1739,10 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /** Page[Run] */
-        Page_Run_: {
+        /** Page[RunOut] */
+        Page_RunOut_: {
             /** Items */
-            items: components["schemas"]["Run"][];
+            items: components["schemas"]["RunOut"][];
             /** Next */
             next?: string | null;
         };
@@ -1780,15 +1844,6 @@ export interface components {
              */
             repeat_share: number;
         };
-        /** ProjectName */
-        ProjectName: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /** Slug */
-            slug: string;
-        };
         /**
          * ProjectOut
          * @description A preference study.
@@ -1849,6 +1904,18 @@ export interface components {
             repeat_share?: number | null;
             /** State */
             state?: ("active" | "paused" | "closed") | null;
+        };
+        /**
+         * ProjectRef
+         * @description The project a run belongs to.
+         */
+        ProjectRef: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Slug */
+            slug: string;
         };
         /**
          * PromptDetail
@@ -1931,7 +1998,10 @@ export interface components {
              */
             strength_levels: number;
         };
-        /** Pull */
+        /**
+         * Pull
+         * @description How to fetch it: on the command line, and in Python.
+         */
         Pull: {
             /** Command */
             command: string;
@@ -2048,8 +2118,67 @@ export interface components {
             /** Skipped Prompts */
             skipped_prompts: number;
         };
-        /** Run */
-        Run: {
+        /**
+         * RunAccepted
+         * @description The queued run.
+         */
+        RunAccepted: {
+            /** Id */
+            id: string;
+        };
+        /**
+         * RunIn
+         * @description What to launch. The config is checked by the class of its kind; see `GET /run-kinds`.
+         */
+        RunIn: {
+            /** Config */
+            config?: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+            /** Name */
+            name?: string | null;
+            /**
+             * Project
+             * @description id or slug
+             */
+            project: string;
+        };
+        /**
+         * RunKind
+         * @description A kind of run, and the JSON schema of its config, from which the form is drawn.
+         */
+        RunKind: {
+            /** Description */
+            description: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Needs
+             * @description What must be there first: a model, a reward_set, documents, prompts ...
+             */
+            needs: string[];
+            /** Schema */
+            schema: {
+                [key: string]: unknown;
+            };
+            /** Title */
+            title: string;
+        };
+        /**
+         * RunKinds
+         * @description All of them, in the order of the flow.
+         */
+        RunKinds: {
+            /** Items */
+            items: components["schemas"]["RunKind"][];
+        };
+        /**
+         * RunOut
+         * @description One piece of long work. `eta_s` is null until a pace is known; `moves` is what may be asked of it now.
+         */
+        RunOut: {
             /** Attempt */
             attempt: number;
             /** Cancel Requested */
@@ -2065,10 +2194,13 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
-            /** Created By */
+            /**
+             * Created By
+             * @description The name of who launched it.
+             */
             created_by: string | null;
             /** Environment */
-            environment?: {
+            environment: {
                 [key: string]: unknown;
             } | null;
             /** Eta S */
@@ -2080,7 +2212,7 @@ export interface components {
             /** Id */
             id: string;
             /** Inputs */
-            inputs?: {
+            inputs: {
                 [key: string]: unknown;
             } | null;
             /** Kind */
@@ -2092,7 +2224,7 @@ export interface components {
             /** Name */
             name: string;
             progress: components["schemas"]["RunProgress"] | null;
-            project: components["schemas"]["ProjectName"] | null;
+            project: components["schemas"]["ProjectRef"] | null;
             /** Result */
             result: {
                 [key: string]: unknown;
@@ -2107,32 +2239,10 @@ export interface components {
              */
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         };
-        /** RunAccepted */
-        RunAccepted: {
-            /** Id */
-            id: string;
-        };
-        /** RunKind */
-        RunKind: {
-            /** Description */
-            description: string;
-            /** Kind */
-            kind: string;
-            /** Needs */
-            needs: string[];
-            /** Schema */
-            schema: {
-                [key: string]: unknown;
-            };
-            /** Title */
-            title: string;
-        };
-        /** RunKinds */
-        RunKinds: {
-            /** Items */
-            items: components["schemas"]["RunKind"][];
-        };
-        /** RunProgress */
+        /**
+         * RunProgress
+         * @description Where a run stands; the total is null when unknown.
+         */
         RunProgress: {
             /** Phase */
             phase: string | null;
@@ -2141,14 +2251,27 @@ export interface components {
             /** Total */
             total: number | null;
         };
-        /** Sample */
-        Sample: {
+        /**
+         * SampleMessage
+         * @description One turn of the prompt.
+         */
+        SampleMessage: {
+            /** Content */
+            content: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * SampleOut
+         * @description A text made during the run, with its numbers and, where known, those of each token.
+         */
+        SampleOut: {
             /** Completion */
             completion: string;
             /** Id */
             id: number;
             /** Prompt */
-            prompt: components["schemas"]["Message"][];
+            prompt: components["schemas"]["SampleMessage"][];
             /** Step */
             step: number;
             /** Tokens */
@@ -2160,10 +2283,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** Samples */
-        Samples: {
+        /**
+         * SamplesPage
+         * @description Samples in the order they came; ask again with `next_after`.
+         */
+        SamplesPage: {
             /** Items */
-            items: components["schemas"]["Sample"][];
+            items: components["schemas"]["SampleOut"][];
             /** Next After */
             next_after: number;
         };
@@ -2300,19 +2426,6 @@ export interface components {
             /** Role */
             role?: ("admin" | "annotator") | null;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx?: Record<string, never>;
-            /** Input */
-            input?: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-        };
     };
     responses: never;
     parameters: never;
@@ -2325,34 +2438,46 @@ export interface operations {
     list_checkpoints: {
         parameters: {
             query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
                 after?: string | null;
                 kind?: string | null;
+                /** @description How many at most; 50 unless told. */
                 limit?: number;
+                /** @description id or slug */
+                project?: string | null;
+                promoted?: boolean | null;
             };
             header?: never;
             path?: never;
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Checkpoint_"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Page_CheckpointOut_"];
                 };
             };
         };
@@ -2364,33 +2489,40 @@ export interface operations {
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Checkpoint"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["CheckpointOut"];
                 };
             };
         };
     };
-    checkpoint_file: {
+    get_checkpoint_file: {
         parameters: {
             query?: never;
             header?: never;
@@ -2398,61 +2530,156 @@ export interface operations {
                 id: string;
                 path: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
-            /** @description Validation Error */
-            422: {
+        };
+    };
+    head_checkpoint_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
-    promote: {
+    promote_checkpoint: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Checkpoint"];
+                    "application/json": components["schemas"]["CheckpointOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+        };
+    };
+    get_checkpoint_by_name: {
+        parameters: {
+            query?: {
+                /** @description `main` or 40 hex digits */
+                revision?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+                namespace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointOut"];
                 };
             };
         };
@@ -2478,7 +2705,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2487,7 +2714,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2518,7 +2745,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2527,7 +2754,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2558,7 +2785,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2567,7 +2794,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2602,7 +2829,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2611,7 +2838,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2646,7 +2873,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2655,7 +2882,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2686,7 +2913,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2695,7 +2922,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2726,7 +2953,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2735,7 +2962,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2764,7 +2991,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2773,7 +3000,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2802,7 +3029,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2811,7 +3038,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2844,7 +3071,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2853,7 +3080,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2888,7 +3115,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2897,7 +3124,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2930,7 +3157,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2939,7 +3166,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -2970,7 +3197,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2979,7 +3206,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3013,7 +3240,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3022,7 +3249,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3055,7 +3282,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3064,7 +3291,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3095,7 +3322,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3104,7 +3331,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3139,7 +3366,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3148,7 +3375,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3179,7 +3406,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3188,7 +3415,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3219,7 +3446,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3228,7 +3455,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3265,7 +3492,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3274,7 +3501,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3308,7 +3535,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3317,7 +3544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3356,7 +3583,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3365,7 +3592,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3379,40 +3606,47 @@ export interface operations {
             };
         };
     };
-    export: {
+    export_project: {
         parameters: {
-            query?: {
-                format?: string;
-                layout?: string;
-                what?: string;
+            query: {
+                format?: "jsonl" | "csv" | "parquet";
+                layout?: "podium" | "trl" | "hh-rlhf";
+                /** @description of which rewards; left out: the newest */
+                reward_set?: string | null;
+                what: "judgments" | "preferences" | "rewards" | "completions";
             };
             header?: never;
             path: {
                 project: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
+                content?: never;
             };
         };
     };
@@ -3438,7 +3672,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3447,7 +3681,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3485,7 +3719,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3494,7 +3728,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3527,7 +3761,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3536,7 +3770,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3570,7 +3804,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3579,7 +3813,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3617,7 +3851,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3626,7 +3860,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3658,7 +3892,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3667,7 +3901,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3704,7 +3938,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3713,7 +3947,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3749,7 +3983,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3758,7 +3992,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3793,7 +4027,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3802,7 +4036,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3833,7 +4067,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3842,7 +4076,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3878,7 +4112,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -3887,7 +4121,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -3901,17 +4135,33 @@ export interface operations {
             };
         };
     };
-    run_kinds: {
+    list_run_kinds: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
@@ -3921,69 +4171,86 @@ export interface operations {
                     "application/json": components["schemas"]["RunKinds"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     list_runs: {
         parameters: {
             query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
                 after?: string | null;
                 kind?: string | null;
+                /** @description How many at most; 50 unless told. */
                 limit?: number;
+                /** @description id or slug */
                 project?: string | null;
-                state?: string | null;
+                state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
             };
             header?: never;
             path?: never;
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Run_"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Page_RunOut_"];
                 };
             };
         };
     };
-    start_run: {
+    launch_run: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewRun"];
+                "application/json": components["schemas"]["RunIn"];
             };
         };
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             202: {
                 headers: {
@@ -3991,15 +4258,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunAccepted"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -4011,28 +4269,35 @@ export interface operations {
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
         };
@@ -4044,98 +4309,123 @@ export interface operations {
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
         };
     };
-    run_log: {
+    list_run_log: {
         parameters: {
             query?: {
+                /** @description Only what comes after this; `next_after` of the last call. */
                 after?: number;
+                limit?: number;
             };
             header?: never;
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Log"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["LogPage"];
                 };
             };
         };
     };
-    run_metrics: {
+    list_run_metrics: {
         parameters: {
             query?: {
+                /** @description Only what comes after this; `next_after` of the last call. */
                 after?: number;
+                limit?: number;
             };
             header?: never;
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Metrics"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["MetricsPage"];
                 };
             };
         };
@@ -4147,63 +4437,79 @@ export interface operations {
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
         };
     };
-    run_samples: {
+    list_run_samples: {
         parameters: {
             query?: {
+                /** @description Only what comes after this; `next_after` of the last call. */
                 after?: number;
+                limit?: number;
             };
             header?: never;
             path: {
                 id: string;
             };
-            cookie?: {
-                podium_session?: string | null;
-            };
+            cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Samples"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["SamplesPage"];
                 };
             };
         };
@@ -4227,7 +4533,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4236,7 +4542,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4265,7 +4571,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4274,7 +4580,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4306,7 +4612,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4315,7 +4621,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4348,7 +4654,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4357,7 +4663,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4388,7 +4694,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4397,7 +4703,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4429,7 +4735,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4438,7 +4744,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4471,7 +4777,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4480,7 +4786,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
@@ -4515,7 +4821,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -4524,7 +4830,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Successful Response */
