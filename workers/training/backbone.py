@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -248,7 +248,7 @@ def is_right_padded(mask: Tensor) -> bool:
 
 def fingerprint(model: nn.Module) -> str:
     """sha256 over the names, shapes and bytes of all tensors of a model, in memory."""
-    return _sha256_of(sorted(model.state_dict().items()))
+    return sha256_of(sorted(model.state_dict().items()))
 
 
 def digest_of(folder: Path) -> str:
@@ -273,14 +273,15 @@ def digest_of(folder: Path) -> str:
                 for key in sorted(opened.keys()):
                     yield key, opened.get_tensor(key)
 
-    return _sha256_of(tensors())
+    return sha256_of(tensors())
 
 
-def _sha256_of(tensors: Any) -> str:
+def sha256_of(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """sha256 over names, shapes and bytes, in the order given."""
     digest = hashlib.sha256()
     for name, tensor in tensors:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -24,6 +24,9 @@ from typing import Any, TextIO
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Threads that wait for work by spinning take the cores from whoever should give it to them: on a machine that does
+# anything else at all, an iteration of PPO took 20 times as long. Read once, when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 STOPPED = 75
 WORKER_GONE = 70

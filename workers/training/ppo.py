@@ -15,29 +15,117 @@ Policy, reference, critic and reward model are roles on one frozen backbone (`ba
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backend.domain.training import PPOConfig
+from backend.domain.training_rows import PromptRow
 from backend.errors import Conflict, Invalid
-from workers.training import rl_math
+from workers.training import reports, rl_math
 from workers.training import state as saved_state
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.actor_critic import ActorCritic
+from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
+from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics
 from workers.training.generation import Sampling, generate
-from workers.training.logprobs import before, state_logprobs
+from workers.training.job import Job
+from workers.training.output import read_podium_json, save_language_model
 from workers.training.rollouts import PromptStream, Rollouts
 from workers.training.scoring import RewardModel, Scorer
 from workers.training.tallies import Tally
+from workers.training.tokens import Codec
 
-ADAM_EPS = 1e-5
-"""With 1e-8 a gradient of 1e-6 moves a parameter a full learning rate (Huang et al. 2024, arXiv:2403.17031)."""
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""How far from 1 the log-ratios may be before the first step; bit for bit 0 on one CPU."""
+"""How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
+RELOAD_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Between the adapter and the same folded into the weights, relative to the largest logit."""
+
+
+def train(job: Job) -> Generator[Event, None, None]:
+    """The whole run: every iteration's numbers and some of its answers, and at the end the policy in `output/`.
+
+    The result's numbers are of fresh answers by the final policy (`end/...`) beside those of the first iteration,
+    whose policy still was the reference (`start/...`).
+    """
+    config = job.config
+    assert isinstance(config, PPOConfig)
+    yield Progress(0, config.iterations, "load")
+    backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
+    codec = Codec(backbone.tokenizer)
+    reward_folder = job.path("reward_model")
+    template = read_podium_json(reward_folder).get("template_sha256", codec.template_sha256)
+    if template != codec.template_sha256:
+        raise Conflict("The reward model was trained with another chat template than the model has; train it again.")
+    scorer = RewardModel.load(backbone, reward_folder, tokens_per_microbatch=config.tokens_per_microbatch)
+    messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
+    ppo = PPO(config, backbone, scorer, prompts, seed=job.seed, stop_ids=codec.stop_ids(backbone.stop_ids))
+    frozen = ppo.frozen()
+    start: dict[str, float] = {}
+    if (saved := saved_state.load(job.state)) is not None:
+        ppo.restore(saved.tensors, saved.scalars)
+        start = saved.scalars["start"]
+
+    def save() -> StateSaved:
+        tensors, scalars = ppo.state()
+        saved_state.save(job.state, tensors, scalars | {"start": start})
+        return StateSaved(ppo.iteration)
+
+    last_saved = time.monotonic()
+    while not ppo.done:
+        yield Progress(ppo.iteration, config.iterations, "train")
+        values, batch = ppo.iterate()
+        found = reports.metrics(batch, values)
+        start = start or {name: found[name] for name in reports.RESULT_NAMES}
+        yield StepMetrics(ppo.iteration, found)
+        asked = [messages[index] for index in batch.source[: config.shown_samples]]
+        yield from reports.samples(batch, ppo.iteration, codec, asked)
+        if job.should_stop():
+            yield save()
+            return
+        if time.monotonic() - last_saved >= config.save_every_s:
+            yield save()
+            last_saved = time.monotonic()
+
+    yield Progress(ppo.iteration, config.iterations, "save")
+    if ppo.frozen() != frozen:
+        raise Conflict("Training changed weights that must not change; its policy was not saved.")
+    end = reports.about_answers(ppo.measure())
+    save_language_model(job, backbone, codec, adapter="policy", parent=backbone.digest())
+    _compare(ppo, job.output)
+    yield Result(
+        {f"start/{name.split('/')[1]}": value for name, value in start.items()}
+        | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
+        | {"iterations": float(ppo.iteration), "stopped_by_limit": float(bool(ppo.stopped))}
+    )
+
+
+def _encode(
+    rows: Sequence[PromptRow], codec: Codec, config: PPOConfig, limit: int | None
+) -> tuple[list[list[dict[str, str]]], list[list[int]]]:
+    """The prompts as messages and as ids; one that leaves no room for an answer loses its oldest tokens."""
+    messages = [[{"role": part.role, "content": part.content} for part in row.prompt] for row in rows]
+    prompts = [codec.encode_prompt(row.prompt) for row in rows]
+    if limit is not None:
+        prompts = [codec.fit_prompt(prompt, limit - config.max_new_tokens) for prompt in prompts]
+    return messages, prompts
+
+
+@torch.no_grad()
+def _compare(ppo: "PPO", folder: Path) -> None:
+    """Read the saved model back: what was written is what was trained, or the run has failed."""
+    ids = torch.tensor([ppo.prompts.prompts[0]], device=ppo.backbone.device)
+    mask = torch.ones_like(ids)
+    with ppo.backbone.role("policy"):
+        expected = ppo.backbone.logits(ppo.backbone.hidden_states(ids, mask)).float()
+    again = Backbone.load(folder, device=ppo.backbone.device, dtype=ppo.backbone.dtype)
+    gap = float((again.logits(again.hidden_states(ids, mask)).float() - expected).abs().max())
+    if not gap <= RELOAD_TOLERANCE[ppo.backbone.dtype] * max(1.0, float(expected.abs().max())):
+        raise Conflict(f"The saved model does not say what the trained one says (logits differ by {gap:.2g}).")
 
 
 class PPO:
@@ -61,15 +149,7 @@ class PPO:
         self.sampling = Sampling(config.max_new_tokens, config.temperature)
         self.stop_ids = tuple(stop_ids or backbone.stop_ids)
 
-        backbone.add_adapter("policy", rank=config.lora_rank, alpha=config.lora_alpha, seed=seed)
-        self.policy = backbone.parameters_of("policy")
-        self.last_good = [parameter.detach().clone() for parameter in self.policy]
-        self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
-        self.critic: list[nn.Parameter] = []
-        if config.advantage_estimator == "gae":
-            self.value_head, self.critic = self._make_critic()
-            self.value_optimiser = _adam(self.critic, config.value_learning_rate)
-
+        self.roles = ActorCritic(config, backbone, scorer, seed=seed)
         self.leash: LeashController = FixedKL(config.kl_base_coefficient)
         if config.kl_controller == "leash":
             self.leash = ZieglerLeash(
@@ -77,24 +157,13 @@ class PPO:
             )
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
         self.iteration = 0
-        self.bad_steps = self.bad_steps_in_a_row = 0
         self.stopped = ""
         """Why the run ended before its time: a sentence, or nothing."""
 
-    def _make_critic(self) -> tuple[ScalarHead, list[nn.Parameter]]:
-        """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
-        head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn."""
-        separate = self.config.critic == "separate"
-        if separate and self.config.value_init == "reward" and isinstance(self.scorer, RewardModel):
-            self.backbone.copy_adapter(self.scorer.adapter, "value")
-            head = self.scorer.head.copy().requires_grad_(True)
-        else:
-            head = ScalarHead(self.backbone.hidden_size, zero=True).to(self.backbone.device)
-            if separate:
-                rank, alpha = self.config.lora_rank, self.config.lora_alpha
-                self.backbone.add_adapter("value", rank=rank, alpha=alpha, seed=self.seed + 1)
-        adapter = self.backbone.parameters_of("value") if separate else []
-        return head, [*adapter, *head.parameters()]
+    def frozen(self) -> str:
+        """The digest of everything that training must not change."""
+        scorer = self.scorer.tensors() if isinstance(self.scorer, RewardModel) else {}
+        return self.backbone.fingerprint() + sha256_of(scorer.items())
 
     # -- one iteration --------------------------------------------------------------------------------------------
 
@@ -123,8 +192,8 @@ class PPO:
             "objective/lambda_kl": self.leash.coefficient,
             "policy/beta": self.step_rule.coefficient,
             "policy/beta_clamped": float(self.step_rule.clamped),
-            "policy/learning_rate": self.policy_optimiser.param_groups[0]["lr"],
-            "policy/bad_steps": float(self.bad_steps),
+            "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
+            "policy/bad_steps": float(self.roles.bad_steps),
             "time/rollout_s": rolled_out - started,
             "time/scoring_s": scored - rolled_out,
             "time/update_s": updated - scored,
@@ -137,7 +206,8 @@ class PPO:
         each = config.samples_per_prompt
         count = config.episodes_per_iteration // each
         chosen = list(self.prompts.take(self.iteration * count, count))
-        prompts = [self.prompts.prompts[index] for index in chosen for _ in range(each)]
+        source = [index for index in chosen for _ in range(each)]
+        prompts = [self.prompts.prompts[index] for index in source]
         answers = generate(
             self.backbone,
             prompts,
@@ -146,7 +216,7 @@ class PPO:
             keys=[(self.seed, self.iteration, episode) for episode in range(len(prompts))],
             stop_ids=self.stop_ids,
         )
-        return Rollouts(prompts, answers, self.backbone.device)
+        return Rollouts(source, prompts, answers, self.backbone.device)
 
     def _minibatches(self, batch: Rollouts, *, epoch: int) -> list[list[Layout]]:
         return batch.minibatches(
@@ -163,17 +233,16 @@ class PPO:
         The old log-probabilities come from the forward that the update will use, over the same micro-batches, so that
         before the first step the ratio is 1 to the last bit; those of the sampler only tell how far it is off.
         """
+        roles = self.roles
         for layout in (layout for minibatch in plan for layout in minibatch):
-            where, tokens = batch.flat(layout), layout.ids[layout.scored]
-            states = self._states("policy", layout)
-            logprob, entropy = self._logprobs(states, tokens)
+            where = batch.flat(layout)
+            states = roles.states("policy", layout)
+            logprob, entropy = roles.logprobs(states, layout)
             _put(batch.old, where, logprob)
             _put(batch.entropy, where, entropy)
-            if self.critic:
-                if self.config.critic == "separate":
-                    states = self._states("value", layout)
-                _put(batch.values, where, self.value_head(states))
-            _put(batch.base, where, self._logprobs(self._states(None, layout), tokens)[0])
+            _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
+            if roles.has_critic:
+                _put(batch.values, where, roles.values(layout, states))
         batch.raw_scores = self.scorer(batch.sequences, batch.prompt_lengths).to(self.backbone.device).float()
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut
@@ -197,7 +266,8 @@ class PPO:
     def _update(self, batch: Rollouts, plan: list[list[Layout]], tally: Tally) -> None:
         """Exactly epochs x minibatches optimiser steps, unless a pass went too far."""
         config = self.config
-        self._set_learning_rates()
+        linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
+        self.roles.set_learning_rates(1.0 - self.iteration / config.iterations if linear else 1.0)
         steps = epochs = 0
         for epoch in range(config.epochs):
             if epoch:
@@ -220,28 +290,25 @@ class PPO:
 
     def _step(self, batch: Rollouts, minibatch: list[Layout], tally: Tally, *, first: bool) -> None:
         """One optimiser step of the policy and one of the critic, by the mean over the minibatch's tokens."""
+        config, roles = self.config, self.roles
         total = sum(batch.tokens(layout.rows) for layout in minibatch)
-        shared = bool(self.critic) and self.config.critic == "shared"
         for layout in minibatch:
             where = batch.flat(layout)
-            states = self._states("policy", layout)
-            logprob, entropy = self._logprobs(
-                states, layout.ids[layout.scored], entropy_gradient=self.config.entropy_coefficient > 0
-            )
+            states = roles.states("policy", layout)
+            logprob, entropy = roles.logprobs(states, layout, entropy_gradient=config.entropy_coefficient > 0)
             ratio = rl_math.log_ratio(logprob, _take(batch.old, where))
             if first:
                 self._check_ratio(ratio)
             loss = self._policy_loss(logprob, ratio, _take(batch.advantages, where))
-            tally.of_policy(loss, ratio, self.config)
-            loss = loss - self.config.entropy_coefficient * entropy
-            torch.autograd.backward(loss.sum() / total)
-            if shared:  # the critic reads the policy's states but sends nothing back into them
-                torch.autograd.backward(self._value_loss(states.detach(), batch, where, tally).sum() / total)
-        if self.critic and not shared:
-            for layout in minibatch:
-                loss = self._value_loss(self._states("value", layout), batch, batch.flat(layout), tally)
+            tally.of_policy(loss, ratio, config)
+            torch.autograd.backward((loss - config.entropy_coefficient * entropy).sum() / total)
+            if roles.has_critic:  # one role after the other, each forward with its backward
+                values, old = roles.values(layout, states), _take(batch.values, where)
+                returns = _take(batch.returns, where)
+                loss = rl_math.value_loss(values, old, returns, clip_range=config.value_clip_range)
+                tally.of_value(loss, values, old, config.value_clip_range)
                 torch.autograd.backward(loss.sum() / total)
-        self._optimise(tally)
+        roles.optimise(tally)
 
     def _policy_loss(self, logprob: Tensor, ratio: Tensor, advantages: Tensor) -> Tensor:
         config = self.config
@@ -253,46 +320,7 @@ class PPO:
             )
         return rl_math.policy_gradient_loss(logprob, advantages)
 
-    def _value_loss(self, states: Tensor, batch: Rollouts, where: Tensor, tally: Tally) -> Tensor:
-        values, old, returns = self.value_head(states), _take(batch.values, where), _take(batch.returns, where)
-        loss = rl_math.value_loss(values, old, returns, clip_range=self.config.value_clip_range)
-        tally.of_value(loss, values, old, self.config.value_clip_range)
-        return loss
-
-    def _optimise(self, tally: Tally) -> None:
-        """Step both roles, or neither where a gradient is not finite: one bad number would stay in Adam's moments."""
-        roles = [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
-        if self.critic:
-            roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
-        norms = [nn.utils.clip_grad_norm_(role[1], self.config.gradient_clip_norm) for role in roles]
-        if bool(torch.isfinite(torch.stack(norms)).all()):
-            self.bad_steps_in_a_row = 0
-            for (optimiser, _, name), norm in zip(roles, norms, strict=True):
-                tally.mean_of(name, norm, 1)
-                optimiser.step()
-        else:
-            self.bad_steps += 1
-            self.bad_steps_in_a_row += 1
-            if self.bad_steps_in_a_row >= self.config.max_bad_steps:
-                raise Invalid(
-                    f"{self.bad_steps_in_a_row} optimiser steps in a row had no finite gradient; "
-                    "lower the learning rates or look at the scores.",
-                    field="policy_learning_rate",
-                )
-        for optimiser, _, _ in roles:
-            optimiser.zero_grad(set_to_none=True)
-
     # -- pieces ---------------------------------------------------------------------------------------------------
-
-    def _states(self, role: str | None, layout: Layout) -> Tensor:
-        """(N, d): the hidden state before each answer token, under a role."""
-        with self.backbone.role(role):
-            return before(self.backbone.hidden_states(layout.ids, layout.mask), layout.scored)
-
-    def _logprobs(self, states: Tensor, tokens: Tensor, *, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:
-        return state_logprobs(
-            self.backbone, states, tokens, temperature=self.config.temperature, entropy_gradient=entropy_gradient
-        )
 
     def _check_ratio(self, ratio: Tensor) -> None:
         gap = float(ratio.detach().abs().max())
@@ -307,49 +335,33 @@ class PPO:
         """The step's mean divergence per token after the last update, over all tokens."""
         tally = Tally()
         for layout in (layout for minibatch in plan for layout in minibatch):
-            logprob, _ = self._logprobs(self._states("policy", layout), layout.ids[layout.scored])
+            logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
             ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
             new_old = self.config.kl_step_direction == "new_old"
             kl = rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
             tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
         return tally
 
-    def _set_learning_rates(self) -> None:
-        """Once an iteration, from where the run stands: a resumed run needs no scheduler."""
-        config = self.config
-        left = 1.0 - self.iteration / config.iterations if config.schedule == "linear" else 1.0
-        self.policy_optimiser.param_groups[0]["lr"] = config.policy_learning_rate * left
-        if self.critic:
-            self.value_optimiser.param_groups[0]["lr"] = config.value_learning_rate * left
-
-    @torch.no_grad()
     def _off_the_leash(self, batch: Rollouts) -> bool:
         """Whether the policy that gave these answers is too far from the reference. If so the one before comes back."""
         kl, limit = float(batch.kl.sum(1).mean()), self.config.kl_limit_per_seq_nats
-        within = limit is None or kl <= limit
-        for kept, parameter in zip(self.last_good, self.policy, strict=True):
-            kept.copy_(parameter) if within else parameter.copy_(kept)
-        if not within:
-            self.stopped = (
-                f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}; "
-                f"the policy of the round before was kept."
-            )
-        return not within
+        if limit is None or kl <= limit:
+            self.roles.keep_policy()
+            return False
+        self.roles.fall_back()
+        self.stopped = (
+            f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}; "
+            "the policy of the round before was kept."
+        )
+        return True
 
     # -- save and resume ------------------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and numbers from which `restore` goes on bit for bit."""
-        tensors = saved_state.parameter_tensors(self.policy, "policy/")
-        tensors |= saved_state.parameter_tensors(self.last_good, "last_good/")
-        tensors |= saved_state.optimiser_tensors(self.policy_optimiser, "policy_optimiser/")
-        if self.critic:
-            tensors |= saved_state.parameter_tensors(self.critic, "critic/")
-            tensors |= saved_state.optimiser_tensors(self.value_optimiser, "value_optimiser/")
-        scalars = {
+        tensors, scalars = self.roles.state()
+        scalars |= {
             "iteration": self.iteration,
-            "bad_steps": self.bad_steps,
-            "bad_steps_in_a_row": self.bad_steps_in_a_row,
             "stopped": self.stopped,
             "leash": self.leash.state_dict(),
             "step_rule": self.step_rule.state_dict(),
@@ -364,28 +376,27 @@ class PPO:
             raise Conflict("The saved state belongs to a policy on another model; start the run over.")
         if scalars["config"] != self.config.model_dump(mode="json"):
             raise Conflict("The saved state was made with other settings; start the run over.")
-        saved_state.load_parameters(self.policy, tensors, "policy/")
-        saved_state.load_parameters(self.last_good, tensors, "last_good/")
-        saved_state.load_optimiser(self.policy_optimiser, tensors, "policy_optimiser/")
-        if self.critic:
-            saved_state.load_parameters(self.critic, tensors, "critic/")
-            saved_state.load_optimiser(self.value_optimiser, tensors, "value_optimiser/")
+        self.roles.restore(tensors, scalars)
         self.iteration = scalars["iteration"]
-        self.bad_steps, self.bad_steps_in_a_row = scalars["bad_steps"], scalars["bad_steps_in_a_row"]
         self.stopped = scalars["stopped"]
         self.leash.load_state_dict(scalars["leash"])
         self.step_rule.load_state_dict(scalars["step_rule"])
 
+    @property
+    def done(self) -> bool:
+        """At the end of the config, or of the leash."""
+        return self.iteration >= self.config.iterations or bool(self.stopped)
+
     def iterations(self) -> Iterator[tuple[dict[str, float], Rollouts]]:
-        """To the end of the config, or of the leash."""
-        while self.iteration < self.config.iterations and not self.stopped:
+        """To the end."""
+        while not self.done:
             yield self.iterate()
 
-
-def _adam(parameters: list[nn.Parameter], learning_rate: float) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(0.9, 0.999), eps=ADAM_EPS, weight_decay=0.0, fused=True
-    )
+    def measure(self) -> Rollouts:
+        """Scored answers of the policy as it is now, to the prompts that would come next."""
+        batch = self.rollout()
+        self.score(batch, self._minibatches(batch, epoch=0))
+        return batch
 
 
 def _take(table: Tensor, where: Tensor) -> Tensor:

@@ -32,15 +32,26 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from workers.training import rl_math
 from workers.training.events import Message, Sample, SampleToken
 from workers.training.rollouts import Rollouts
 from workers.training.tokens import Codec
 
+RESULT_NAMES = (
+    "objective/score",
+    "objective/kl_base_per_seq_nats",
+    "policy/entropy",
+    "rollout/length_mean",
+    "rollout/truncated_share",
+    "rollout/distinct4",
+)
+"""Those that describe a policy, and not how it came about."""
 
-def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
-    """All numbers of an iteration; `values` are those that the update counted itself."""
+
+def about_answers(batch: Rollouts) -> dict[str, float]:
+    """What can be said of scored answers before anything is learnt from them."""
     mask, kl = batch.mask, batch.kl
     lengths = mask.sum(1).float()
     gap = torch.where(mask, (batch.behaviour - batch.old).abs(), 0)
@@ -60,8 +71,16 @@ def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
         "rollout/sampler_gap_mean_nats": rl_math.masked_mean(gap, mask),
         "rollout/sampler_gap_max_nats": gap.amax(),
     }
+    found = {name: float(value) for name, value in seen.items()}
+    return found | {"rollout/distinct4": distinct([answer.ids for answer in batch.answers], 4)}
+
+
+def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
+    """All numbers of an iteration; `values` are those that the iteration counted itself."""
+    mask = batch.mask
+    seen: dict[str, Tensor] = {}
     if batch.learnt:
-        seen |= {
+        seen = {
             "objective/reward_per_seq": batch.rewards.sum(1).mean(),
             "returns/mean": rl_math.masked_mean(batch.returns, mask),
             "returns/std": rl_math.masked_variance(batch.returns, mask).sqrt(),
@@ -72,21 +91,19 @@ def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
             seen["value/explained_variance"] = rl_math.explained_variance(batch.values, batch.returns, mask)
     seconds = [values[f"time/{phase}_s"] for phase in ("rollout", "scoring", "update")]
     return {
+        **about_answers(batch),
         **{name: float(value) for name, value in seen.items()},
         **values,
-        "rollout/distinct4": distinct([answer.ids for answer in batch.answers], 4),
         "rollout/tokens_per_s": float(mask.sum()) / max(seconds[0], 1e-9),
         "time/episodes_per_s": len(batch) / max(sum(seconds), 1e-9),
         "memory/peak_mib": peak_mib(batch.device),
     }
 
 
-def samples(
-    batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequence[Message]], count: int
-) -> list[Sample]:
-    """The first `count` answers. messages: the prompt of each answer as it was asked."""
+def samples(batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequence[Message]]) -> list[Sample]:
+    """The first answers, one for each prompt in `messages`."""
     shown = []
-    for row in range(min(count, len(batch))):
+    for row, prompt in enumerate(messages):
         answer = batch.answers[row]
         length = len(answer.ids)
         kl = batch.kl[row, :length].tolist()
@@ -100,7 +117,7 @@ def samples(
             "length": float(length),
             "ended": float(answer.finish_reason == "stop"),
         }
-        shown.append(Sample(step, messages[row], codec.decode(answer.ids), values, tokens))
+        shown.append(Sample(step, prompt, codec.decode(answer.ids), values, tokens))
     return shown
 
 

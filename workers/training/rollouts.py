@@ -20,6 +20,8 @@ from workers.training.generation import Answer
 class Rollouts:
     """Filled from top to bottom in the course of an iteration."""
 
+    source: list[int]
+    """which prompt of the stream each answer is to"""
     prompts: list[list[int]]
     answers: list[Answer]
     device: torch.device

@@ -36,6 +36,10 @@ class RewardModel:
         head = ScalarHead.load(folder, device=backbone.device)
         return cls(backbone, head, tokens_per_microbatch=tokens_per_microbatch)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What the scores hang on beside the backbone."""
+        return self.backbone.adapters[self.adapter].tensors() | dict(self.head.state_dict())
+
     @torch.no_grad()
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
         """(B,) float32 on the backbone's device, the head's gain and offset applied."""

@@ -53,17 +53,17 @@ def ppo_of(family: str = "llama", scorer: Any = counts_target, *, seed: int = 0,
 
 
 def policy_of(ppo: PPO) -> list[Tensor]:
-    return [parameter.detach().clone() for parameter in ppo.policy]
+    return [parameter.detach().clone() for parameter in ppo.roles.policy]
 
 
 def watch_steps(ppo: PPO, look: Callable[[], None]) -> None:
-    inner = ppo._optimise
+    inner = ppo.roles.optimise
 
     def optimise(tally: Tally) -> None:
         look()
         inner(tally)
 
-    ppo._optimise = optimise  # type: ignore[method-assign]
+    ppo.roles.optimise = optimise  # type: ignore[method-assign]
 
 
 def gradients_of(ppo: PPO) -> list[Tensor]:
@@ -71,7 +71,7 @@ def gradients_of(ppo: PPO) -> list[Tensor]:
     found: list[Tensor] = []
 
     def look() -> None:
-        found.extend(gradient(parameter).clone() for parameter in [*ppo.policy, *ppo.critic])
+        found.extend(gradient(parameter).clone() for parameter in [*ppo.roles.policy, *ppo.roles.critic])
 
     watch_steps(ppo, look)
     ppo.iterate()
@@ -108,13 +108,13 @@ def test_without_a_learning_rate_nothing_moves() -> None:
 
 def test_scoring_otherwise_than_training_is_noticed() -> None:
     ppo = ppo_of()
-    honest = ppo._logprobs
-    ppo._logprobs = lambda *a, **k: tuple(x * 1.01 for x in honest(*a, **k))  # type: ignore[method-assign]
+    honest = ppo.roles.logprobs
+    ppo.roles.logprobs = lambda *a, **k: tuple(x * 1.01 for x in honest(*a, **k))  # type: ignore[method-assign]
     batch = ppo.rollout()
     plan = ppo._minibatches(batch, epoch=0)
     ppo.score(batch, plan)
     ppo._advantages(batch)
-    ppo._logprobs = honest  # type: ignore[method-assign]
+    ppo.roles.logprobs = honest  # type: ignore[method-assign]
     with pytest.raises(Conflict, match="log-ratios must be 0"):
         ppo._update(batch, plan, Tally())
 
@@ -214,7 +214,7 @@ def test_exactly_epochs_times_minibatches_steps(epochs: int, minibatches: int) -
     watch_steps(ppo, lambda: seen.append(1))
     values, _ = ppo.iterate()
     assert len(seen) == epochs * minibatches == values["policy/optimiser_steps"]
-    for optimiser in (ppo.policy_optimiser, ppo.value_optimiser):
+    for optimiser in (ppo.roles.policy_optimiser, ppo.roles.value_optimiser):
         steps = {int(entry["step"]) for entry in optimiser.state.values()}
         assert steps == {epochs * minibatches}
 
@@ -230,20 +230,20 @@ def test_micro_batches_bound_memory_and_change_nothing() -> None:
 
 def test_adam_and_the_learning_rates() -> None:
     ppo = ppo_of(iterations=4, policy_learning_rate=4e-3, value_learning_rate=8e-3)
-    for optimiser in (ppo.policy_optimiser, ppo.value_optimiser):
+    for optimiser in (ppo.roles.policy_optimiser, ppo.roles.value_optimiser):
         (group,) = optimiser.param_groups
         assert (group["eps"], group["betas"], group["weight_decay"]) == (1e-5, (0.9, 0.999), 0.0)
         assert all(parameter.dtype == torch.float32 for parameter in group["params"])
     rates = [values["policy/learning_rate"] for values, _ in ppo.iterations()]
     assert rates == pytest.approx([4e-3, 3e-3, 2e-3, 1e-3])
-    assert ppo.value_optimiser.param_groups[0]["lr"] == pytest.approx(2e-3)
+    assert ppo.roles.value_optimiser.param_groups[0]["lr"] == pytest.approx(2e-3)
 
 
 def test_a_small_step_is_not_lost() -> None:
     ppo = ppo_of(policy_learning_rate=1e-6)
     before = policy_of(ppo)
     ppo.iterate()
-    assert any(not torch.equal(a, b) for a, b in zip(before, ppo.policy, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, ppo.roles.policy, strict=True))
 
 
 def test_passes_end_when_a_pass_went_too_far() -> None:
@@ -257,8 +257,8 @@ def test_a_bad_step_changes_nothing_and_too_many_end_the_run() -> None:
     before, frozen = policy_of(ppo), ppo.backbone.fingerprint()
     values, _ = ppo.iterate()
     assert values["policy/bad_steps"] == 2
-    assert all(torch.equal(a, b) for a, b in zip(before, ppo.policy, strict=True))
-    assert not ppo.policy_optimiser.state and not ppo.value_optimiser.state
+    assert all(torch.equal(a, b) for a, b in zip(before, ppo.roles.policy, strict=True))
+    assert not ppo.roles.policy_optimiser.state and not ppo.roles.value_optimiser.state
     with pytest.raises(Invalid, match="3 optimiser steps in a row"):
         ppo.iterate()
     assert ppo.backbone.fingerprint() == frozen
@@ -269,13 +269,13 @@ def test_what_is_frozen_stays_frozen() -> None:
     reward = ppo.scorer
     assert isinstance(reward, RewardModel)
     kept = [p.clone() for p in [*ppo.backbone.parameters_of("reward"), *reward.head.parameters()]]
-    frozen, policy, critic = ppo.backbone.fingerprint(), policy_of(ppo), [p.detach().clone() for p in ppo.critic]
+    frozen, policy, critic = ppo.backbone.fingerprint(), policy_of(ppo), [p.detach().clone() for p in ppo.roles.critic]
     ppo.iterate()
     assert ppo.backbone.fingerprint() == frozen
     after = [*ppo.backbone.parameters_of("reward"), *reward.head.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(kept, after, strict=True))
-    assert any(not torch.equal(a, b) for a, b in zip(policy, ppo.policy, strict=True))
-    assert any(not torch.equal(a, b) for a, b in zip(critic, ppo.critic, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(policy, ppo.roles.policy, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(critic, ppo.roles.critic, strict=True))
     assert all(p.grad is None for p in ppo.backbone.model.parameters())
 
 
@@ -344,8 +344,8 @@ def test_a_resumed_run_goes_on_bit_for_bit(settings: dict[str, Any], tmp_path: P
     assert saved is not None
     second.restore(saved.tensors, saved.scalars)
     got = [values for values, _ in second.iterations()]
-    assert all(torch.equal(a, b) for a, b in zip(whole.policy, second.policy, strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(whole.critic, second.critic, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole.roles.policy, second.roles.policy, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole.roles.critic, second.roles.critic, strict=True))
     assert (whole.leash, whole.step_rule) == (second.leash, second.step_rule)
     for mine, theirs in zip(got, expected[2:], strict=True):
         assert {k: v for k, v in mine.items() if "time/" not in k} == {

@@ -1,0 +1,148 @@
+"""The two roles that PPO trains, on one backbone: their parameters, their forwards, their optimisers. Knows no
+objective.
+
+The policy is an adapter. The critic is another one with a head, or only a head that reads the policy's states, or is
+not there at all (REINFORCE). Each role steps its own parameters and no others.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backend.domain.training import PPOConfig
+from backend.errors import Invalid
+from workers.training import state as saved_state
+from workers.training.backbone import Backbone, ScalarHead
+from workers.training.batches import Layout
+from workers.training.logprobs import before, state_logprobs
+from workers.training.scoring import RewardModel, Scorer
+from workers.training.tallies import Tally
+
+POLICY, VALUE = "policy", "value"
+ADAM_EPS = 1e-5
+"""With 1e-8 a gradient of 1e-6 moves a parameter a full learning rate (Huang et al. 2024, arXiv:2403.17031)."""
+
+
+class ActorCritic:
+    """Policy and critic of a run. `last_good` is the policy to fall back to."""
+
+    def __init__(self, config: PPOConfig, backbone: Backbone, scorer: Scorer, *, seed: int) -> None:
+        self.config, self.backbone = config, backbone
+        backbone.add_adapter(POLICY, rank=config.lora_rank, alpha=config.lora_alpha, seed=seed)
+        self.policy = backbone.parameters_of(POLICY)
+        self.last_good = [parameter.detach().clone() for parameter in self.policy]
+        self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
+        self.has_critic = config.advantage_estimator == "gae"
+        self.shared_trunk = self.has_critic and config.critic == "shared"
+        self.critic: list[nn.Parameter] = []
+        if self.has_critic:
+            self.value_head, self.critic = self._make_critic(scorer, seed)
+            self.value_optimiser = _adam(self.critic, config.value_learning_rate)
+        self.bad_steps = self.bad_steps_in_a_row = 0
+
+    def _make_critic(self, scorer: Scorer, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
+        """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
+        head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn.
+        """
+        if not self.shared_trunk and self.config.value_init == "reward" and isinstance(scorer, RewardModel):
+            self.backbone.copy_adapter(scorer.adapter, VALUE)
+            head = scorer.head.copy().requires_grad_(True)
+        else:
+            head = ScalarHead(self.backbone.hidden_size, zero=True).to(self.backbone.device)
+            if not self.shared_trunk:
+                rank, alpha = self.config.lora_rank, self.config.lora_alpha
+                self.backbone.add_adapter(VALUE, rank=rank, alpha=alpha, seed=seed + 1)
+        adapter = [] if self.shared_trunk else self.backbone.parameters_of(VALUE)
+        return head, [*adapter, *head.parameters()]
+
+    # -- forward --------------------------------------------------------------------------------------------------
+
+    def states(self, role: str | None, layout: Layout) -> Tensor:
+        """(N, d): the hidden state before each answer token, under a role."""
+        with self.backbone.role(role):
+            return before(self.backbone.hidden_states(layout.ids, layout.mask), layout.scored)
+
+    def logprobs(self, states: Tensor, layout: Layout, *, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the answer tokens and entropies (N,), at the temperature they were drawn with."""
+        return state_logprobs(
+            self.backbone,
+            states,
+            layout.ids[layout.scored],
+            temperature=self.config.temperature,
+            entropy_gradient=entropy_gradient,
+        )
+
+    def values(self, layout: Layout, policy_states: Tensor) -> Tensor:
+        """(N,): the critic's expectation before each answer token. What it learns never reaches the policy."""
+        return self.value_head(policy_states.detach() if self.shared_trunk else self.states(VALUE, layout))  # type: ignore[no-any-return]
+
+    # -- optimisers -----------------------------------------------------------------------------------------------
+
+    def set_learning_rates(self, share: float) -> None:
+        """Both, as a share of what they were at the start."""
+        self.policy_optimiser.param_groups[0]["lr"] = self.config.policy_learning_rate * share
+        if self.has_critic:
+            self.value_optimiser.param_groups[0]["lr"] = self.config.value_learning_rate * share
+
+    def optimise(self, tally: Tally) -> None:
+        """Step both roles, or neither where a gradient is not finite: one bad number would stay in Adam's moments."""
+        roles = [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
+        if self.has_critic:
+            roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
+        norms = [nn.utils.clip_grad_norm_(role[1], self.config.gradient_clip_norm) for role in roles]
+        if bool(torch.isfinite(torch.stack(norms)).all()):
+            self.bad_steps_in_a_row = 0
+            for (optimiser, _, name), norm in zip(roles, norms, strict=True):
+                tally.mean_of(name, norm, 1)
+                optimiser.step()
+        else:
+            self.bad_steps += 1
+            self.bad_steps_in_a_row += 1
+            if self.bad_steps_in_a_row >= self.config.max_bad_steps:
+                raise Invalid(
+                    f"{self.bad_steps_in_a_row} optimiser steps in a row had no finite gradient; "
+                    "lower the learning rates or look at the scores.",
+                    field="policy_learning_rate",
+                )
+        for optimiser, _, _ in roles:
+            optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def keep_policy(self) -> None:
+        """What the policy is now is what `fall_back` returns to."""
+        for kept, parameter in zip(self.last_good, self.policy, strict=True):
+            kept.copy_(parameter)
+
+    @torch.no_grad()
+    def fall_back(self) -> None:
+        for kept, parameter in zip(self.last_good, self.policy, strict=True):
+            parameter.copy_(kept)
+
+    # -- save and resume ------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and numbers from which `restore` goes on bit for bit."""
+        tensors = saved_state.parameter_tensors(self.policy, "policy/")
+        tensors |= saved_state.parameter_tensors(self.last_good, "last_good/")
+        tensors |= saved_state.optimiser_tensors(self.policy_optimiser, "policy_optimiser/")
+        if self.has_critic:
+            tensors |= saved_state.parameter_tensors(self.critic, "critic/")
+            tensors |= saved_state.optimiser_tensors(self.value_optimiser, "value_optimiser/")
+        return tensors, {"bad_steps": self.bad_steps, "bad_steps_in_a_row": self.bad_steps_in_a_row}
+
+    def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        """The opposite of `state`."""
+        saved_state.load_parameters(self.policy, tensors, "policy/")
+        saved_state.load_parameters(self.last_good, tensors, "last_good/")
+        saved_state.load_optimiser(self.policy_optimiser, tensors, "policy_optimiser/")
+        if self.has_critic:
+            saved_state.load_parameters(self.critic, tensors, "critic/")
+            saved_state.load_optimiser(self.value_optimiser, tensors, "value_optimiser/")
+        self.bad_steps, self.bad_steps_in_a_row = scalars["bad_steps"], scalars["bad_steps_in_a_row"]
+
+
+def _adam(parameters: list[nn.Parameter], learning_rate: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        parameters, lr=learning_rate, betas=(0.9, 0.999), eps=ADAM_EPS, weight_decay=0.0, fused=True
+    )
