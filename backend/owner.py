@@ -23,7 +23,10 @@ class Owned(Conflict):
 
     def __init__(self, folder: Path, owner: Mapping[str, Any]) -> None:
         who = f"`{owner.get('what', 'another process')}` (process {owner.get('pid', 'unknown')})"
-        super().__init__(f"{who} already works on the data folder {folder}; stop it first, or set PODIUM_DATA_DIR.")
+        where = f", at {owner['url']}" if owner.get("url") else ""
+        super().__init__(
+            f"{who} already works on the data folder {folder}{where}; stop it first, or set PODIUM_DATA_DIR."
+        )
         self.owner = owner
 
 

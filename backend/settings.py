@@ -40,8 +40,8 @@ class Settings(BaseSettings):
     )
     storage_url: str | None = Field(
         default=None,
-        description="Where checkpoint files are kept: a folder (or file:// URL) or s3://bucket/prefix. Not set: "
-        "`storage` in the data folder.",
+        description="Where checkpoint files are kept: a folder or file:// URL, the same for the API and all workers. "
+        "Not set: `storage` in the data folder.",
     )
     pages_dir: Path = Field(
         default=REPOSITORY / "frontend" / "dist",

@@ -20,7 +20,7 @@ from backend import embedded
 from backend.database import make_engine, make_session_factory
 from backend.errors import Unavailable
 from backend.migrate import migrate
-from backend.owner import keep_local_token, local_token
+from backend.owner import Owned, keep_local_token, local_token, owner_of
 from backend.services import accounts, sessions
 from backend.settings import Settings
 from backend.supervisor import Say, Supervisor
@@ -50,6 +50,8 @@ class Podium:
 @contextlib.contextmanager
 def running(settings: Settings, say: Say, hurry: Callable[[], bool] = lambda: False) -> Iterator[Podium]:
     """Everything started and ready, until the block ends; `hurry` tells when to kill what does not stop at once."""
+    if (other := owner_of(settings)) is not None:
+        raise Owned(settings.data_dir, other)
     _check_port(settings)
     with contextlib.ExitStack() as stack:
         services = stack.enter_context(embedded.services(settings, say))

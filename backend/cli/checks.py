@@ -2,6 +2,7 @@
 
 import click
 
+from backend import checks
 from backend.settings import Settings, describe
 
 
@@ -13,3 +14,15 @@ def settings_command(values: bool) -> None:
         click.echo(f"{name}={value}")
         if not values:
             click.echo(click.wrap_text(description, 100, "    ", "    "))
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def test_command(pytest_arguments: tuple[str, ...]) -> int:
+    """Every check: style, types, import contracts, the pages, and all tests.
+
+    With arguments, only pytest with these: `podium test tests/domain -k elo`.
+    """
+    if pytest_arguments:
+        return checks.run_pytest(pytest_arguments)
+    return checks.run_all(checks.clock())
