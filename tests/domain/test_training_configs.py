@@ -1,6 +1,7 @@
 """The settings of runs: what is refused, in which words, and the schema that draws the form."""
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from backend.domain.training import CONFIGS, PretrainConfig, SampleConfig, SFTCo
 from backend.domain.training_rows import RewardGroup
 from backend.errors import Invalid
 
-SMALLEST = {
+SMALLEST: dict[str, dict[str, Any]] = {
     "pretrain": {},
     "sft": {"model": "a/b"},
     "sample": {"models": ["a/b"]},

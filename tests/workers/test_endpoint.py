@@ -16,6 +16,16 @@ def endpoint(handler, about=ABOUT):
     return Endpoint("ours/small", about, transport=httpx2.MockTransport(handler), sleep=lambda _: None)
 
 
+def noting(calls: list[httpx2.Request], response: httpx2.Response):
+    """Answers always the same, and keeps what it was asked."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        calls.append(request)
+        return response
+
+    return handler
+
+
 def ask(one: Endpoint):
     return one.answer(MESSAGES, temperature=0.5, max_new_tokens=7, seed=3)
 
@@ -42,8 +52,8 @@ def test_asks_as_chat_completions_do():
 
 def test_the_key_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("OUR_KEY", "s3cret")
-    seen = []
-    ask(endpoint(lambda request: seen.append(request) or reply("x"), {**ABOUT, "api_key_env": "OUR_KEY"}))
+    seen: list[httpx2.Request] = []
+    ask(endpoint(noting(seen, reply("x")), {**ABOUT, "api_key_env": "OUR_KEY"}))
     assert seen[0].headers["authorization"] == "Bearer s3cret"
     monkeypatch.delenv("OUR_KEY")
     with pytest.raises(Invalid, match="OUR_KEY"):
@@ -82,7 +92,7 @@ def test_an_endpoint_that_stays_away_is_named():
     ],
 )
 def test_refusals_are_told_at_once(response, said):
-    calls = []
+    calls: list[httpx2.Request] = []
     with pytest.raises(Invalid, match=said):
-        ask(endpoint(lambda request: calls.append(request) or response))
+        ask(endpoint(noting(calls, response)))
     assert len(calls) == 1

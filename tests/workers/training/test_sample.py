@@ -32,6 +32,11 @@ def job(folder, model, *, prompts=5, stop=lambda: False, names=("a", "b"), **con
     )
 
 
+def result(events):
+    assert isinstance(events[-1], Result)
+    return events[-1].values
+
+
 def written(folder):
     return list(read_rows(folder / "output" / "completions.jsonl", SampledCompletion))
 
@@ -64,8 +69,8 @@ def test_batches_do_not_change_the_texts(tmp_path, model):
 def test_a_stopped_run_goes_on_to_the_same_texts(tmp_path, model, monkeypatch):
     monkeypatch.setattr(sample, "PROMPTS_AT_ONCE", 2)
     list(sample.train(job(tmp_path / "whole", model)))
-    saved = []
-    first = list(sample.train(job(tmp_path / "cut", model, stop=lambda: len(saved) >= 2 or saved.append(1))))
+    turns = iter([False, False])
+    first = list(sample.train(job(tmp_path / "cut", model, stop=lambda: next(turns, True))))
     assert not isinstance(first[-1], Result)
     second = list(sample.train(job(tmp_path / "cut", model)))
     assert sum(isinstance(event, StateSaved) for event in first + second) == 6
@@ -74,11 +79,11 @@ def test_a_stopped_run_goes_on_to_the_same_texts(tmp_path, model, monkeypatch):
 
 def test_prompts_without_room_for_an_answer_are_counted(tmp_path, model):
     events = list(sample.train(job(tmp_path, model, names=("a",))))
-    assert events[-1].values == {"sample/completions": 5.0, "sample/prompts_too_long": 0.0}
+    assert result(events) == {"sample/completions": 5.0, "sample/prompts_too_long": 0.0}
     again = job(tmp_path / "long", model, names=("a",))
     long = PromptRow.model_validate({"id": "long", "prompt": [{"role": "user", "content": "ab " * 5000}]})
     write_rows(tmp_path / "long" / "inputs" / "prompts.jsonl", [long])
-    assert list(sample.train(again))[-1].values["sample/prompts_too_long"] == 1.0
+    assert result(list(sample.train(again)))["sample/prompts_too_long"] == 1.0
 
 
 def test_nothing_to_sample_is_refused(tmp_path, model):
