@@ -91,6 +91,12 @@ STATUS: dict[type[PodiumError], int] = {
     TooMany: 429,
     Unavailable: 503,
 }
+# No request may hold the others up for long: waiting for a lock ends in 503, and so does a query that finds no end.
+PATIENCE = {
+    "lock_timeout": "15s",
+    "statement_timeout": "120s",
+    "idle_in_transaction_session_timeout": "300s",
+}
 STREAMS = 4
 WAITING_FOR_DATABASE = 2000
 HASHING_AT_ONCE = 2
@@ -106,7 +112,8 @@ def create_app(settings: Settings, session_factory: SessionFactory | None = None
         if settings.database_url is None:
             raise Invalid("PODIUM_DATABASE_URL is not set. (`podium up` starts a database of its own.)")
         # make_engine may overflow to twice the size.
-        engine = make_engine(settings.database_url, pool_size=-(-settings.database_pool // 2), application="podium-api")
+        size = -(-settings.database_pool // 2)
+        engine = make_engine(settings.database_url, pool_size=size, application="podium-api", limits=PATIENCE)
         session_factory = sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager

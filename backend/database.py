@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -16,14 +17,20 @@ _ticking = threading.Lock()
 _last_tick = 0
 
 
-def make_engine(url: str, *, pool_size: int = 10, application: str = "podium") -> Engine:
-    """A PostgreSQL engine; `application` shows in `pg_stat_activity`."""
+def make_engine(
+    url: str, *, pool_size: int = 10, application: str = "podium", limits: Mapping[str, str] | None = None
+) -> Engine:
+    """A PostgreSQL engine; `application` shows in `pg_stat_activity`, `limits` are PostgreSQL's settings by name."""
+    options = {"timezone": "utc", **(limits or {})}
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args={"application_name": f"{application}-{os.getpid()}", "options": "-c timezone=utc"},
+        connect_args={
+            "application_name": f"{application}-{os.getpid()}",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        },
     )
 
 

@@ -78,12 +78,21 @@ class FolderSource(Body):
 
 
 class EndpointSource(Body):
-    """An OpenAI-style endpoint; the key is read from the worker's environment, never stored here."""
+    """An OpenAI-style endpoint; the key is read from the worker's environment, never stored here.
+
+    Only a variable that is there to be sent to an endpoint may be named: whoever chooses where it is sent could
+    otherwise read any secret of the machine.
+    """
 
     kind: Literal["endpoint"]
     url: str = Field(pattern=r"^https?://", max_length=2000)
     model: str = Field(min_length=1, max_length=200)
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)
+    api_key_env: str | None = Field(
+        default=None,
+        pattern=r"^([A-Z][A-Z0-9_]*_API_KEY|API_KEY|HF_TOKEN)$",
+        max_length=100,
+        description="such as OPENAI_API_KEY; the name ends in API_KEY, or is HF_TOKEN",
+    )
 
 
 class ImportedSource(Body):

@@ -1,6 +1,7 @@
 """Imports over HTTP: the file is the body, the answer says what became of it."""
 
 import tempfile
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -37,13 +38,17 @@ class ImportReport(Wire):
 Spool = tempfile.SpooledTemporaryFile[bytes]
 
 
-async def spooled_body(request: Request) -> Spool:
-    """The body in a temporary file, so that its size costs disk and not memory (the edge limits it)."""
-    spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (the route closes it)
-    async for chunk in request.stream():
-        await run_in_threadpool(spool.write, chunk)
-    spool.seek(0)
-    return spool
+async def spooled_body(request: Request, caller: Admin, session: SessionDep) -> AsyncIterator[Spool]:
+    """The body in a temporary file, so that its size costs disk and not memory (the edge limits it).
+
+    Read only when the caller may send it; and while it arrives, which may take minutes, no transaction is open.
+    """
+    await run_in_threadpool(session.commit)
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+        async for chunk in request.stream():
+            await run_in_threadpool(spool.write, chunk)
+        spool.seek(0)
+        yield spool
 
 
 @router.post("/projects/{project}/imports")
@@ -51,11 +56,10 @@ def import_file(
     project: ProjectDep,
     session: SessionDep,
     caller: Admin,
-    body: Annotated[Spool, Depends(spooled_body)],
+    body: Annotated[Spool, Depends(spooled_body, scope="function")],
     format: Annotated[str | None, Query(max_length=40, description="left out: told from the file")] = None,
     filename: Annotated[str, Query(max_length=255, description="helps to tell the format")] = "",
 ) -> ImportReport:
     """Read prompts, completions, judgments or texts into the project (JSON lines, CSV or Parquet; gzip allowed)."""
-    with body:
-        report = imports.load(session, project, body, format=format, filename=filename)
+    report = imports.load(session, project, body, format=format, filename=filename)
     return ImportReport.model_validate(report)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from backend.tables import Project
 
 router = APIRouter(tags=["projects"])
 
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -51,7 +52,7 @@ class ProjectOut(Wire):
 class ProjectIn(Body):
     """A new project; `name` also makes its slug."""
 
-    name: str = Field(min_length=1, max_length=120)
+    name: Name
     guidelines: str = Field(default="", max_length=100_000)
     protocol: Protocol = Field(default_factory=Protocol, strict=False)
     overlap: int = Field(default=1, ge=1, le=1000, description="judgments asked for of each set of completions")
@@ -60,18 +61,11 @@ class ProjectIn(Body):
     random_share: Share = 0.1
     lease_minutes: float = Field(default=10.0, ge=0.05, le=24 * 60)
 
-    @field_validator("name")
-    @classmethod
-    def _not_blank(cls, name: str) -> str:
-        if not name.strip():
-            raise ValueError("a project needs a name")
-        return name.strip()
-
 
 class ProjectPatch(Body):
     """What to change; fields left out stay."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=120)
+    name: Name | None = None
     guidelines: str | None = Field(default=None, max_length=100_000)
     protocol: Protocol | None = Field(default=None, strict=False)
     overlap: int | None = Field(default=None, ge=1, le=1000)

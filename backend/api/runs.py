@@ -20,7 +20,9 @@ from backend.tables import Checkpoint, Project, Run, User
 router = APIRouter(tags=["runs"])
 
 Since = Annotated[int, Query(ge=-1, lt=2**53, description="Only what comes after this; `next_after` of the last call.")]
-Rows = Annotated[int, Query(ge=1, le=5000)]
+Rows = Annotated[int, Query(ge=1, le=1000)]
+# A sample may carry the numbers of each of its tokens.
+SampleRows = Annotated[int, Query(ge=1, le=200)]
 
 
 class RunKind(Wire):
@@ -213,7 +215,7 @@ def list_run_metrics(
 
 @router.get("/runs/{id}/samples")
 def list_run_samples(
-    id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1, limit: Rows = 200
+    id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1, limit: SampleRows = 200
 ) -> SamplesPage:
     """Samples after the one with the id `after`."""
     rows = run_records.samples_after(session, runs.find(session, id).id, after, limit)

@@ -100,6 +100,8 @@ def _is_storable(value: object) -> bool:
     """PostgreSQL text has no NUL, and UTF-8 has no lone surrogates; JSON can carry both."""
     if isinstance(value, str):
         return "\0" not in value and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
+    if isinstance(value, BaseModel):
+        return _is_storable(value.__dict__)
     if isinstance(value, dict):
         return all(_is_storable(k) and _is_storable(v) for k, v in value.items())
     if isinstance(value, list | tuple):

@@ -57,15 +57,19 @@ def load(session: Session, project: Project, file: IO[bytes], *, format: str | N
         for record in batch:
             report.read += 1
             if isinstance(record, Rejected):
-                report.rejected_total += 1
-                if len(report.rejected) < REJECTED_SHOWN:
-                    report.rejected.append(record)
+                _reject(report, record)
             else:
                 good.append(record)
         _keep(session, project, good, report, occurrences)
     if report.created["judgments"]:
         ratings.fold(session, project.id)
     return report
+
+
+def _reject(report: Report, rejected: Rejected) -> None:
+    report.rejected_total += 1
+    if len(report.rejected) < REJECTED_SHOWN:
+        report.rejected.append(rejected)
 
 
 def _keep(session: Session, project: Project, records: list[Record], report: Report, occurrences: Counter[str]) -> None:
@@ -100,8 +104,7 @@ def _keep(session: Session, project: Project, records: list[Record], report: Rep
             if len(set(ids)) == len(ids):
                 judged.append((prompt_id, record, ids))
             else:
-                report.rejected_total += 1
-                report.rejected.append(Rejected(record.line, "two of the completions compared are the same"))
+                _reject(report, Rejected(record.line, "two of the completions compared are the same"))
     _keep_judgments(session, project, judged, report, occurrences)
 
 

@@ -80,6 +80,22 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/reward-sets": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}/rewards": ADMIN_READER,
+    # training
+    f"GET {V1}/run-kinds": ADMIN_READER,
+    f"POST {V1}/runs": ADMIN,
+    f"GET {V1}/runs": ADMIN_READER,
+    f"GET {V1}/runs/{{id}}": ADMIN_READER,
+    f"GET {V1}/runs/{{id}}/metrics": ADMIN_READER,
+    f"GET {V1}/runs/{{id}}/samples": ADMIN_READER,
+    f"GET {V1}/runs/{{id}}/log": ADMIN_READER,
+    f"POST {V1}/runs/{{id}}/cancel": ADMIN,
+    f"POST {V1}/runs/{{id}}/resume": ADMIN,
+    f"GET {V1}/checkpoints": ADMIN_READER,
+    f"GET {V1}/checkpoints/by-name/{{namespace}}/{{name}}": ADMIN_READER,
+    f"GET {V1}/checkpoints/{{id}}": ADMIN_READER,
+    f"GET {V1}/checkpoints/{{id}}/files/{{path:path}}": ADMIN_READER,
+    f"HEAD {V1}/checkpoints/{{id}}/files/{{path:path}}": ADMIN_READER,
+    f"POST {V1}/checkpoints/{{id}}/promote": ADMIN,
 }
 # Checked elsewhere: /metrics asks for the machine or a token of its own (test_app).
 ELSEWHERE = {"GET /metrics"}

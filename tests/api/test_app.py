@@ -301,6 +301,12 @@ def test_health_and_readiness(app: FastAPI, anonymous: TestClient, settings: Set
         assert client.get(f"{V1}/me", headers={"authorization": "Bearer x"}).status_code == 503
 
 
+def test_no_request_waits_for_ever_in_the_database(app: FastAPI):
+    with app.state.session_factory() as session:
+        for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            assert session.scalar(text(f"SHOW {name}")) not in ("0", None)
+
+
 def test_metrics_are_for_this_machine_or_a_token(app: FastAPI, settings: Settings, admin: TestClient):
     admin.get(f"{V1}/users")
     local = TestClient(app, client=("127.0.0.1", 1))

@@ -35,7 +35,9 @@ def secrets(app: FastAPI, study: str) -> list[str]:
 def next_of(client: TestClient, study: str) -> dict[str, Any]:
     answer = client.post(f"{V1}/projects/{study}/comparisons/next")
     assert answer.status_code == 200, answer.text
-    return answer.json()["items"][0]
+    (comparison,) = answer.json()["items"]
+    assert isinstance(comparison, dict)
+    return comparison
 
 
 def judge(client: TestClient, comparison: dict[str, Any], id: uuid.UUID | None = None, **more: Any):
@@ -163,8 +165,8 @@ def test_every_list_has_an_end():
     endless = []
     for path in schema["paths"].values():
         for operation in path.values():
-            answer = next((body for code, body in operation["responses"].items() if code.startswith("2")), {})
-            content = answer.get("content", {}).get("application/json", {}).get("schema", {})
+            good = [body for code, body in operation["responses"].items() if code.startswith("2")]
+            content = good[0].get("content", {}).get("application/json", {}).get("schema", {})
             shape = schema["components"]["schemas"].get(content.get("$ref", "").rsplit("/", 1)[-1], {})
             if "items" not in shape.get("properties", {}) or operation["operationId"] in SHORT:
                 continue
@@ -213,6 +215,16 @@ def test_a_project_of_one_is_not_the_way_into_anothers(admin: TestClient, app: F
     assert admin.get(f"{V1}/projects/{other}/completions", params={"prompt": theirs}).json()["items"] == []
     rated = admin.get(f"{V1}/projects/{other}/ratings", params={"of": "completions", "prompt": theirs})
     assert rated.status_code == 404 or rated.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "status"),
+    [("OPENAI_API_KEY", 201), ("HF_TOKEN", 201), ("AWS_SECRET_ACCESS_KEY", 422), ("PODIUM_TOKEN", 422), ("PATH", 422)],
+)
+def test_an_endpoint_is_sent_keys_of_endpoints_only(still_admin: TestClient, variable: str, status: int):
+    source = {"kind": "endpoint", "url": "https://x.example", "model": "m", "api_key_env": variable}
+    body = {"name": f"test/{uuid.uuid4().hex}", "source": source}
+    assert still_admin.post(f"{V1}/models", json=body).status_code == status
 
 
 def test_counting_judgments_is_not_changed_by_reading(admin: TestClient, annotator: TestClient, study: str, app):

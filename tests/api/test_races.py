@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -62,7 +63,7 @@ def at_once(address: str, secrets: list[str], work: Callable[[httpx2.AsyncClient
     asyncio.run(all_of_them())
 
 
-def verdict(comparison: dict, ranks: tuple[int, int] = (1, 2)) -> dict:
+def verdict(comparison: dict[str, Any], ranks: tuple[int, int] = (1, 2)) -> dict[str, Any]:
     return {"comparison": comparison["id"], "lease": comparison["lease"]["id"], "ranks": list(ranks)}
 
 
