@@ -12,12 +12,13 @@ import { ErrorNote } from "./Status";
 const FORMATS = [
   ["", "Guess the format"],
   ["prompts", "Prompts"],
+  ["documents", "Documents to pretrain on"],
+  ["demonstrations", "Demonstrations"],
   ["completions", "Prompts with completions"],
   ["pairs", "Preference pairs"],
   ["judgments", "Judgments"],
   ["hh-rlhf", "HH-RLHF"],
   ["trl", "TRL preferences"],
-  ["llmfao", "LLMFAO"],
 ] as const;
 
 export function ImportDrop({ slug }: { slug: string }) {

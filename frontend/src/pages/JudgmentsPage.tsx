@@ -1,9 +1,10 @@
 /** Every judgment of a project, who made it, and how well people agree. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 import { agreementQuery, annotatorsQuery, judgmentsQuery } from "../api/queries";
 import type { JudgmentRow } from "../api/types";
-import { ButtonLink } from "../components/Button";
+import { Button, ButtonLink } from "../components/Button";
 import { Page, Section, TableFrame } from "../components/Page";
 import { Pager, useCursor } from "../components/Pager";
 import { Empty, Loaded } from "../components/Status";
@@ -74,9 +75,13 @@ function Verdict({ judgment }: { judgment: JudgmentRow }) {
   );
 }
 
+/** So many annotators are shown before the judgments. */
+const FEW = 6;
+
 function People({ slug }: { slug: string }) {
   const annotators = useQuery(annotatorsQuery(slug));
   const agreement = useQuery(agreementQuery(slug)).data;
+  const [all, setAll] = useState(false);
   if (annotators.data?.items.length === 0) return null;
   return (
     <Section title="People" className="mt-0">
@@ -89,11 +94,12 @@ function People({ slug }: { slug: string }) {
       )}
       <Loaded query={annotators}>
         {({ items }) => (
+          <>
           <TableFrame label="Annotators">
             <table className="table">
               <thead><tr><th>Annotator</th><th className="number">Judgments</th><th className="number">Median time</th><th className="number" title="How often this person says what most of the others say">With the majority</th><th className="number" title="How often the same verdict came again when the sides were swapped">Same again</th><th className="number" title="How often the left answer wins; half is what to expect">Left preferred</th><th>Last one</th></tr></thead>
               <tbody>
-                {items.map((person) => {
+                {(all ? items : items.slice(0, FEW)).map((person) => {
                   const share = person.left_share;
                   const leaning = share !== null && share !== undefined && person.judgments >= 30 && Math.abs(share - 0.5) > 1.96 * Math.sqrt(0.25 / person.judgments);
                   return (
@@ -114,6 +120,8 @@ function People({ slug }: { slug: string }) {
               </tbody>
             </table>
           </TableFrame>
+          {items.length > FEW && <Button look="quiet" className="mt-1" onClick={() => setAll(!all)}>{all ? "Show fewer" : `Show all ${count(items.length)} people`}</Button>}
+          </>
         )}
       </Loaded>
     </Section>
