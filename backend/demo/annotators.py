@@ -1,7 +1,7 @@
-"""The simulated people who judge in the demo: noisy, each in a way of their own, and working through the REST API as people do.
+"""The simulated people who judge in the demo: noisy, each in a way of their own, and working through the REST API.
 
-They see the texts alone. How well they tell a better answer from a worse one is their skill; one of them leans to what is shown first,
-one hardly looks. Nothing here is known to any training code: a judgment is all that leaves this module.
+They see the texts alone, as people do. How well they tell a better answer from a worse one is their skill; one of them
+leans to what is shown first, one hardly looks. No training code knows of them: a judgment is all that leaves here.
 """
 
 import math
@@ -35,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Person:
-    """One annotator. `skill` is how many log-odds one point of utility is worth to them; `lean` what the first place is."""
+    """One annotator. `skill`: log-odds that a point of utility is worth to them; `lean`: what the first place is."""
 
     name: str
     skill: float
@@ -50,7 +50,7 @@ class Person:
         return f"{self.name.lower()}@{EMAIL_DOMAIN}"
 
     def judge(self, question: str, answers: Sequence[str], rng: random.Random) -> Verdict:
-        """Rank the answers as this person would: Gumbel noise on what they are worth makes each pair a logistic choice."""
+        """Rank the answers as this person would: Gumbel noise on their worth makes each pair a logistic choice."""
         words = sum(len(answer.split()) for answer in answers)
         if rng.random() < self.careless:
             order = list(range(1, len(answers) + 1))
@@ -97,7 +97,7 @@ class Desk:
     """One signed-in person working through a project's queue, a handful of comparisons at a time."""
 
     def __init__(self, person: Person, client: httpx2.Client, project: str, seed: str) -> None:
-        """`client` points at the API and carries this person's session or token; another `seed` is another day's noise."""
+        """`client` carries this person's session or token; another `seed` is another day's noise."""
         self.person = person
         self.judged = 0
         self._client = client
@@ -139,7 +139,7 @@ def sign_in(base_url: str, email: str, password: str) -> httpx2.Client:
 
 
 def judge_until(desks: Sequence[Desk], wanted: int, have: int, progress: Callable[[int], None]) -> int:
-    """Let the people work in turn until `wanted` judgments are there (`have` already are) or nothing is left to judge."""
+    """Let the people work in turn until `wanted` judgments are there (`have` already are) or none is left to give."""
     idle = 0
     while have < wanted and idle < len(desks):
         for desk in desks:

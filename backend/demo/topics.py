@@ -49,7 +49,7 @@ use two cups of water for one cup of rice
 keep the lid on while the rice simmers
 let the rice rest before serving it
 
-eggs: boil eggs | cook soft eggs | peel boiled eggs
+eggs: boil eggs | cook eggs for breakfast | boil eggs that peel well
 lower the eggs gently into hot water
 boil the eggs for seven minutes
 cool the eggs in a bowl of ice water
@@ -67,7 +67,7 @@ heat the pan before pouring the batter
 turn each pancake when bubbles appear
 spread a little butter in the pan
 
-salad: make a fresh salad | keep salad crisp | mix a salad dressing
+salad: make a fresh salad | prepare a green salad | make a better salad
 wash the lettuce in cold water
 dry the salad leaves with a clean towel
 whisk oil and vinegar for the dressing
@@ -103,7 +103,7 @@ turn the compost heap every two weeks
 keep the compost damp but not wet
 leave meat and cheese out of the compost
 
-birds: feed garden birds | bring more birds to the garden | help birds in winter
+birds: feed garden birds | bring more birds to the garden | make a garden good for birds
 hang seeds in a quiet part of the garden
 clean the bird feeder every week
 set out a shallow bowl of water for the birds
@@ -115,37 +115,37 @@ leave some wild flowers for the bees
 set out water with stones for the bees
 let the clover bloom until the bees finish
 
-cat: make a cat feel at home | keep a cat busy | look after a cat
+cat: make a cat feel at home | keep a cat happy | look after a cat
 play with the cat twice a day
 brush the cat gently every evening
 give the cat a quiet place to sleep
 clean the litter box every day
 
-dog: train a puppy | teach a dog to sit | walk a dog on a leash
+dog: train a puppy | teach a dog good manners | make a dog listen
 reward the dog with a small treat
 keep the training short and cheerful
 walk the dog at the same time each day
 praise the dog when it listens
 
-fish: look after goldfish | set up a fish tank | keep a fish tank clean
+fish: look after goldfish | look after a fish tank | keep goldfish healthy
 change some of the tank water every week
 feed the fish a small pinch twice a day
 rinse the filter of the fish tank
 keep the fish tank out of the sun
 
-bicycle: look after a bicycle | clean a bicycle chain | fix a squeaky bicycle
+bicycle: look after a bicycle | keep a bicycle in good shape | get a bicycle ready for spring
 wipe the bicycle chain with a dry cloth
 put a drop of oil on the chain
 pump up the bicycle tires every month
 check the brakes before each ride
 
-tire: fix a flat tire on a bike | patch an inner tube | find a hole in an inner tube
+tire: fix a flat tire on a bike | patch an inner tube | repair a bike tire
 take the wheel off the bike
 hold the tube under water to find bubbles
 rub the rubber with sandpaper before patching
 press the patch on the tube for a minute
 
-shoes: clean leather shoes | look after leather shoes | dry wet shoes
+shoes: clean leather shoes | look after leather shoes | make leather shoes last
 brush the dirt off the shoes
 rub a little wax into the leather
 stuff the wet shoes with newspaper
@@ -175,7 +175,7 @@ put salt on the fresh stain
 rub the stain with mild soap
 soak the stained shirt overnight
 
-laundry: wash wool sweaters | keep wool from shrinking | wash delicate clothes
+laundry: wash wool sweaters | keep wool from shrinking | wash a wool scarf
 wash the wool in cool water
 press the water out of the wool with a towel
 dry the sweater flat on a rack
@@ -223,7 +223,7 @@ lift heavy boxes with the knees
 sit with both feet on the floor
 take a short walk every hour
 
-guitar: learn the guitar | practise the guitar | tune a guitar
+guitar: learn the guitar | practise the guitar | get better at the guitar
 practise two guitar chords each day
 tune the guitar before playing
 play slowly along with easy songs
@@ -241,7 +241,7 @@ sketch the large shapes lightly first
 look more at the face than at the paper
 use a soft pencil for the shadows
 
-photos: take better photos | photograph people | take pictures at night
+photos: take better photos | photograph people | take good family photos
 keep the sun behind the camera
 hold the camera steady against a wall
 move closer to the faces in the photo
@@ -277,7 +277,7 @@ set aside some money on pay day
 compare prices before buying
 cook at home to save money
 
-camping: pack for camping | put up a tent | stay warm in a tent
+camping: go camping | get ready for camping | spend a night in a tent
 pitch the tent on flat dry ground
 pack a warm sleeping bag
 practise putting up the tent at home
@@ -301,23 +301,23 @@ pack the heavy books in small boxes
 wrap the plates in old newspaper
 ask some friends to carry the boxes
 
-wall: paint a wall | paint a bedroom | choose paint for a wall
+wall: paint a wall | paint a bedroom | repaint an old wall
 cover the floor before painting
 cover the window frames with tape
 paint the edges of the wall first
 put on two thin coats of paint
 
-candles: make candles | make a candle burn longer | clean wax off a table
+candles: make candles | make candles at home | make candles as a present
 melt the wax in a pot of hot water
-cut the wick of the candle short
-keep the candle away from the window
-let the candle harden overnight
+hold the wick straight while pouring the wax
+add a few drops of perfume to the wax
+let the candles harden overnight
 
-phone: make a phone battery last | clean a phone | free space on a phone
+phone: make a phone battery last | save phone battery | keep a phone running all day
 turn down the brightness of the phone
-close the apps that run all day
-wipe the phone with a soft dry cloth
-delete old videos from the phone
+close the phone apps that run all day
+switch the phone to flight mode at night
+keep the phone out of the hot sun
 
 party: plan a birthday party | host a party at home | plan games for a party
 invite the guests two weeks before the party
@@ -325,17 +325,17 @@ choose cheerful music for the party
 set the food on one big table
 prepare three easy party games
 
-gift: choose a gift | wrap a gift | find a gift for a friend
+gift: choose a gift | find a gift for a friend | give a nice birthday gift
 listen for wishes all year round
 wrap the gift in bright paper
 add a note in handwriting to the gift
 ask the family about good gift ideas
 
-snow: build a snowman | clear snow from the path | keep the path free of ice
+snowman: build a snowman | build a tall snowman | make a snowman with children
 roll three big balls of snow
 use a carrot for the nose of the snowman
-shovel the snow before it freezes
-spread sand on the icy path
+press the snow together with both hands
+give the snowman an old hat
 
 knitting: learn to knit | knit a scarf | knit faster
 start with thick wool and big needles

@@ -1,14 +1,15 @@
-"""What an answer is really worth in the demo: the hidden utility, which only the simulated people and the final table may read.
+"""What an answer is really worth in the demo: the hidden utility, read by the simulated people and the last table.
 
 It says in rules what the guidelines say in words. An answer is split into sentences, and each sentence is one of
 
     tip       a thing to do about what was asked        kind      a friendly sentence
-    astray    a thing to do about something else        grumble   an unfriendly one
+    astray    small talk, or advice on something else    grumble   an unfriendly one
     repeat    a tip or sentence said before             empty     words that say nothing
     broken    not English, or cut off                   plain     neither good nor bad ("Here is what works.")
 
-The worth is a sum over them in which only the first two tips and the first two kind sentences count, so that saying more wins nothing,
-and in which gibberish loses. No training code may import this module; the reward model sees nothing but judgments.
+The worth is a sum over them in which only the first two tips and the first two kind sentences count, so that saying
+more wins nothing, and in which gibberish loses. No training code may import this module: the reward model sees
+judgments only.
 """
 
 import re
@@ -20,8 +21,8 @@ from itertools import product
 from backend.demo import world
 from backend.demo.topics import TOPICS, Topic
 
-WORTH_OF_TIPS = (2.0, 1.5)
-WORTH_OF_KINDNESS = (1.0, 0.75)
+WORTH_OF_TIPS = (1.5, 1.0)
+WORTH_OF_KINDNESS = (1.25, 0.75)
 WORTH = {"grumble": -1.5, "astray": -1.5, "repeat": -1.0, "empty": -1.0, "broken": -2.0}
 KNOWN_SHARE = 0.8
 """A sentence is broken when fewer of its word triples than this occur in the English of this world."""
@@ -45,14 +46,24 @@ KIND_CUES = frozenset(
 )
 KIND_WHOLE = frozenset({"you can do this"})
 GRUMPY_CUES = (
-    "silly", "no time", "everybody knows", "looked that up", "bother", "if i really must", "boring", "should know", "leave me",
-    "do not ask", "get it wrong", "do not care", "blame", "all you get", "wasting", "even a child",
+    "silly", "no time", "everybody knows", "looked that up", "bother", "if i really must", "boring", "should know",
+    "leave me", "do not ask", "get it wrong", "do not care", "blame", "all you get", "wasting", "even a child",
 )  # fmt: skip
+SMALL_TALK_CUES = (
+    "cousin",
+    "lost my hat",
+    "weather has",
+    "noodles",
+    "favourite colour",
+    "garage",
+    "famous actor",
+    "lost the match",
+)
 PLAIN_CUES = ("works", "matter here", "simple steps", "short answer")
 FUNCTION_WORDS = frozenset(
     [
-        "the", "a", "an", "of", "in", "on", "at", "to", "for", "with", "and", "or", "it", "them", "is", "are", "out", "up",
-        "off", "from", "into", "that", "this", "each", "every", "one", "two", "some",
+        "the", "a", "an", "of", "in", "on", "at", "to", "for", "with", "and", "or", "it", "them", "is", "are", "out",
+        "up", "off", "from", "into", "that", "this", "each", "every", "one", "two", "some",
     ]
 )  # fmt: skip
 
@@ -84,11 +95,11 @@ def _triples(tokens: Sequence[str]) -> Iterable[tuple[str, str, str]]:
 def _english() -> frozenset[tuple[str, str, str]]:
     """Every three words in a row that an answer of this world, of any seed, can hold."""
     known: set[tuple[str, str, str]] = set()
-    for phrase in (
-        *world.KIND_OPENINGS, *world.PLAIN_OPENINGS, *world.GRUMPY_OPENINGS, *world.KIND_CLOSINGS, *world.GRUMPY_CLOSINGS, *world.EMPTY,
-    ):  # fmt: skip
+    talk = [world.drift(frame, talk) for frame in world.DRIFTS for talk in world.SMALL_TALK]
+    openings = (*world.KIND_OPENINGS, *world.PLAIN_OPENINGS, *world.GRUMPY_OPENINGS)
+    for phrase in (*openings, *world.KIND_CLOSINGS, *world.GRUMPY_CLOSINGS, *world.EMPTY, *talk):
         known.update(_triples(words(phrase)))
-    frames = {*world.FIRST_FRAMES, *world.NEXT_FRAMES, *world.REPEAT_FRAMES, *world.DRIFTS}
+    frames = {*world.FIRST_FRAMES, *world.NEXT_FRAMES}
     for frame, topic in product(sorted(frames), TOPICS):
         for tip in topic.tips:
             known.update(_triples(words(world.put(frame, tip))))
@@ -137,6 +148,8 @@ def read(question: str, answer: str) -> list[Sentence]:
             kind = "repeat"
         elif tip:
             kind = "tip" if tip[0] is asked else "astray"
+        elif any(cue in lowered for cue in SMALL_TALK_CUES):
+            kind = "astray"
         elif any(cue in lowered for cue in GRUMPY_CUES):
             kind = "grumble"
         elif KIND_CUES & set(tokens) or " ".join(tokens) in KIND_WHOLE:
@@ -151,7 +164,7 @@ def read(question: str, answer: str) -> list[Sentence]:
 
 
 def utility(question: str, answer: str) -> float:
-    """The worth of an answer to a question; about -4 (useless and rude) to 5.25 (two tips, kindly said)."""
+    """The worth of an answer to a question; about -5 (useless and rude) to 4.5 (two tips, kindly said)."""
     sentences = read(question, answer)
     if not sentences:
         return WORTH["broken"]

@@ -1,7 +1,8 @@
 """The demo's small world, drawn from a seed: a text corpus, questions, and demonstrations of mixed quality.
 
-It knows nothing of what a good answer is worth (`utility` does) and nothing of training. Everything is plain English built from
-`topics` by a small grammar. The same seed always gives the same world; another seed draws other topics, phrases, people and texts.
+It knows nothing of what a good answer is worth (`utility` does) and nothing of training. Everything is plain English
+built from `topics` by a small grammar. The same seed always gives the same world; another seed draws other topics,
+phrases and texts.
 """
 
 import random
@@ -86,8 +87,17 @@ EMPTY = (
 FRAMES = ("{Tip}.", "{Tip}.", "Try to {tip}.", "It helps to {tip}.", "You can {tip}.", "Be sure to {tip}.")
 FIRST_FRAMES = (*FRAMES, "First, {tip}.", "To begin with, {tip}.")
 NEXT_FRAMES = (*FRAMES, "Then {tip}.", "Also {tip}.", "After that, {tip}.")
-REPEAT_FRAMES = ("As I said, {tip}.", "Again, {tip}.", "So, once more, {tip}.")
-DRIFTS = ("By the way, {tip}.", "That reminds me, {tip}.", "Anyway, {tip}.")
+SMALL_TALK = (
+    "My cousin has bought a new boat.",
+    "Yesterday I lost my hat on the bus.",
+    "The weather has been strange lately.",
+    "I had noodles for lunch.",
+    "My favourite colour is purple.",
+    "The neighbours are building a garage.",
+    "I once met a famous actor.",
+    "My team lost the match on Sunday.",
+)
+DRIFTS = ("{Talk}", "By the way, {talk}", "That reminds me, {talk}")
 
 DOCUMENTS = (
     "If you want to {goal}, {a}. It helps to {b}.",
@@ -127,12 +137,12 @@ class World:
 class WorldSize:
     """How much of each kind of text to draw."""
 
-    topics: int = 36
-    phrases: int = 6
-    documents: int = 4000
-    chats: int = 4000
-    demonstrations: int = 1200
-    training_prompts: int = 600
+    topics: int = 20
+    phrases: int = 5
+    documents: int = 2500
+    chats: int = 5000
+    demonstrations: int = 3600
+    training_prompts: int = 1200
     held_out_prompts: int = 160
     fresh_prompts: int = 60
 
@@ -145,8 +155,8 @@ A good answer
 - is kind,
 - and then stops.
 
-Worse is an answer that grumbles, talks about something else, says nothing ("It depends on many things."), says the same thing twice,
-or breaks off or garbles its words. Longer is not better, and shorter is not better.
+Worse is an answer that grumbles, talks about something else, says nothing ("It depends on many things."), says the same
+thing twice, breaks off or garbles its words. Longer is not better, and shorter is not better.
 
 Rank the answers. Two that are equally good may share a place. If none is any use, say so: "none is acceptable".
 """
@@ -161,6 +171,11 @@ def put(frame: str, tip: str) -> str:
     return frame.format(tip=tip, Tip=_upper(tip))
 
 
+def drift(frame: str, talk: str) -> str:
+    """Small talk in its frame; only "I" keeps its capital inside a sentence."""
+    return frame.format(Talk=talk, talk=talk if talk.startswith("I ") else talk[0].lower() + talk[1:])
+
+
 @dataclass(frozen=True)
 class Phrases:
     """The phrases that the people of one seed use."""
@@ -170,11 +185,12 @@ class Phrases:
     kind_closings: Sequence[str]
     grumpy_closings: Sequence[str]
     empty: Sequence[str]
+    small_talk: Sequence[str]
 
     @classmethod
     def draw(cls, rng: random.Random, count: int) -> "Phrases":
         """`count` phrases of each kind."""
-        lists = (KIND_OPENINGS, GRUMPY_OPENINGS, KIND_CLOSINGS, GRUMPY_CLOSINGS, EMPTY)
+        lists = (KIND_OPENINGS, GRUMPY_OPENINGS, KIND_CLOSINGS, GRUMPY_CLOSINGS, EMPTY, SMALL_TALK)
         return cls(*(rng.sample(phrases, min(count, len(phrases))) for phrases in lists))
 
 
@@ -184,7 +200,7 @@ def question(rng: random.Random, topic: Topic) -> str:
     return rng.choice(GREETINGS) + text
 
 
-def answer(rng: random.Random, topic: Topic, others: Sequence[Topic], phrases: Phrases) -> str:
+def answer(rng: random.Random, topic: Topic, phrases: Phrases) -> str:
     """An answer as one of many people would give it: kind or not, useful or not, to the point or not."""
     sentences: list[str] = []
     mood = rng.random()
@@ -194,20 +210,20 @@ def answer(rng: random.Random, topic: Topic, others: Sequence[Topic], phrases: P
         sentences.append(rng.choice(phrases.grumpy_openings))
     elif mood < 0.65:
         sentences.append(rng.choice(PLAIN_OPENINGS))
-    tips = rng.sample(topic.tips, 3)
+    first, second = rng.sample(topic.tips, 2)
     body = rng.random()
-    if body < 0.30:
-        sentences += [put(rng.choice(FIRST_FRAMES), tips[0]), put(rng.choice(NEXT_FRAMES), tips[1])]
-    elif body < 0.55:
-        sentences.append(put(rng.choice(FRAMES), tips[0]))
-    elif body < 0.68:
-        sentences += [put(rng.choice(FRAMES), tips[0]), put(rng.choice(REPEAT_FRAMES), tips[0])]
-    elif body < 0.80:
-        sentences += [put(rng.choice(FRAMES), tips[0]), put(rng.choice(DRIFTS), rng.choice(rng.choice(others).tips))]
-    elif body < 0.92:
-        sentences += [rng.choice(phrases.empty), put(rng.choice(FRAMES), tips[0])]
-    else:
+    if body < 0.35:
+        sentences += [put(rng.choice(FIRST_FRAMES), first), put(rng.choice(NEXT_FRAMES), second)]
+    elif body < 0.60:
+        sentences.append(put(rng.choice(FRAMES), first))
+    elif body < 0.76:
+        sentences += [put(rng.choice(FRAMES), first), drift(rng.choice(DRIFTS), rng.choice(phrases.small_talk))]
+    elif body < 0.90:
+        sentences += [rng.choice(phrases.empty), put(rng.choice(FRAMES), first)]
+    elif body < 0.95:
         sentences += rng.sample(phrases.empty, 2)
+    else:
+        sentences += [rng.choice(phrases.empty), drift(rng.choice(DRIFTS), rng.choice(phrases.small_talk))]
     mood = rng.random()
     if mood < 0.25:
         sentences.append(rng.choice(phrases.kind_closings))
@@ -246,8 +262,7 @@ def make_world(seed: int, size: WorldSize = WorldSize()) -> World:
     never_in_training = set(held_out) | set(fresh)
 
     def dialogue(asked_question: str, topic: Topic) -> Dialogue:
-        others = [other for other in topics if other is not topic]
-        return Dialogue(asked_question, answer(rng, topic, others, phrases))
+        return Dialogue(asked_question, answer(rng, topic, phrases))
 
     def other_question(topic: Topic) -> str:
         while (text := question(rng, topic)) in never_in_training:

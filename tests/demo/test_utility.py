@@ -10,12 +10,12 @@ from backend.demo.utility import read, utility
 from backend.demo.world import WorldSize, make_world
 
 BASIL = "Hello. How do I keep basil alive?"
-TENT = "I want to put up a tent. Where do I start?"
+TENT = "I want to go camping. Where do I start?"
 
 # from the best to the worst, as a person would put them
 ORDERED = [
     (BASIL, [
-        "Happy to help! Put the basil in a sunny window. Also water the basil when the soil feels dry. You can do this!",
+        "Happy to help! Put the basil in a sunny window. Also pick the top leaves of the basil first. You can do this!",
         "Put the basil in a sunny window. Also water the basil when the soil feels dry.",
         "Put the basil in a sunny window.",
         "Everybody knows that already. Put the basil in a sunny window.",
@@ -24,12 +24,12 @@ ORDERED = [
     ]),
     (BASIL, [
         "Put the basil in a sunny window. I hope it goes well!",
-        "Try to put the basil in a sunny window. Again, put the basil in a sunny window. I hope it goes well!",
+        "Try to put the basil in a sunny window. Be sure to put the basil in a sunny window. I hope it goes well!",
         "Put the lid on the basil window. Window window soil the the. Sunny the put!",
     ]),
     (TENT, [
         "I am glad you asked! Pitch the tent on flat dry ground. Enjoy every minute of it!",
-        "I am glad you asked! Pitch the tent on flat dry ground. By the way, boil the eggs for seven minutes.",
+        "I am glad you asked! Pitch the tent on flat dry ground. By the way, my cousin has bought a new boat.",
         "I am glad you asked! It depends on many things. By the way, boil the eggs for seven minutes.",
         "It depends on many things. By the way, boil the eggs for seven minutes. Stop wasting my time.",
     ]),
@@ -56,6 +56,7 @@ def test_order_of_examples(question: str, answers: list[str]) -> None:
         (world.GRUMPY_CLOSINGS, "grumble"),
         (world.PLAIN_OPENINGS, "plain"),
         (world.EMPTY, "empty"),
+        (world.SMALL_TALK, "astray"),
     ],
 )
 def test_phrases_are_what_they_say(phrases: tuple[str, ...], kind: str) -> None:
