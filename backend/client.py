@@ -177,7 +177,7 @@ def follow(client: Client, run: str, show: Callable[[Json, Json | None], None], 
 
 
 def pull(client: Client, name: str, revision: str | None, folder: Path, advance: Advance) -> Json:
-    """Fetch those files of a checkpoint that are not there yet, each checked against its hash, from where it stopped."""
+    """Fetch the files of a checkpoint that are not there yet, each checked against its hash, from where it stopped."""
     if name.count("/") != 1:
         raise Invalid(f"A checkpoint is named namespace/name, and this is {name}.")
     checkpoint: Json = client.get(f"checkpoints/by-name/{name}", revision=revision)

@@ -23,11 +23,13 @@ from backend.settings import REPOSITORY
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")
 STUB = """
-import sys, time
+import os, sys, time
 from importlib.machinery import SourceFileLoader
 launcher = SourceFileLoader("launcher", sys.argv[1]).load_module()
 
 def install(want, environment):
+    os.makedirs(os.path.dirname(launcher.PYTHON))
+    os.symlink(sys.executable, launcher.PYTHON)
     with open(launcher.ROOT + "/installs", "a") as file:
         file.write("begin ")
     time.sleep(float(sys.argv[2]))
@@ -53,8 +55,10 @@ def launcher(tmp_path: Path) -> ModuleType:
 
 
 def finished(launcher: ModuleType, want: dict[str, Any]) -> None:
-    os.makedirs(launcher.VENV, exist_ok=True)
-    Path(launcher.STAMP).write_text(json.dumps(want))
+    os.makedirs(os.path.dirname(launcher.PYTHON), exist_ok=True)
+    if not os.path.lexists(launcher.PYTHON):
+        os.symlink(sys.executable, launcher.PYTHON)
+    Path(launcher.STAMP).write_text(json.dumps({**want, "python": os.path.realpath(launcher.PYTHON)}))
 
 
 def test_a_finished_environment_is_taken_as_it_is(launcher: ModuleType) -> None:
@@ -68,7 +72,7 @@ def test_a_finished_environment_is_taken_as_it_is(launcher: ModuleType) -> None:
     assert launcher.is_there(want)
 
 
-@pytest.mark.parametrize("change", ["lock", "torch", "unfinished", "moved"])
+@pytest.mark.parametrize("change", ["lock", "torch", "unfinished", "moved", "python"])
 def test_what_has_changed_is_set_up_again(launcher: ModuleType, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(launcher, launcher.wanted(dev=False))
     match change:
@@ -79,6 +83,9 @@ def test_what_has_changed_is_set_up_again(launcher: ModuleType, change: str, mon
             monkeypatch.setattr(launcher, "TORCH", "9.9.9")
         case "unfinished":
             Path(launcher.UNFINISHED).touch()
+        case "python":
+            Path(launcher.PYTHON).unlink()
+            Path(launcher.PYTHON).symlink_to("/usr/bin/env")
         case "moved":
             monkeypatch.setattr(launcher, "VENV", "/elsewhere/.venv")
     assert not launcher.is_there(launcher.wanted(dev=False))
