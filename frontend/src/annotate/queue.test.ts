@@ -149,6 +149,15 @@ describe("queue", () => {
     }
   });
 
+  it("undoes as often as it was asked, even when the asking is faster than the server", async () => {
+    for (let i = 0; i < 4; i++) queue.judge(left);
+    await later(50);
+    const asked = [queue.undo(), queue.undo(), queue.undo()];
+    expect(await Promise.all(asked)).toEqual([null, null, null]);
+    expect(ids().slice(0, 3)).toEqual(["b", "c", "d"]);
+    expect(server.judged).toEqual(["a"]);
+  });
+
   it("undoes after a reload what was judged before", async () => {
     queue.judge(left);
     await later(10);

@@ -58,6 +58,7 @@ export class Queue {
   private status: View["status"] = "loading";
   private problem: Problem | null = null;
   private undoing = false;
+  private undos: Promise<unknown> = Promise.resolve();
   private view: View;
   /** Written before an undo brings a comparison back: by comparison. */
   readonly earlier = new Map<string, NewJudgment>();
@@ -211,10 +212,15 @@ export class Queue {
     void this.fill();
   }
 
-  /** Brings the last comparison back. Gives a sentence if that cannot be. */
-  async undo(): Promise<string | null> {
-    if (this.undoing) return null;
+  /** Brings the last comparison back. Gives a sentence if that cannot be. Several in a row are done one by one. */
+  undo(): Promise<string | null> {
     this.sign();
+    const next = this.undos.then(() => this.undoLast());
+    this.undos = next;
+    return next;
+  }
+
+  private async undoLast(): Promise<string | null> {
     const last = this.history.at(-1);
     if (last && this.outbox.takeBack(last.entry.id)) {
       this.back(last.entry, last.comparison);
