@@ -75,7 +75,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 answer["status"] = message["status"]
                 answer["seconds"] = time.perf_counter() - began
-                self._add_headers(scope, MutableHeaders(scope=message), request_id)
+                self._add_headers(scope, message["status"], MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -107,11 +107,12 @@ class Edge:
 
         return limited
 
-    def _add_headers(self, scope: Scope, headers: MutableHeaders, request_id: str) -> None:
+    def _add_headers(self, scope: Scope, status: int, headers: MutableHeaders, request_id: str) -> None:
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         is_page = headers.get("content-type", "").startswith("text/html")
-        headers.setdefault("content-security-policy", PAGES_POLICY if is_page else API_POLICY)
+        if status != 304:  # it names no type, and its policy would replace that of the page in the browser's cache
+            headers.setdefault("content-security-policy", PAGES_POLICY if is_page else API_POLICY)
         if scope["path"].startswith("/api/"):
             headers.setdefault("cache-control", "no-store")
         if self.https:

@@ -214,6 +214,7 @@ def test_the_pages(still: Doors):
     assert anonymous.head("/").status_code == 200
     fresh = anonymous.get("/", headers={"if-none-match": anonymous.get("/").headers["etag"]})
     assert fresh.status_code == 304
+    assert "content-security-policy" not in fresh.headers  # a browser would put it in place of the cached page's own
     for missing in ("/assets/gone.js", "/assets/", "/favicon.ico", "/robots.txt"):
         assert anonymous.get(missing).status_code == 404, missing
 
