@@ -61,13 +61,17 @@ class PairOutcome(Row):
 
 
 class RewardGroup(Row):
-    """reward_model: a prompt with all its completions; rankings stay whole, a prompt lies on one side of the split."""
+    """reward_model: a prompt with all its completions; rankings stay whole, a prompt lies on one side of the split.
+
+    `scale` is the reward set's: rewards times it are log-odds.
+    """
 
     prompt_id: str
     prompt: tuple[ChatMessage, ...] = Field(min_length=1)
     split: Literal["train", "held_out"] = "train"
     completions: tuple[RewardedCompletion, ...] = Field(min_length=1)
     outcomes: tuple[PairOutcome, ...] = ()
+    scale: float = Field(1.0, gt=0)
 
     @model_validator(mode="after")
     def _indices(self) -> Self:

@@ -1,7 +1,5 @@
 """Prompts, models, completions, documents and demonstrations: adding them once, and reading them in bulk."""
 
-import hashlib
-import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
+from backend.domain.digests import digest
 from backend.errors import Conflict, Invalid, NotFound
 from backend.tables import Completion, CompletionRating, Demonstration, Document, Model, Prompt, Run
 
@@ -20,12 +19,6 @@ Messages = list[dict[str, Any]]
 _SEGMENT = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _HUB_NAME = re.compile(f"{_SEGMENT}/{_SEGMENT}")
 _RESERVED = {"api", "datasets", "models", "spaces", "kernels", "buckets", "oauth", "hub", "imported"}
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON: the same content has the same digest, whoever writes it."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def check_model_name(name: str, field: str = "name") -> None:

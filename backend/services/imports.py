@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from backend.domain.digests import digest
 from backend.domain.formats import readers
 from backend.domain.formats.records import (
     CompletionRecord,
@@ -144,7 +145,7 @@ def _keep_judgments(
     comparisons, judgments = [], []
     for prompt_id, record, ids in judged:
         # The same vote may stand in a file twice, and then it is two; the same file sent twice is one.
-        fact = corpus.digest(
+        fact = digest(
             [str(prompt_id), [str(id) for id in ids], record.ranks and list(record.ranks), record.annotator]
         )
         occurrences[fact] += 1

@@ -139,8 +139,10 @@ def groups(session: Session, reward_set_id: uuid.UUID) -> Iterator[dict[str, Any
     prompt_ids = session.scalars(
         select(Reward.prompt_id).where(Reward.reward_set_id == reward_set_id).distinct().order_by(Reward.prompt_id)
     ).all()
+    scale = session.scalars(select(RewardSet.scale).where(RewardSet.id == reward_set_id)).one()
     for start in range(0, len(prompt_ids), 500):
-        yield from _groups(session, reward_set_id, list(prompt_ids[start : start + 500]))
+        for group in _groups(session, reward_set_id, list(prompt_ids[start : start + 500])):
+            yield group | {"scale": scale}
 
 
 def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UUID]) -> Iterator[dict[str, Any]]:

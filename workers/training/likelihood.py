@@ -50,7 +50,7 @@ class DocumentTask:
     def tokens(self, batch: Packed) -> int:
         return batch.tokens
 
-    def loss(self, batch: Packed) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, batch: Packed) -> tuple[Tensor, dict[str, tuple[float, float]]]:
         with self._precision(), self.backbone.role(self.adapter):
             return negative_log_likelihood(self.backbone, batch), {}
 

@@ -30,6 +30,7 @@ from backend.errors import Conflict, Invalid, NotFound
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _KEY_PREFIX = "base_model.model."
+_HEADER = "podium"
 
 
 class _LinearWithLora(torch.autograd.Function):
@@ -264,7 +265,8 @@ class LoraModel:
         adapter = self[name]
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: tensor.cpu().contiguous() for key, tensor in adapter.tensors().items()}
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt", **about})
+        # One entry, because several are written in a random order, and the same run should give the same file.
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={_HEADER: json.dumps(about, sort_keys=True)})
         leaves = {path.rsplit(".", 1)[-1] for path in adapter.pairs}
         by_leaf = {path for path in self._layers if path.rsplit(".", 1)[-1] in leaves} == set(adapter.pairs)
         alpha = int(adapter.alpha) if adapter.alpha.is_integer() else adapter.alpha
@@ -284,7 +286,7 @@ class LoraModel:
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
-                about = file.metadata() or {}
+                about = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except FileNotFoundError as error:
             raise NotFound(f"There is no adapter in {folder}: {error.filename or CONFIG_FILE} is missing.") from None

@@ -28,11 +28,17 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Rows (R, W) of documents. `learnt` is true on tokens whose prediction is trained."""
+    """Rows (R, W) of documents. `learnt` is true on tokens whose prediction is trained.
+
+    `documents` are the places, in the list that was packed, of the documents in the order they stand here, and `ends`
+    the places of their last tokens in the flattened rows.
+    """
 
     ids: Tensor
     positions: Tensor
     learnt: Tensor
+    documents: Tensor
+    ends: Tensor
     tokens: int
     learnt_tokens: int
 
@@ -45,10 +51,7 @@ def pack(documents: Sequence[Document], *, tokens_per_microbatch: int, max_width
     width = max(longest, min(ROW_TOKENS, max_width or ROW_TOKENS))
     rows = _fill([len(document.ids) for document in documents], width)
     count = max(1, tokens_per_microbatch // width)
-    return [
-        _layout([[documents[index] for index in row] for row in rows[start : start + count]])
-        for start in range(0, len(rows), count)
-    ]
+    return [_layout(documents, rows[start : start + count]) for start in range(0, len(rows), count)]
 
 
 def _fill(lengths: Sequence[int], width: int) -> list[list[int]]:
@@ -71,22 +74,26 @@ def _fill(lengths: Sequence[int], width: int) -> list[list[int]]:
     return rows
 
 
-def _layout(rows: list[list[Document]]) -> Packed:
-    width = max(sum(len(document.ids) for document in row) for row in rows)
+def _layout(documents: Sequence[Document], rows: list[list[int]]) -> Packed:
+    width = max(sum(len(documents[index].ids) for index in row) for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     positions = torch.zeros(len(rows), width, dtype=torch.long)
     learnt = torch.zeros(len(rows), width, dtype=torch.bool)
     tokens = 0
+    ends = []
     for place, row in enumerate(rows):
         start = 0
-        for document in row:
+        for index in row:
+            document = documents[index]
             end = start + len(document.ids)
             ids[place, start:end] = torch.tensor(document.ids)
             positions[place, start:end] = torch.arange(len(document.ids))
             for first, last in document.learnt:
                 learnt[place, start + max(first, 1) : start + last] = True
             start = end
+            ends.append(place * width + end - 1)
         tokens += start
         # What is left over counts on: it comes last, so nothing looks at it, and a row of one document needs no mask.
-        positions[place, start:] = torch.arange(width - start) + (len(row[-1].ids) if len(row) == 1 else 0)
-    return Packed(ids, positions, learnt, tokens, int(learnt.sum()))
+        positions[place, start:] = torch.arange(width - start) + (start if len(row) == 1 else 0)
+    order = torch.tensor([index for row in rows for index in row])
+    return Packed(ids, positions, learnt, order, torch.tensor(ends), tokens, int(learnt.sum()))

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from backend.domain.digests import digest
+from backend.domain.rewards import split
 from backend.domain.training import PretrainConfig
 from backend.domain.training_rows import TextRow
 from backend.errors import Invalid
@@ -28,7 +30,7 @@ from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
 from workers.training.packing import Document
-from workers.training.supervised import Loop, Plan, held_out
+from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec, train_tokenizer
 
 MOST_HELD_OUT = 256
@@ -43,8 +45,9 @@ def train(job: Job) -> Generator[Event, None, None]:
     texts = list(dict.fromkeys(row.text for row in job.rows("texts", TextRow) if row.text.strip()))
     if not texts:
         raise Invalid("There are no documents to learn from. Import documents into the project first.")
-    kept_out = [text for text in texts if held_out(text, config.held_out_share)][:MOST_HELD_OUT]
-    used = [text for text in texts if not held_out(text, config.held_out_share)] or texts
+    sides = [split(digest(text), config.held_out_share) for text in texts]
+    kept_out = [text for text, side in zip(texts, sides, strict=True) if side == "held_out"][:MOST_HELD_OUT]
+    used = [text for text, side in zip(texts, sides, strict=True) if side == "train"] or texts
 
     if config.model is None:
         yield Progress(0, None, "tokenizer")

@@ -12,6 +12,17 @@ from torch import Tensor
 
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout, microbatches
+from workers.training.tokens import Codec, Encoded, Message
+
+
+def scorer_input(
+    codec: Codec, prompt: Sequence[Message], completion: str, *, ended: bool = True, max_tokens: int | None = None
+) -> Encoded | None:
+    """The one encoding of a completion that is to be scored: prompt, completion, terminator unless it was cut off.
+
+    Training, evaluation and PPO read the score at its last token. None where the completion does not fit.
+    """
+    return codec.encode_demonstration(prompt, completion, ended=ended, max_tokens=max_tokens)
 
 
 class Scorer(Protocol):

@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterator, Sequence
 
 import torch
 
+from backend.domain.digests import digest
+from backend.domain.rewards import split
 from backend.domain.training import SFTConfig
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid
@@ -24,8 +26,8 @@ from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
 from workers.training.packing import Document
-from workers.training.supervised import Loop, Plan, held_out
-from workers.training.tokens import Codec, Encoded, prompt_key
+from workers.training.supervised import Loop, Plan
+from workers.training.tokens import Codec, Encoded
 
 ADAPTER = "sft"
 MOST_SAMPLE_TOKENS = 256
@@ -65,7 +67,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         )
         if encoded is None:
             too_long += 1
-        elif held_out(key := prompt_key(row.prompt), config.held_out_share):
+        elif split(key := digest([turn.model_dump() for turn in row.prompt]), config.held_out_share) == "held_out":
             measured.append(encoded)
             asked.setdefault(key, row)
         else:

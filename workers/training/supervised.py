@@ -42,8 +42,8 @@ class Task(Protocol[Batch]):
         """How many tokens the batch reads."""
         ...
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The loss summed over the batch, and other sums that are shown divided by the step's weight."""
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
+        """The loss summed over the batch, and other numbers as (sum, count), shown as means over the step."""
         ...
 
     def evaluate(self, step: int) -> Iterator[Event]:
@@ -114,8 +114,12 @@ class Loop(Generic[Batch]):
         task: Task[Batch],
         plan: Plan,
         named: Sequence[tuple[str, nn.Parameter]],
+        *,
+        evaluate_every_steps: int | None = None,
     ) -> None:
+        """`evaluate_every_steps`: where a method wants held-out numbers more often than it was asked for."""
         self.job, self.config, self.task, self.plan = job, config, task, plan
+        self.evaluate_every_steps = evaluate_every_steps or config.evaluate_every_steps
         self.parameters = [parameter for _, parameter in named]
         self.optimiser = torch.optim.AdamW(
             parameter_groups(named, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.999), fused=True
@@ -141,7 +145,7 @@ class Loop(Generic[Batch]):
                 return False
             yield StepMetrics(self.step, values)
             yield Progress(self.step, total, "train")
-            if self.step == total or self.step % self.config.evaluate_every_steps == 0:
+            if self.step == total or self.step % self.evaluate_every_steps == 0:
                 yield from self.task.evaluate(self.step)
             if self.step < total and time.monotonic() - saved_at >= self.config.save_every_s:
                 self._save()
@@ -199,7 +203,7 @@ class Loop(Generic[Batch]):
     def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
         weight = sum(self.task.weight(batch) for batch in batches)
         losses = []
-        sums: dict[str, float] = {}
+        sums: dict[str, tuple[float, float]] = {}
         for batch in batches:
             if self.job.should_stop():
                 self.optimiser.zero_grad(set_to_none=True)
@@ -207,11 +211,13 @@ class Loop(Generic[Batch]):
             loss, more = self.task.loss(batch)
             (loss / weight).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-            for name, value in more.items():
-                sums[name] = sums.get(name, 0.0) + value
+            for name, (value, count) in more.items():
+                before = sums.get(name, (0.0, 0.0))
+                sums[name] = (before[0] + value, before[1] + count)
         total = float(torch.stack(losses).sum()) / weight
         tokens = float(sum(self.task.tokens(batch) for batch in batches))
-        return {"train/loss": total, "tokens": tokens} | {name: value / weight for name, value in sums.items()}
+        means = {name: value / count for name, (value, count) in sums.items() if count}
+        return {"train/loss": total, "tokens": tokens} | means
 
     # -- state ----------------------------------------------------------------------------------------------------
 
@@ -244,9 +250,3 @@ class Loop(Generic[Batch]):
         self.step, self.skipped = saved.scalars["step"], saved.scalars["skipped"]
         self.bad_in_a_row, self.budget = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
         state.restore_random_states(saved)
-
-
-def held_out(key: str, share: float) -> bool:
-    """Whether the thing with this text is kept out of training: decided by its hash, so copies go together."""
-    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-    return number < share * 2**64

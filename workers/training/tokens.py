@@ -97,6 +97,7 @@ class Codec:
         prompt: Sequence[Message],
         completion: str,
         *,
+        ended: bool = True,
         max_tokens: int | None = None,
         earlier_answers: bool = False,
     ) -> Encoded | None:
@@ -105,7 +106,7 @@ class Codec:
         Longer than `max_tokens`: the prompt loses its oldest tokens (not its beginning-of-text token). None where
         not even the completion and one token before it fit: an answer is never cut.
         """
-        answer = self.encode_completion(completion)
+        answer = self.encode_completion(completion, ended=ended)
         before = self.encode_prompt(prompt)
         spans = self._earlier_answers(prompt, before) if earlier_answers else []
         if max_tokens is not None and (excess := len(before) + len(answer) - max_tokens) > 0:
@@ -180,11 +181,6 @@ class Codec:
         behind = rendered.rpartition(_PROBE)[2]
         special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
         return next((token for token in self._encode(behind, special=True) if token in special), end)
-
-
-def prompt_key(messages: Sequence[Message]) -> str:
-    """The same for prompts that say the same; what splits are decided by."""
-    return "\x1e".join(f"{message.role}\x1f{message.content}" for message in messages)
 
 
 def template_sha256(tokenizer: Any) -> str:

@@ -12,7 +12,7 @@ from tests.workers.training.tiny import FAMILIES, backbone_of
 from workers.training import likelihood
 from workers.training.likelihood import negative_log_likelihood
 from workers.training.packing import Document, pack
-from workers.training.supervised import Plan, held_out, learning_rate_share
+from workers.training.supervised import Plan, learning_rate_share
 
 
 def documents(count: int, seed: int = 0, longest: int = 20) -> list[Document]:
@@ -134,10 +134,3 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert all(a > b for a, b in pairwise(shares[10:])) and shares[-1] > 0.1
     linear = PretrainConfig(warmup_share=0.0, schedule="linear")
     assert [learning_rate_share(linear, step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
-
-
-def test_the_held_out_share_is_by_text() -> None:
-    keys = [f"prompt {i}" for i in range(4000)]
-    kept = [key for key in keys if held_out(key, 0.1)]
-    assert 320 < len(kept) < 480 and not any(held_out(key, 0.0) for key in keys)
-    assert set(kept) <= {key for key in keys if held_out(key, 0.2)}

@@ -1,0 +1,450 @@
+"""The reward model: losses by hand, whole groups, one encoding, what it learns and what it must not."""
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from backend.domain.training_rows import ChatMessage, RewardGroup
+from backend.errors import Conflict, Invalid
+from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
+from workers.training import pretrain, reward_metrics, reward_model
+from workers.training.backbone import Backbone, ScalarHead, digest_of
+from workers.training.events import Result, StateSaved
+from workers.training.reward_metrics import Judged
+from workers.training.reward_model import Group, batch_of, bradley_terry, centred_squared_error, read_group
+from workers.training.scoring import RewardModel, scorer_input
+from workers.training.tokens import Codec
+
+CPU = torch.device("cpu")
+WORTH = {colour: 1.5 - i * 3 / 7 for i, colour in enumerate(COLOURS)}
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("backbone")
+    texts = write(folder / "texts.jsonl", [{"text": text} for text in sentences(100) + dialogues(300)])
+    config = SHAPE | {"epochs": 4.0, "held_out_share": 0.0, "learning_rate": 1e-2}
+    one = job(folder, "pretrain", config, texts=texts)
+    list(pretrain.train(one))
+    return one.output
+
+
+@pytest.fixture(scope="module", name="backbone")
+def _backbone(base):
+    return Backbone.load(base, device=CPU, dtype=torch.float32)
+
+
+def groups(
+    count: int, *, seed: int = 0, held_out: int = 0, shuffled: bool = False, judgments: int = 2, noise: float = 1.0
+):
+    """Prompts with four answers each; people prefer some colours to others, as Bradley and Terry would have it."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(count):
+        colours = rng.sample(COLOURS, 4)
+        lean = rng.choice((0.0, 2.0))
+        texts = [f"It is {colour}." for colour in colours]
+        outcomes = []
+        for judgment in range(judgments):
+            for a in range(4):
+                for b in range(a + 1, 4):
+                    lead = (WORTH[colours[a]] - WORTH[colours[b]]) / noise
+                    score = 0.5 if abs(lead) < 0.2 else float(rng.random() < 1 / (1 + math.exp(-2 * lead)))
+                    if shuffled:
+                        score = float(rng.random() < 0.5)
+                    outcomes.append({"a": a, "b": b, "score": score, "judgment": f"{number}-{judgment}"})
+        worth = [WORTH[colour] + lean for colour in colours]
+        mean = sum(worth) / 4
+        rows.append(
+            {
+                "prompt_id": str(number),
+                "prompt": say(f"What colour is number {rng.randint(0, 99)}?"),
+                "split": "held_out" if number < held_out else "train",
+                "scale": 2.0,
+                "completions": [
+                    {
+                        "id": f"{number}{i}",
+                        "text": text,
+                        "reward": (w - mean) / 2.0,
+                        "weight": 1.0,
+                        "judgments": judgments,
+                    }
+                    for i, (text, w) in enumerate(zip(texts, worth, strict=True))
+                ],
+                "outcomes": outcomes,
+            }
+        )
+    return rows
+
+
+CONFIG = {"model": "a/b", "reward_set": "r", "learning_rate": 1e-2, "prompts_per_step": 8, "bootstrap_rounds": 100}
+
+
+def trained(folder, base, rows, **config):
+    one = job(folder, "reward_model", CONFIG | config, model=base, groups=write(folder / "groups.jsonl", rows))
+    return one, list(reward_model.train(one))
+
+
+def result(events) -> dict[str, float]:
+    assert isinstance(events[-1], Result)
+    return dict(events[-1].values)
+
+
+# -- losses by hand ---------------------------------------------------------------------------------------------------
+
+
+def test_bradley_terry_by_hand() -> None:
+    def loss(lead: float, score: float, margin: float = 0.0) -> tuple[float, float]:
+        x = torch.tensor([lead], requires_grad=True)
+        value = bradley_terry(x, torch.tensor([score]), margin)
+        value.sum().backward()
+        assert x.grad is not None
+        return float(value.detach()), float(x.grad)
+
+    assert loss(0.0, 1.0) == pytest.approx((math.log(2), -0.5))
+    assert loss(-200.0, 1.0) == pytest.approx((200.0, -1.0))  # and not infinite
+    assert loss(200.0, 1.0) == pytest.approx((0.0, 0.0))
+    assert loss(0.0, 0.5) == pytest.approx((math.log(2), 0.0)), "a tie at equal scores has nothing to say"
+    assert loss(1.3, 0.7)[0] == pytest.approx(0.7 * math.log(1 + math.exp(-1.3)) + 0.3 * math.log(1 + math.exp(1.3)))
+    assert loss(1.0, 1.0, margin=1.0)[0] == pytest.approx(math.log(2))
+    assert loss(-1.0, 0.0, margin=1.0)[0] == pytest.approx(math.log(2))
+    assert loss(0.4, 0.5, margin=1.0) == loss(0.4, 0.5)
+
+
+def test_centred_regression_by_hand() -> None:
+    group_of = torch.tensor([0, 0, 1, 1, 1])
+    rewards = torch.tensor([1.0, -1.0, 2.0, 0.0, -2.0])
+    weights = torch.tensor([1.0, 2.0, 1.0, 1.0, 3.0])
+    offset = torch.tensor([10.0, 10.0, -7.0, -7.0, -7.0])
+    assert float(centred_squared_error(rewards + offset, rewards, weights, group_of, 2)) == pytest.approx(0.0, abs=1e-9)
+    scores = torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0])
+    by_hand = 1 * 1 + 2 * 1 + 1 * 4 + 0 + 3 * 4
+    assert float(centred_squared_error(scores, rewards, weights, group_of, 2)) == pytest.approx(by_hand)
+
+
+def test_a_ranking_weighs_as_one_judgment(backbone) -> None:
+    """1 / C(K, 2) for the pairs of a ranking of K: its loss is the mean of the losses of its pairs."""
+    row = RewardGroup.model_validate(groups(1, judgments=3)[0])
+    group, dropped = read_group(Codec(backbone.tokenizer), row, 64)
+    assert dropped == 0 and len(group.pairs) == 18
+    assert [weight for *_, weight in group.pairs] == pytest.approx([1 / 6] * 18)
+    alone = row.model_copy(update={"outcomes": tuple(o.model_copy(update={"judgment": None}) for o in row.outcomes)})
+    assert [weight for *_, weight in read_group(Codec(backbone.tokenizer), alone, 64)[0].pairs] == [1.0] * 18
+
+
+def test_completions_that_do_not_fit_take_their_outcomes_with_them(backbone) -> None:
+    row = RewardGroup.model_validate(groups(1, judgments=1)[0])
+    long = row.completions[1].model_copy(update={"text": "It is red. " * 30})
+    row = row.model_copy(update={"completions": (row.completions[0], long, *row.completions[2:])})
+    group, dropped = read_group(Codec(backbone.tokenizer), row, 64)
+    assert dropped == 1 and len(group.documents) == len(group.rewards) == 3
+    assert {index for a, b, *_ in group.pairs for index in (a, b)} == {0, 1, 2} and len(group.pairs) == 3
+    kept = [o.score for o in row.outcomes if 1 not in (o.a, o.b)]
+    assert [score for _, _, score, _ in group.pairs] == kept
+    assert [reward for _, reward, _ in group.rewards] == [2.0 * (row.completions[i].reward or 0) for i in (0, 2, 3)]
+
+
+# -- whole groups, one encoding ---------------------------------------------------------------------------------------
+
+
+def task_of(backbone, rows, **config):
+    codec = Codec(backbone.tokenizer)
+    some = [read_group(codec, RewardGroup.model_validate(row), 64)[0] for row in rows]
+    read = job_config(**config)
+    if "reward" not in backbone.adapters:
+        backbone.add_adapter("reward", rank=4, alpha=8.0, seed=0)
+    head = ScalarHead(backbone.hidden_size, seed=1)
+    return reward_model.RewardTask(job_of(read), read, backbone, head, some, []), some
+
+
+def job_config(**config):
+    from backend.domain.training import RewardModelConfig
+
+    return RewardModelConfig.model_validate(CONFIG | config)
+
+
+def job_of(config):
+    from pathlib import Path
+
+    from workers.training.job import Job
+
+    return Job(Path("."), "reward_model", config)
+
+
+def test_each_completion_is_read_once_and_no_group_is_torn(backbone, monkeypatch) -> None:
+    task, some = task_of(backbone, groups(7, judgments=5))
+    for budget in (16, 150, 4096):
+        batches = task.plan(range(7), budget)
+        assert sum(batch.groups for batch in batches) == 7
+        assert sum(len(batch.group_of) for batch in batches) == 28 == sum(len(batch.packed.ends) for batch in batches)
+        assert sum(batch.packed.tokens for batch in batches) == sum(group.tokens for group in some)
+    assert len(task.plan(range(7), 16)) == 7, "a group larger than the budget still stays whole"
+
+
+def test_micro_batches_change_no_gradient(backbone) -> None:
+    for loss in ("bradley_terry", "elo_regression", "mixed"):
+        task, _ = task_of(backbone, groups(6), loss=loss)
+        parameters = [*backbone.parameters_of("reward"), *task.head.parameters()]
+
+        def gradient(budget: int, task=task, parameters=parameters) -> torch.Tensor:
+            for parameter in parameters:
+                parameter.grad = None
+            batches = task.plan(range(6), budget)
+            for batch in batches:
+                (task.loss(batch)[0] / sum(task.weight(b) for b in batches)).backward()
+            return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+
+        whole, parts = gradient(4096), gradient(16)
+        assert float(whole.norm()) > 0 and float((whole - parts).norm() / whole.norm()) < 1e-5
+
+
+def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone) -> None:
+    """Training reads packed rows, PPO padded ones; neighbours and padding change nothing."""
+    task, some = task_of(backbone, groups(5))
+    with torch.no_grad():
+        for parameter in backbone.parameters_of("reward"):
+            parameter.add_(0.05)
+    together = task.score_groups(some)
+    one_by_one = [task.score_groups([group])[0] for group in some]
+    sequences = [list(document.ids) for group in some for document in group.documents]
+    scorer = RewardModel(backbone, task.head, tokens_per_microbatch=4096)
+    padded = scorer(sequences, [1] * len(sequences)).tolist()
+    alone = [float(scorer([sequence], [1])) for sequence in sequences]
+    flat = [score for group in together for score in group]
+    assert flat == pytest.approx(padded, abs=1e-5)
+    assert flat == pytest.approx(alone, abs=1e-5)
+    assert flat == pytest.approx([score for group in one_by_one for score in group], abs=1e-5)
+    assert np.std(flat) > 1e-3
+    assert torch.equal(scorer(sequences, [1] * len(sequences)), scorer(sequences, [1] * len(sequences)))
+
+
+def test_the_scored_text_ends_as_it_was_ended(backbone) -> None:
+    codec = Codec(backbone.tokenizer)
+    prompt = [ChatMessage(role="user", content="What colour is number 3?")]
+    ended = scorer_input(codec, prompt, "It is red.")
+    cut = scorer_input(codec, prompt, "It is red.", ended=False)
+    assert ended is not None and cut is not None
+    assert ended.ids == (*cut.ids, codec.terminator)
+    assert list(ended.ids) == codec.encode_prompt(prompt) + codec.encode_completion("It is red.")
+
+
+def test_the_head_starts_where_it_should(backbone) -> None:
+    head = ScalarHead(4096, seed=3)
+    assert float(head.weight.detach().std()) == pytest.approx(1 / math.sqrt(4097), rel=0.05)
+    assert float(head.bias.detach()) == 0.0
+    task, _ = task_of(backbone, groups(20))
+    (batch,) = task.plan(range(20), 10**6)
+    loss = float(task.loss(batch)[0].detach()) / 20
+    assert abs(loss - math.log(2)) < 0.3
+
+
+# -- what it learns ---------------------------------------------------------------------------------------------------
+
+
+def test_it_learns_what_people_prefer_and_says_how_sure_it_is(base, tmp_path) -> None:
+    one, events = trained(tmp_path, base, groups(110, held_out=50, noise=0.7), epochs=4.0, normalise_samples=0)
+    values = result(events)
+    first = metrics(events, "held_out/accuracy")[0]
+    assert first[0] == 0 and abs(first[1] - 0.5) < 0.25
+    assert values["held_out/accuracy"] > 0.75 and values["held_out/log_loss"] < 0.55 < 0.65
+    assert values["held_out/accuracy_low"] < values["held_out/accuracy"] < values["held_out/accuracy_high"]
+    assert values["held_out/calibration_error"] < 0.12 and 0.5 < values["held_out/temperature"] < 2.0
+    assert values["held_out/no_better_than_length"] == 0.0
+    assert len(metrics(events, "held_out/accuracy")) >= 4, "at least each quarter of an epoch"
+    assert metrics(events, "train/loss")[0][1] > metrics(events, "train/loss")[-1][1]
+    about = json.loads((one.output / "podium.json").read_text())
+    assert about["kind"] == "reward_model" and about["backbone_sha256"] == digest_of(base)
+    assert sorted(os.listdir(one.output))[:1] == ["adapter"] and not (one.output / "model.safetensors").exists()
+
+    # the head's scale: mean 0, deviation 1 on what it was set by, in this process and in another one
+    scores = scores_of(base, one.output)
+    assert abs(np.mean(scores)) < 0.1 and abs(np.std(scores) - 1) < 0.1
+    code = (
+        "import json, sys; from pathlib import Path; from tests.workers.training.test_reward_model import scores_of;"
+        "print(json.dumps(scores_of(Path(sys.argv[1]), Path(sys.argv[2]))))"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(base), str(one.output)], capture_output=True, check=True, env=environment
+    )
+    assert json.loads(answer.stdout) == pytest.approx(scores, abs=1e-6)
+
+
+def scores_of(base, folder) -> list[float]:
+    """Scores of the training completions by a reward model on disk."""
+    torch.set_num_threads(1)
+    backbone = Backbone.load(base, device=CPU, dtype=torch.float32)
+    scorer = RewardModel.load(backbone, folder, tokens_per_microbatch=4096)
+    codec = Codec(backbone.tokenizer)
+    encoded = []
+    for row in groups(110, held_out=50, noise=0.7)[50:]:
+        group = RewardGroup.model_validate(row)
+        encoded += [scorer_input(codec, group.prompt, completion.text) for completion in group.completions]
+    kept = [one for one in encoded if one is not None]
+    return [float(s) for s in scorer([one.ids for one in kept], [one.prompt_length for one in kept])]
+
+
+def test_a_reward_model_of_another_backbone_is_refused(base, tmp_path) -> None:
+    one, _ = trained(tmp_path, base, groups(8), max_steps=1)
+    folder = tmp_path / "other"
+    texts = write(folder / "texts.jsonl", [{"text": text} for text in sentences(50)])
+    list(pretrain.train(job(folder, "pretrain", SHAPE | {"max_steps": 1, "held_out_share": 0.0}, texts=texts)))
+    other = Backbone.load(folder / "output", device=CPU, dtype=torch.float32)
+    with pytest.raises(Conflict):
+        RewardModel.load(other, one.output, tokens_per_microbatch=64)
+
+
+@pytest.mark.parametrize("loss", ["elo_regression", "mixed"])
+def test_ratings_teach_their_differences_in_log_odds(base, tmp_path, loss) -> None:
+    """Whatever a prompt's answers share is ignored; the slope of ratings on scores is 1, so that sigmoid of a
+    difference of scores is Elo's expected score."""
+    rows = groups(80, held_out=20, noise=0.5 if loss == "mixed" else 1.0)
+    if loss == "mixed":  # people who answer exactly as the ratings say
+        for row in rows:
+            for outcome in row["outcomes"]:
+                a, b = (row["completions"][outcome[side]]["reward"] * 2.0 for side in "ab")
+                outcome["score"] = 1 / (1 + math.exp(b - a))
+    one, events = trained(tmp_path, base, rows, loss=loss, epochs=16.0, learning_rate=5e-3, centre_coefficient=0.0)
+    values = result(events)
+    assert values["held_out/regression_slope"] == pytest.approx(1.0, abs=0.05)
+    about = json.loads((one.output / "podium.json").read_text())
+    backbone = Backbone.load(base, device=CPU, dtype=torch.float32)
+    scorer = RewardModel.load(backbone, one.output, tokens_per_microbatch=4096)
+    codec = Codec(backbone.tokenizer)
+    prompt = [ChatMessage(role="user", content="What colour is number 5?")]
+    encoded = [scorer_input(codec, prompt, f"It is {colour}.") for colour in COLOURS]
+    kept = [e for e in encoded if e is not None]
+    score = scorer([e.ids for e in kept], [e.prompt_length for e in kept]).double() / about["gain"]
+    worth = torch.tensor([WORTH[colour] for colour in COLOURS], dtype=torch.float64)
+    expected = torch.sigmoid(worth[:, None] - worth[None, :])
+    found = torch.sigmoid(score[:, None] - score[None, :])
+    assert float((expected - found).abs().max()) < 0.04
+
+
+def test_shuffled_labels_teach_nothing(base, tmp_path) -> None:
+    rows = groups(240, held_out=120, shuffled=True, judgments=4)
+    values = result(trained(tmp_path, base, rows)[1])
+    assert abs(values["held_out/accuracy"] - 0.5) < 0.05
+    assert values["held_out/accuracy_low"] < 0.5 < values["held_out/accuracy_high"]
+
+
+def test_stopped_and_resumed_is_the_same_to_the_bit(base, tmp_path) -> None:
+    rows = groups(24, held_out=4)
+    config = {
+        "tokens_per_microbatch": 200,
+        "epochs": 2.0,
+        "save_every_s": 0.0,
+        "normalise_samples": 8,
+        "normalise_max_new_tokens": 8,
+    }
+    straight, expected = trained(tmp_path / "straight", base, rows, **config)
+    looked = 0
+
+    def should_stop() -> bool:
+        nonlocal looked
+        looked += 1
+        return looked > 9
+
+    one = job(tmp_path / "b", "reward_model", CONFIG | config, model=base, groups=write(tmp_path / "g.jsonl", rows))
+    first = list(reward_model.train(replace(one, should_stop=should_stop)))
+    assert isinstance(first[-1], StateSaved)
+    second = list(reward_model.train(one))
+    for name in ("reward_head.safetensors", "adapter/adapter_model.safetensors"):
+        assert (one.output / name).read_bytes() == (straight.output / name).read_bytes()
+    assert result(second) == result(expected)
+    assert metrics(first, "train/loss") + metrics(second, "train/loss") == metrics(expected, "train/loss")
+
+
+def test_nothing_to_learn_is_said(base, tmp_path) -> None:
+    with pytest.raises(Invalid, match="nothing to learn from: of 3 prompts 3 are held out"):
+        trained(tmp_path / "a", base, groups(3, held_out=3))
+    silent = [row | {"outcomes": []} for row in groups(3)]
+    with pytest.raises(Invalid, match="Collect more judgments"):
+        trained(tmp_path / "b", base, silent)
+    values = result(trained(tmp_path / "c", base, silent, loss="elo_regression")[1])
+    assert values["train/prompts"] == 3.0 and "held_out/accuracy" not in values
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_of_perfectly_calibrated_scores() -> None:
+    rng = np.random.default_rng(0)
+    lead = rng.normal(0, 1.5, 40_000)
+    score = (rng.random(40_000) < 1 / (1 + np.exp(-lead))).astype(float)
+    assert reward_metrics.calibration_error(lead, score) < 0.02
+    assert reward_metrics.temperature(lead, score) == pytest.approx(1.0, abs=0.03)
+    assert reward_metrics.temperature(3 * lead, score) == pytest.approx(3.0, abs=0.1)
+    assert reward_metrics.calibration_error(3 * lead, score) > 0.1
+    turned = np.where(rng.random(40_000) < 0.5, 1, -1)
+    assert reward_metrics.brier(lead, score) == pytest.approx(
+        reward_metrics.brier(lead * turned, np.where(turned > 0, score, 1 - score))
+    )
+    assert reward_metrics.log_loss(np.zeros(4), score[:4]) == pytest.approx(math.log(2))
+    assert reward_metrics.brier(np.zeros(4), score[:4]) == pytest.approx(0.25)
+    assert reward_metrics.log_loss(np.array([-900.0]), np.array([1.0])) == pytest.approx(900.0)
+
+
+def test_turning_pairs_round_changes_nothing_and_turning_scores_turns_accuracy() -> None:
+    rng = random.Random(1)
+    pairs = [
+        Judged(i // 3, rng.gauss(0, 1), rng.choice((0.0, 0.5, 1.0)), float(rng.randint(-5, 5))) for i in range(300)
+    ]
+    turned = [Judged(p.group, -p.lead, 1 - p.score, -p.longer) for p in pairs]
+    values = reward_metrics.report(pairs, rounds=100, seed=0)
+    assert values == pytest.approx(reward_metrics.report(turned, rounds=100, seed=0))
+    against = reward_metrics.report([replace(p, lead=-p.lead) for p in pairs], rounds=100, seed=0)
+    assert against["accuracy"] == pytest.approx(1 - values["accuracy"])
+
+
+def test_a_length_meter_is_found_out() -> None:
+    rng = random.Random(2)
+    lengths = [(rng.randint(1, 50), rng.randint(1, 50)) for _ in range(400)]
+    meter = [
+        Judged(i, float(a - b), float(rng.random() < 0.8) if a > b else float(rng.random() < 0.2), float(a - b))
+        for i, (a, b) in enumerate(lengths)
+        if a != b
+    ]
+    values = reward_metrics.report(meter, rounds=100, seed=0)
+    assert values["no_better_than_length"] == 1.0 and values["score_length_correlation"] == pytest.approx(1.0)
+    assert values["accuracy"] == values["longer_wins"] > 0.7
+    honest = [
+        Judged(i, rng.gauss(1, 1) * (1 if score else -1), score, float(a - b))
+        for i, (a, b) in enumerate(lengths)
+        for score in (float(rng.random() < 0.5),)
+    ]
+    assert reward_metrics.report(honest, rounds=100, seed=0)["no_better_than_length"] == 0.0
+
+
+def test_the_interval_is_over_prompts() -> None:
+    """Ten prompts of a hundred equal pairs know as little as ten pairs."""
+    many = reward_metrics.bootstrap([[float(i % 2)] * 100 for i in range(10)], 2000, 0)
+    few = reward_metrics.bootstrap([[float(i % 2)] for i in range(10)], 2000, 0)
+    assert many == few and 0.1 <= many[0] < 0.35 and 0.65 < many[1] <= 0.9
+
+
+def test_batches_number_completions_through() -> None:
+    from workers.training.packing import Document
+
+    some = [
+        Group((), [Document([3] * n, ()) for n in (5, 9)], [5, 9], [(0, 1.0, 1.0), (1, -1.0, 2.0)], [(0, 1, 1.0, 0.5)]),
+        Group((), [Document([4] * n, ()) for n in (7, 2, 30)], [7, 2, 30], [(2, 0.5, 1.0)], [(2, 0, 0.5, 1.0)]),
+    ]
+    batch = batch_of(some)
+    assert batch.group_of.tolist() == [0, 0, 1, 1, 1]
+    assert (batch.pair_a.tolist(), batch.pair_b.tolist()) == ([0, 4], [1, 2])
+    assert batch.rewarded.tolist() == [0, 1], "one reward alone has no difference"
+    flat = batch.packed.ids.flatten()
+    lengths = [len(document.ids) for group in some for document in group.documents]
+    for place, end in zip(batch.packed.documents.tolist(), batch.packed.ends.tolist(), strict=True):
+        assert batch.packed.positions.flatten()[end] == lengths[place] - 1
+        assert int(flat[end]) == (3 if place < 2 else 4)

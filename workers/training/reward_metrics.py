@@ -1,0 +1,139 @@
+"""How well scores agree with what people said: accuracy with its interval, calibration, and whether length explains it.
+
+Pure numbers in, pure numbers out. A `Judged` pair is one outcome: by how much the score of `a` leads that of `b`, what
+people said (1: a, 0: b, 0.5: a tie), and how much longer a is. Ties are left out of accuracies and kept in likelihoods.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One outcome. `lead` is in log-odds; `group` numbers its prompt; `longer` is length of a less length of b."""
+
+    group: int
+    lead: float
+    score: float
+    longer: float
+    weight: float = 1.0
+
+
+def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, float]:
+    """All numbers below by name; empty without pairs."""
+    if not pairs:
+        return {}
+    lead = np.array([pair.lead for pair in pairs])
+    score = np.array([pair.score for pair in pairs])
+    longer = np.array([pair.longer for pair in pairs])
+    values = {
+        "pairs": float(len(pairs)),
+        "log_loss": log_loss(lead, score),
+        "brier": brier(lead, score),
+        "calibration_error": calibration_error(lead, score),
+        "temperature": temperature(lead, score),
+    }
+    decided = [pair for pair in pairs if pair.score != 0.5]
+    if not decided:
+        return values
+    groups: dict[int, list[float]] = {}
+    by_length: dict[int, list[float]] = {}
+    for pair in decided:
+        groups.setdefault(pair.group, []).append(agrees(pair.lead, pair.score))
+        by_length.setdefault(pair.group, []).append(agrees(pair.longer, pair.score))
+    right, long_right = _mean(groups), _mean(by_length)
+    low, high = bootstrap(list(groups.values()), rounds, seed)
+    length_alone = max(long_right, 1 - long_right)
+    values |= {
+        "accuracy": right,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "accuracy_pairs": float(len(decided)),
+        "longer_wins": long_right,
+        "score_length_correlation": correlation(lead, longer),
+        "no_better_than_length": float(right <= length_alone),
+    }
+    for name, side in (("accuracy_longer_preferred", 1.0), ("accuracy_shorter_preferred", -1.0)):
+        part = [agrees(p.lead, p.score) for p in decided if p.longer * (p.score - 0.5) * side > 0]
+        if part:
+            values[name] = sum(part) / len(part)
+    return values
+
+
+def agrees(lead: float, score: float) -> float:
+    """1 when the lead points to what was preferred, 0 when away from it, a half when there is none."""
+    return 0.5 if lead == 0 else float((lead > 0) == (score > 0.5))
+
+
+def bootstrap(groups: Sequence[Sequence[float]], rounds: int, seed: int) -> tuple[float, float]:
+    """The 95 % interval of the mean over all values, drawing whole groups (prompts) with replacement."""
+    sums = np.array([sum(group) for group in groups])
+    counts = np.array([len(group) for group in groups])
+    drawn = np.random.default_rng(seed).integers(0, len(groups), (rounds, len(groups)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def log_loss(lead: Floats, score: Floats) -> float:
+    """Nats per outcome of saying "a" with probability sigmoid(lead); ln 2 is knowing nothing."""
+    return float(np.mean(np.logaddexp(0.0, lead) - score * lead))
+
+
+def brier(lead: Floats, score: Floats) -> float:
+    """Mean squared distance of that probability from what was said; 1/4 is knowing nothing."""
+    return float(np.mean((sigmoid(lead) - score) ** 2))
+
+
+def calibration_error(lead: Floats, score: Floats, bins: int = BINS) -> float:
+    """Expected calibration error: how far, over bins of equal size, the favourite wins from how often it should.
+
+    Each pair is turned so that a is the favourite: which side a pair was written down on must not matter.
+    """
+    favourite = np.where(lead >= 0, score, 1 - score)
+    expected = sigmoid(np.abs(lead))
+    parts = np.array_split(np.argsort(expected, kind="stable"), min(bins, len(expected)))
+    gaps = [abs(float(favourite[part].mean() - expected[part].mean())) * len(part) for part in parts]
+    return sum(gaps) / len(expected)
+
+
+def temperature(lead: Floats, score: Floats) -> float:
+    """What leads must be divided by to fit best: over 1 when the scores are too sure of themselves.
+
+    Newton's method on the convex log loss in 1 / temperature; within [0.01, 100].
+    """
+    slope = 1.0
+    for _ in range(50):
+        p = sigmoid(slope * lead)
+        gradient = float(np.mean((p - score) * lead))
+        curvature = float(np.mean(p * (1 - p) * lead**2))
+        if curvature < 1e-12:
+            break
+        step = max(-1.0, min(1.0, gradient / curvature))
+        slope = max(0.01, min(100.0, slope - step))
+        if abs(step) < 1e-10:
+            break
+    return 1.0 / slope
+
+
+def correlation(a: Floats, b: Floats) -> float:
+    """Pearson's, about zero on both sides: a pair may be written down either way round."""
+    size = math.sqrt(float((a**2).sum()) * float((b**2).sum()))
+    return float((a * b).sum()) / size if size > 0 else 0.0
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Without overflow at either end."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def _mean(groups: dict[int, list[float]]) -> float:
+    values = [value for group in groups.values() for value in group]
+    return sum(values) / len(values)

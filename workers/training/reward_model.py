@@ -1,0 +1,436 @@
+"""The reward model: a scalar score of a completion, learnt from what people preferred.
+
+A LoRA adapter and a linear head on a frozen backbone, normally the SFT checkpoint that PPO starts from. The score r is
+read at the last token of prompt + completion + terminator. All completions of a prompt are one item: they meet in one
+step, each is read once however many pairs it is in, and no ranking is ever torn apart.
+
+bradley_terry   -log sigmoid(r_a - r_b) of each outcome, a tie being half of both; a judgment's pairs weigh as one
+elo_regression  precision-weighted squared error of r to the reward set's rewards, both centred within the prompt,
+                since comparisons fix differences inside a prompt and nothing else; rewards are turned back into
+                log-odds (times the set's scale), where Elo's expected score is sigmoid of the difference
+mixed           both, which is sound because both are in log-odds
+
+On top, a small weight on the squared mean score of a prompt keeps scores near zero. After training, gain and offset of
+the head are set so that fresh samples of the backbone (`normalise_samples`; 0: the training completions) score mean 0,
+deviation 1: PPO's coefficients then mean the same from one reward model to the next. Calibration is measured before, in
+log-odds, which are `(score - offset) / gain`.
+
+Metrics: those of `supervised` (`train/loss`), `train/accuracy`, and, four times an epoch on up to 64 held-out prompts
+and at the end on all of them,
+held_out/accuracy, accuracy_low, accuracy_high     decided pairs that the score orders as people did; 95 % by prompts
+held_out/log_loss, brier, calibration_error, temperature     of sigmoid(score difference); ties count half
+held_out/pairs, accuracy_pairs                     outcomes, and those that are no ties
+held_out/longer_wins                               accuracy of "the longer one wins"
+held_out/no_better_than_length                     1 when length alone does as well: the alarm for a length meter
+held_out/score_length_correlation                  over pairs
+held_out/accuracy_longer_preferred, accuracy_shorter_preferred
+held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
+Result: the last of these, `train/accuracy` on as many training prompts, `normalise/mean`, `normalise/std`,
+`train/prompts`, `train/completions_too_long`, `train/prompts_without_signal`, `train/steps`, `train/skipped_steps`.
+"""
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backend.domain.training import RewardModelConfig
+from backend.domain.training_rows import ChatMessage, RewardGroup
+from backend.errors import Invalid
+from workers.training import reward_metrics
+from workers.training.backbone import Backbone, ScalarHead
+from workers.training.events import Event, Progress, Result, StepMetrics
+from workers.training.generation import Sampling, generate
+from workers.training.job import Job
+from workers.training.output import fresh, write_podium_json
+from workers.training.packing import Document, Packed, pack
+from workers.training.reward_metrics import Judged
+from workers.training.scoring import RewardModel, scorer_input
+from workers.training.supervised import Loop, Plan
+from workers.training.tokens import Codec
+
+ADAPTER = "reward"
+WATCHED_PROMPTS = 64
+EVALUATIONS_PER_EPOCH = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """A prompt's completions as ids, and what is known of them. Indices are into `documents`."""
+
+    prompt: tuple[ChatMessage, ...]
+    documents: list[Document]
+    lengths: list[int]
+    rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
+    pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(document.ids) for document in self.documents)
+
+
+@dataclass(frozen=True)
+class GroupBatch:
+    """Whole groups: their completions packed, and their judgments with indices into all of them."""
+
+    packed: Packed
+    groups: int
+    group_of: Tensor  # of each completion
+    pair_a: Tensor
+    pair_b: Tensor
+    pair_score: Tensor
+    pair_weight: Tensor
+    rewarded: Tensor
+    reward: Tensor
+    reward_weight: Tensor
+
+
+def train(job: Job) -> Generator[Event, None, None]:
+    """The whole run; ends without a `Result` when it was asked to stop."""
+    config = job.config
+    assert isinstance(config, RewardModelConfig)
+    rows = job.rows("groups", RewardGroup)
+    yield Progress(0, None, "load")
+    backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
+    backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
+    head = ScalarHead(backbone.hidden_size, seed=job.seed).to(job.device)
+    yield Progress(0, None, "encode")
+    codec = Codec(backbone.tokenizer)
+    limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
+    learnt: list[Group] = []
+    held_out: list[Group] = []
+    too_long = silent = 0
+    for row in rows:
+        group, dropped = read_group(codec, row, limit)
+        too_long += dropped
+        if not has_signal(group, config.loss):
+            silent += 1
+        else:
+            (learnt if row.split == "train" else held_out).append(group)
+    if not learnt:
+        raise Invalid(
+            f"The reward set has nothing to learn from: of {len(rows)} prompts {len(held_out)} are held out, and the "
+            f"others have no two judged completions of at most {limit} tokens. Collect more judgments first."
+        )
+
+    task = RewardTask(job, config, backbone, head, learnt, held_out)
+    plan = Plan(len(learnt), config.prompts_per_step, config.epochs, config.max_steps, job.seed)
+    named = list(zip(backbone.adapters[ADAPTER].tensors(), backbone.parameters_of(ADAPTER), strict=True))
+    named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
+    quarter = math.ceil(len(learnt) / config.prompts_per_step / EVALUATIONS_PER_EPOCH)
+    loop = Loop(job, config, task, plan, named, evaluate_every_steps=min(config.evaluate_every_steps, max(1, quarter)))
+    if not (yield from loop.run()):
+        return
+
+    yield Progress(plan.steps, plan.steps, "measure")
+    values = {f"held_out/{name}": value for name, value in task.measure(held_out).items()}
+    seen = task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))])
+    values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
+    if held_out:
+        yield StepMetrics(plan.steps, values)
+    yield Progress(plan.steps, plan.steps, "normalise")
+    mean, deviation = normalise(job, config, backbone, head, codec, learnt, task)
+    yield Progress(plan.steps, plan.steps, "save")
+    save(job, backbone, head, codec)
+    yield Result(
+        values
+        | {
+            "normalise/mean": mean,
+            "normalise/std": deviation,
+            "train/prompts": float(len(learnt)),
+            "held_out/prompts": float(len(held_out)),
+            "train/completions_too_long": float(too_long),
+            "train/prompts_without_signal": float(silent),
+            "train/steps": float(plan.steps),
+            "train/skipped_steps": float(loop.skipped),
+        }
+    )
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
+    """The completions that fit, with their judgments; and how many do not."""
+    place: dict[int, int] = {}
+    documents: list[Document] = []
+    lengths: list[int] = []
+    rewards: list[tuple[int, float, float]] = []
+    for index, completion in enumerate(row.completions):
+        ended = completion.finish_reason != "length"
+        encoded = scorer_input(codec, row.prompt, completion.text, ended=ended, max_tokens=limit)
+        if encoded is None:
+            continue
+        place[index] = len(documents)
+        if completion.reward is not None and completion.weight > 0:
+            rewards.append((place[index], completion.reward * row.scale, completion.weight))
+        documents.append(Document(encoded.ids, ()))
+        lengths.append(encoded.completion_length)
+    outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
+    in_judgment: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.judgment is not None:
+            in_judgment[outcome.judgment] = in_judgment.get(outcome.judgment, 0) + 1
+    pairs = [
+        (place[o.a], place[o.b], o.score, o.weight / (in_judgment[o.judgment] if o.judgment is not None else 1))
+        for o in outcomes
+    ]
+    return Group(row.prompt, documents, lengths, rewards, pairs), len(row.completions) - len(documents)
+
+
+def has_signal(group: Group, loss: str) -> bool:
+    """Whether this group can teach anything under this loss."""
+    return (loss != "elo_regression" and bool(group.pairs)) or (loss != "bradley_terry" and len(group.rewards) > 1)
+
+
+def batch_of(groups: Sequence[Group]) -> GroupBatch:
+    """Groups side by side; completions are numbered through."""
+    documents: list[Document] = []
+    group_of: list[int] = []
+    pairs: list[tuple[int, int, float, float]] = []
+    rewards: list[tuple[int, float, float]] = []
+    for number, group in enumerate(groups):
+        start = len(documents)
+        documents += group.documents
+        group_of += [number] * len(group.documents)
+        pairs += [(start + a, start + b, score, weight) for a, b, score, weight in group.pairs]
+        if len(group.rewards) > 1:
+            rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
+    (packed,) = pack(documents, tokens_per_microbatch=2**62)
+    return GroupBatch(
+        packed,
+        len(groups),
+        torch.tensor(group_of),
+        torch.tensor([a for a, _, _, _ in pairs], dtype=torch.long),
+        torch.tensor([b for _, b, _, _ in pairs], dtype=torch.long),
+        torch.tensor([score for _, _, score, _ in pairs], dtype=torch.float32),
+        torch.tensor([weight for _, _, _, weight in pairs], dtype=torch.float32),
+        torch.tensor([index for index, _, _ in rewards], dtype=torch.long),
+        torch.tensor([reward for _, reward, _ in rewards], dtype=torch.float32),
+        torch.tensor([weight for _, _, weight in rewards], dtype=torch.float32),
+    )
+
+
+# -- losses -----------------------------------------------------------------------------------------------------------
+
+
+def bradley_terry(lead: Tensor, score: Tensor, margin: float = 0.0) -> Tensor:
+    """-log-likelihood of each outcome; `score` may be soft. The margin is asked of the winner, never of a tie."""
+    return F.binary_cross_entropy_with_logits(lead - margin * (2 * score - 1), score, reduction="none")
+
+
+def centred_squared_error(scores: Tensor, rewards: Tensor, weights: Tensor, group_of: Tensor, groups: int) -> Tensor:
+    """Summed squared error once scores and rewards are centred within each group: what all of it shares is free."""
+    return (weights * (_centre(scores, group_of, groups) - _centre(rewards, group_of, groups)) ** 2).sum()
+
+
+def _centre(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
+    return values - _group_means(values, group_of, groups)[group_of]
+
+
+def _group_means(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
+    zeros = values.new_zeros(groups)
+    counts = zeros.index_add(0, group_of, torch.ones_like(values)).clamp_(min=1)
+    return zeros.index_add(0, group_of, values) / counts
+
+
+class RewardTask:
+    """Learn groups by the chosen loss; the loop's items are prompts.
+
+    Both parts are divided by constants of the whole set (judgments and rewarded completions a prompt), so what a
+    judgment weighs does not hang on which prompts it meets in a step.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        config: RewardModelConfig,
+        backbone: Backbone,
+        head: ScalarHead,
+        learnt: Sequence[Group],
+        held_out: Sequence[Group],
+    ) -> None:
+        self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
+        self.items, self.seed = len(learnt), job.seed
+        self._watched = held_out[:WATCHED_PROMPTS]
+        judgments = sum(weight for group in learnt for *_, weight in group.pairs)
+        rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
+        share = {"bradley_terry": 0.0, "elo_regression": 1.0, "mixed": config.regression_share}[config.loss]
+        self._pair_factor = (1 - share) * len(learnt) / judgments if judgments and share < 1 else 0.0
+        self._reward_factor = share * len(learnt) / rewarded if rewarded and share > 0 else 0.0
+
+    def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[GroupBatch]:
+        return self._batches([self.learnt[item] for item in items], tokens_per_microbatch)
+
+    def _batches(self, groups: Sequence[Group], tokens_per_microbatch: int) -> list[GroupBatch]:
+        """Whole groups, as many as fit."""
+        parts: list[list[Group]] = [[]]
+        room = tokens_per_microbatch
+        for group in groups:
+            if parts[-1] and group.tokens > room:
+                parts.append([])
+                room = tokens_per_microbatch
+            parts[-1].append(group)
+            room -= group.tokens
+        return [batch_of(part) for part in parts if part]
+
+    def weight(self, batch: GroupBatch) -> float:
+        return float(batch.groups)
+
+    def tokens(self, batch: GroupBatch) -> int:
+        return batch.packed.tokens
+
+    def scores(self, batch: GroupBatch) -> Tensor:
+        """One score for each completion of the batch, in float32, with gradient where it is wanted."""
+        device = self.backbone.device
+        with self.backbone.role(ADAPTER):
+            hidden = self.backbone.packed_hidden_states(batch.packed.ids.to(device), batch.packed.positions.to(device))
+        last = hidden.reshape(-1, hidden.shape[-1])[batch.packed.ends.to(device)]
+        found: Tensor = self.head(last)
+        return torch.zeros_like(found).index_copy(0, batch.packed.documents.to(device), found)
+
+    def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
+        scores = self.scores(batch)
+        device = scores.device
+        group_of = batch.group_of.to(device)
+        total = self.config.centre_coefficient * (_group_means(scores, group_of, batch.groups) ** 2).sum()
+        seen: dict[str, tuple[float, float]] = {}
+        if self._pair_factor and len(batch.pair_a):
+            lead = scores[batch.pair_a.to(device)] - scores[batch.pair_b.to(device)]
+            score = batch.pair_score.to(device)
+            losses = bradley_terry(lead, score, self.config.margin)
+            total = total + self._pair_factor * (batch.pair_weight.to(device) * losses).sum()
+            decided = score != 0.5
+            right = torch.where(lead == 0, 0.5, ((lead > 0) == (score > 0.5)).float())
+            seen["train/accuracy"] = (float(right[decided].sum()), float(decided.sum()))
+        if self._reward_factor and len(batch.rewarded):
+            rewarded = batch.rewarded.to(device)
+            weights = batch.reward_weight.to(device)
+            error = centred_squared_error(
+                scores[rewarded], batch.reward.to(device), weights, group_of[rewarded], batch.groups
+            )
+            total = total + self._reward_factor * error
+        return total, seen
+
+    def evaluate(self, step: int) -> Iterator[Event]:
+        values = self.measure(self._watched)
+        if values:
+            yield StepMetrics(step, {f"held_out/{name}": value for name, value in values.items()})
+
+    @torch.no_grad()
+    def score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
+        """The scores of each group's completions."""
+        found: list[list[float]] = []
+        for batch in self._batches(groups, 4 * self.config.tokens_per_microbatch):
+            by_group: list[list[float]] = [[] for _ in range(batch.groups)]
+            for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
+                by_group[number].append(score)
+            found += by_group
+        return found
+
+    def measure(self, groups: Sequence[Group]) -> dict[str, float]:
+        """How well the scores agree with the judgments of these groups."""
+        scores = self.score_groups(groups)
+        pairs = [
+            Judged(number, scores[number][a] - scores[number][b], score, group.lengths[a] - group.lengths[b], weight)
+            for number, group in enumerate(groups)
+            for a, b, score, weight in group.pairs
+        ]
+        values = reward_metrics.report(pairs, rounds=self.config.bootstrap_rounds, seed=self.seed)
+        if (slope := regression_slope(groups, scores)) is not None:
+            values["regression_slope"] = slope
+        return values
+
+
+def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> float | None:
+    """Least squares, weighted, of rewards on scores, both centred within the prompt."""
+    xy = xx = 0.0
+    for group, found in zip(groups, scores, strict=True):
+        if len(group.rewards) < 2:
+            continue
+        x = np.array([found[index] for index, _, _ in group.rewards])
+        y = np.array([reward for _, reward, _ in group.rewards])
+        w = np.array([weight for _, _, weight in group.rewards])
+        x, y = x - x.mean(), y - y.mean()
+        xy, xx = xy + float((w * x * y).sum()), xx + float((w * x * x).sum())
+    return xy / xx if xx > 0 else None
+
+
+# -- after training ---------------------------------------------------------------------------------------------------
+
+
+def normalise(
+    job: Job,
+    config: RewardModelConfig,
+    backbone: Backbone,
+    head: ScalarHead,
+    codec: Codec,
+    groups: Sequence[Group],
+    task: RewardTask,
+) -> tuple[float, float]:
+    """Set gain and offset; returns mean and deviation of the raw scores they were set by."""
+    if config.normalise_samples:
+        raw = _score_samples(job, config, backbone, head, codec, groups)
+    else:
+        raw = np.array([score for group in task.score_groups(groups) for score in group])
+    mean, deviation = float(raw.mean()), float(raw.std())
+    if deviation > 1e-6:
+        head.gain.fill_(1.0 / deviation)
+        head.offset.fill_(-mean / deviation)
+    else:  # a constant score has no scale
+        head.offset.fill_(-mean)
+    return mean, deviation
+
+
+def _score_samples(
+    job: Job,
+    config: RewardModelConfig,
+    backbone: Backbone,
+    head: ScalarHead,
+    codec: Codec,
+    groups: Sequence[Group],
+) -> reward_metrics.Floats:
+    """Scores of answers that the backbone itself, with no adapter, gives to training prompts."""
+    count = config.normalise_samples
+    new = config.normalise_max_new_tokens
+    if backbone.max_positions is not None:
+        new = min(new, backbone.max_positions // 2)
+    room = (backbone.max_positions or 2**31) - new
+    chosen = [groups[i % len(groups)].prompt for i in range(count)]
+    prompts = [codec.fit_prompt(codec.encode_prompt(prompt), room) for prompt in chosen]
+    answers = generate(
+        backbone,
+        prompts,
+        Sampling(new),
+        keys=[(job.seed, 2, i) for i in range(count)],
+        stop_ids=codec.stop_ids(backbone.stop_ids),
+    )
+    scorer = RewardModel(backbone, head, adapter=ADAPTER, tokens_per_microbatch=config.tokens_per_microbatch)
+    sequences = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
+    return scorer(sequences, [len(prompt) for prompt in prompts]).double().cpu().numpy()
+
+
+def save(job: Job, backbone: Backbone, head: ScalarHead, codec: Codec) -> None:
+    """Adapter, head and tokenizer; the backbone's own files stay where they are. What was written is read back."""
+    folder = fresh(job.output)
+    backbone.save_adapter(ADAPTER, folder / "adapter")
+    head.save(folder)
+    backbone.tokenizer.save_pretrained(folder)
+    about = {
+        "backbone_sha256": backbone.digest(),
+        "template_sha256": codec.template_sha256,
+        "terminator": codec.terminator,
+        "gain": float(head.gain),
+        "offset": float(head.offset),
+    }
+    write_podium_json(folder, job, **about)
+    backbone.load_adapter("read back", folder / "adapter")
+    again = ScalarHead.load(folder, device=job.device)
+    same = [torch.equal(a, b) for a, b in zip(head.state_dict().values(), again.state_dict().values(), strict=True)]
+    pairs = zip(backbone.parameters_of(ADAPTER), backbone.parameters_of("read back"), strict=True)
+    if not all(same) or not all(torch.equal(a, b) for a, b in pairs):
+        raise Invalid(f"The reward model did not come back as it was saved in {folder}; is the disk sound?")
