@@ -20,7 +20,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
 
 from backend.domain.training import EvaluateConfig
@@ -31,7 +30,8 @@ from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job
 from workers.training.logprobs import token_logprobs
-from workers.training.scoring import RewardModel
+from workers.training.reward_metrics import agrees, bootstrap
+from workers.training.scoring import RewardModel, scorer_input
 from workers.training.tokens import Codec
 
 PROMPTS_AT_ONCE = 256
@@ -104,6 +104,7 @@ def _answer(job: Job, config: EvaluateConfig, model: dict[str, Any], asked: Sequ
             sampling,
             # The same random numbers for every model: two equal models give equal answers, and tie.
             keys=[(job.seed, i) for i in part],
+            stop_ids=codec.stop_ids(backbone.stop_ids),
             tokens_per_microbatch=config.tokens_per_microbatch,
         )
         if job.should_stop():
@@ -170,10 +171,15 @@ class _Scorer:
     def _scores(
         self, prompts: Sequence[tuple[ChatMessage, ...]], texts: Sequence[str], ended: Sequence[bool]
     ) -> list[float]:
-        heads = [self._codec.encode_prompt(prompt) for prompt in prompts]
-        tails = [self._codec.encode_completion(t, ended=e) for t, e in zip(texts, ended, strict=True)]
-        sequences = [[*head, *tail] for head, tail in zip(heads, tails, strict=True)]
-        return [float(score) for score in self._model(sequences, [len(head) for head in heads])]
+        limit = self._model.backbone.max_positions
+        encoded = [
+            scorer_input(self._codec, prompt, text, ended=end, max_tokens=limit)
+            for prompt, text, end in zip(prompts, texts, ended, strict=True)
+        ]
+        if None in encoded:
+            raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")
+        fitting = [one for one in encoded if one is not None]
+        return [float(score) for score in self._model([e.ids for e in fitting], [e.prompt_length for e in fitting])]
 
 
 def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateConfig) -> dict[str, float]:
@@ -183,7 +189,7 @@ def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateCo
         scores = scorer.score_group(group)
         decided = [outcome for outcome in group.outcomes if outcome.score != 0.5]
         if decided:
-            right.append([_agrees(scores[outcome.a] - scores[outcome.b], outcome.score) for outcome in decided])
+            right.append([agrees(scores[outcome.a] - scores[outcome.b], outcome.score) for outcome in decided])
     if not right:
         return {}
     low, high = bootstrap(right, config.bootstrap_rounds, config.seed)
@@ -194,20 +200,6 @@ def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateCo
         "evaluate/reward_model_accuracy_high": high,
         "evaluate/reward_model_accuracy_pairs": float(len(values)),
     }
-
-
-def _agrees(difference: float, score: float) -> float:
-    return 0.5 if difference == 0 else float((difference > 0) == (score > 0.5))
-
-
-def bootstrap(groups: Sequence[Sequence[float]], rounds: int, seed: int) -> tuple[float, float]:
-    """The 95 % interval of the mean over all values, drawing whole groups (prompts) with replacement."""
-    sums = np.array([sum(group) for group in groups])
-    counts = np.array([len(group) for group in groups])
-    drawn = np.random.default_rng(seed).integers(0, len(groups), (rounds, len(groups)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _numbers(one: Answered, baseline: Answered, config: EvaluateConfig) -> dict[str, float]:

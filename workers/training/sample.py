@@ -124,6 +124,7 @@ class _Local:
             [ids for _, ids in fitting],
             self._sampling,
             keys=[_key(self._seed, ask) for ask, _ in fitting],
+            stop_ids=self._codec.stop_ids(self._backbone.stop_ids),
             tokens_per_microbatch=self._config.tokens_per_microbatch,
         )
         return [
