@@ -72,6 +72,10 @@ class Client:
         """What a POST of a JSON body answers."""
         return self._json("POST", path, json=body, params=_given(query))
 
+    def patch(self, path: str, body: object) -> Any:
+        """What a PATCH with a JSON body answers."""
+        return self._json("PATCH", path, json=body)
+
     def pages(self, path: str, **query: object) -> Iterator[Json]:
         """Every item of a list, page after page."""
         after = None

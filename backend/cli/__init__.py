@@ -16,7 +16,7 @@ from backend.settings import variable
 # command: (module below this package, what `podium --help` says of it)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("processes", "Start Podium on this machine, with its own database and broker."),
-    "demo": ("processes", "The whole loop with small models and simulated people, on a laptop."),
+    "demo": ("demo", "The whole loop with small models and simulated people, on a laptop."),
     "test": ("checks", "Every check: style, types, imports, pages, tests."),
     "api": ("processes", "The REST API, the Hub protocol and the pages (uvicorn)."),
     "dispatcher": ("processes", "Rings for queued runs, folds judgments into ratings, ends leases."),
