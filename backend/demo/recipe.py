@@ -57,7 +57,7 @@ def pretrain(names: Names) -> dict[str, Any]:
         "feed_forward_size": 384,
         "vocabulary_size": 1280,
         "context_tokens": 128,
-        "epochs": 2.0,
+        "epochs": 1.4,
         "texts_per_step": 56,
         "learning_rate": 4e-3,
         "warmup_share": 0.05,
