@@ -56,7 +56,7 @@ def generate(
     keys: Sequence[Sequence[int]],
     stop_ids: Sequence[int] | None = None,
     tokens_per_microbatch: int = 16_384,
-    merge: bool = True,
+    merge: bool | None = None,
 ) -> list[Answer]:
     """One answer for each prompt, in the order of the prompts.
 
@@ -73,8 +73,13 @@ def generate(
     return [answer for answer in answers if answer is not None]
 
 
-def _role(backbone: Backbone, adapter: str | None, merge: bool) -> AbstractContextManager[None]:
-    return backbone.adapters.merged(adapter) if merge and adapter is not None else backbone.role(adapter)
+def _role(backbone: Backbone, adapter: str | None, merge: bool | None) -> AbstractContextManager[None]:
+    if adapter is None:
+        return backbone.role(None)
+    if merge is None:
+        copies = backbone.adapters.merged_bytes(adapter)
+        merge = backbone.device.type != "cuda" or 3 * copies < torch.cuda.mem_get_info(backbone.device)[0]
+    return backbone.adapters.merged(adapter) if merge else backbone.role(adapter)
 
 
 def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int) -> Iterator[list[int]]:

@@ -5,6 +5,8 @@ projection runs at scored positions only and in chunks; in training a chunk's lo
 pass instead of being kept.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -72,9 +74,35 @@ def state_logprobs(
 def _logprob_and_entropy(
     backbone: Backbone, states: Tensor, tokens: Tensor, temperature: float, entropy_gradient: bool
 ) -> tuple[Tensor, Tensor]:
-    logits = backbone.logits(states).float() / temperature
+    logits = backbone.logits(states).float()
+    if temperature != 1.0:
+        logits = logits / temperature
+    if not entropy_gradient:
+        logprob, entropy = _TokenLogprob.apply(logits, tokens)  # type: ignore[no-untyped-call]
+        return logprob, entropy
     total = logits.logsumexp(-1)
     logprob = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - total
-    with torch.set_grad_enabled(torch.is_grad_enabled() and entropy_gradient):
-        entropy = total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
-    return logprob, entropy
+    return logprob, total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
+
+
+class _TokenLogprob(torch.autograd.Function):
+    """log softmax at one token a row, and the entropy of the row without a gradient. Written out because the logits are
+    the largest tensors of all: one copy is made of them, and the backward pass turns that copy into the gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        total = logits.logsumexp(-1, keepdim=True)
+        probabilities = (logits - total).exp_()
+        index = tokens.unsqueeze(-1)
+        logprob = (logits.gather(-1, index) - total).squeeze(-1)
+        entropy = total.squeeze(-1) - torch.linalg.vecdot(probabilities, logits)
+        ctx.save_for_backward(probabilities, index)
+        ctx.mark_non_differentiable(entropy)
+        return logprob, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        probabilities, index = ctx.saved_tensors
+        up = grads[0].unsqueeze(-1)
+        return probabilities.mul(-up).scatter_add_(-1, index, up), None

@@ -252,6 +252,13 @@ class LoraModel:
                 raise Invalid(f"The layer {path} is quantised: an adapter cannot be merged into it.")
             yield (path, torch.addmm(weight.float(), b, a, alpha=adapter.scale).to(weight.dtype))
 
+    def merged_bytes(self, name: str) -> int:
+        """The memory that `merged` takes."""
+        layers = [self._layers[path] for path in self[name].pairs]
+        return sum(
+            weight.numel() * weight.element_size() for weight in map(_plain_weight, layers) if weight is not None
+        )
+
     def is_transposed(self, path: str) -> bool:
         """Whether the layer stores its weight as (in, out)."""
         return isinstance(self._layers[path], Conv1D)

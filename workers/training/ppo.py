@@ -301,13 +301,17 @@ class PPO:
                 self._check_ratio(ratio)
             loss = self._policy_loss(logprob, ratio, _take(batch.advantages, where))
             tally.of_policy(loss, ratio, config)
-            torch.autograd.backward((loss - config.entropy_coefficient * entropy).sum() / total)
+            if config.entropy_coefficient:
+                loss = loss - config.entropy_coefficient * entropy
+            with self.backbone.role("policy"):  # also backward: what is computed again there needs its adapter
+                torch.autograd.backward(loss.sum() / total)
             if roles.has_critic:  # one role after the other, each forward with its backward
                 values, old = roles.values(layout, states), _take(batch.values, where)
                 returns = _take(batch.returns, where)
                 loss = rl_math.value_loss(values, old, returns, clip_range=config.value_clip_range)
                 tally.of_value(loss, values, old, config.value_clip_range)
-                torch.autograd.backward(loss.sum() / total)
+                with self.backbone.role(None if roles.shared_trunk else "value"):
+                    torch.autograd.backward(loss.sum() / total)
         roles.optimise(tally)
 
     def _policy_loss(self, logprob: Tensor, ratio: Tensor, advantages: Tensor) -> Tensor:
