@@ -85,12 +85,12 @@ def send(client: Client, format: str, *rows: Any) -> Any:
     return client.send_file("projects/loop/imports", body, size, lambda _: None, format=format, filename="x.jsonl")
 
 
-def worker_processes(podium: Podium) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.Process(os.getpid()).children(recursive=True)
-        if "worker" in process.cmdline() and "backend.cli" in " ".join(process.cmdline())
-    ]
+def kill_processes(name: str) -> None:
+    """SIGKILL every process of ours whose command line ends like this."""
+    found = [p for p in psutil.Process(os.getpid()).children(recursive=True) if p.cmdline()[-1:] == [name]]
+    assert found, f"there is no process {name}"
+    for process in found:
+        process.send_signal(signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -132,9 +132,7 @@ def test_the_whole_loop(podium: Podium, client: Client, tmp_path: Path) -> None:
         )
         acknowledged.add(judgment)
         if turn == 40:
-            for process in psutil.Process(os.getpid()).children(recursive=True):
-                if process.cmdline()[-1:] == ["api"]:
-                    process.send_signal(signal.SIGKILL)
+            kill_processes("api")
             wait_until_answers(client)
     stored = {item["id"] for item in client.pages("projects/loop/judgments", limit=200)}
     assert stored == acknowledged
@@ -150,8 +148,7 @@ def test_the_whole_loop(podium: Podium, client: Client, tmp_path: Path) -> None:
     )  # fmt: skip
     wait_for(client, reward, until=("running",))
     time.sleep(2)
-    for process in worker_processes(podium):
-        process.send_signal(signal.SIGKILL)
+    kill_processes("workers.worker")
     reward_run = wait_for(client, reward)
     assert reward_run["attempt"] >= 2
     assert len([c for c in client.pages("checkpoints") if c["run"] == reward]) == 1
