@@ -95,7 +95,10 @@ class Client:
                 advance(len(piece))
 
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        return self._json("POST", path, content=pieces(), headers=headers, params=_given(query))
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        # The answer comes when every line is stored.
+        timeout = httpx2.Timeout(60.0, read=3600.0)
+        return self._json("POST", path, content=pieces(), headers=headers, params=_given(query), timeout=timeout)
 
     def read_file(self, path: str, **query: object) -> Iterator[bytes]:
         """GET a file, in pieces."""
