@@ -36,12 +36,14 @@ def demo_command(leave: bool, seed: int, report: Path | None, host: str | None, 
     """
     settings = with_options(host=host, port=port)
     say = clock()
+    finished = False
     with Signals() as signals:
         try:
             build_pages(say)
             with running(settings, say, signals.hurry) as podium:
                 say("ready")
                 found = tour(podium, seed)
+                finished = True
                 if report is not None:
                     report.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
                 if leave:
@@ -51,6 +53,8 @@ def demo_command(leave: bool, seed: int, report: Path | None, host: str | None, 
                     signal.pause()
         except KeyboardInterrupt:
             say("stopped")
+            if not finished:
+                raise  # whoever started it in a script must not take this for a demo
 
 
 def tour(podium: Podium, seed: int) -> Json:
