@@ -182,10 +182,14 @@ class Attempt:
         return self._follow(command, "trainer", environment.for_trainer(self.bench.settings), lock)
 
     def _fetch(self, model: HubModel) -> Path:
+        """A model of a Hub as a folder; a later attempt fetches the commit that the first one got."""
         variables = environment.for_trainer(self.bench.settings)
         variables["HF_HUB_OFFLINE"] = os.environ.get("HF_HUB_OFFLINE", "0")
-        result = self._follow(self.bench.fetch(model), "download", variables)
-        commits = {**(self.run.inputs or {}).get("commits", {}), model[0]: result["commit"]}
+        repository, revision = model
+        name = repository if revision is None else f"{repository}@{revision}"
+        commits = dict((self.run.inputs or {}).get("commits", {}))
+        result = self._follow(self.bench.fetch((repository, commits.get(name, revision))), "download", variables)
+        commits[name] = result["commit"]
         self.run = self._settle(
             lambda session: runs.note_inputs(session, self.run.id, self.run.attempt, {"commits": commits})
         )

@@ -21,7 +21,8 @@ from backend.settings import Settings
 TASK = "podium.execute_run"
 QUEUE = "podium.runs"
 SOCKET_TIMEOUT_S = 5.0
-MESSAGE_LIVES_S = 120
+# Long against the difference of two machines' clocks, since the worker's clock decides.
+MESSAGE_LIVES_S = 600
 PROBE_TIMEOUT_S = 2.0
 
 log = logging.getLogger("podium.celery")

@@ -2,7 +2,7 @@
 
 A run's progress is a small record that each report of its trainer moves on:
 `step` of `total` (null when unknown), the `phase`, when that was (`at`), from where this attempt counts
-(`from_step`, `from_at`), and the last step whose state was `saved`.
+(`from_step`, `from_at`), and the furthest step whose state was `saved`.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,14 @@ def advance(
 
 
 def restarted(before: Mapping[str, Any] | None, *, fresh: bool) -> dict[str, Any] | None:
-    """The record when another attempt begins: it measures its own pace; a fresh one also starts at nothing."""
-    if before is None or fresh:
+    """The record when another attempt begins: it measures its own pace; a fresh one also starts at nothing.
+
+    How far a saved state ever was stays known, so that starting over for ever does not pass for progress.
+    """
+    if before is None:
         return None
+    if fresh:
+        return {"saved": before["saved"]} if "saved" in before else None
     return {key: value for key, value in before.items() if key not in ("from_step", "from_at")}
 
 

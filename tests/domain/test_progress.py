@@ -38,7 +38,8 @@ def test_a_resumed_attempt_measures_its_own_pace() -> None:
     assert seconds_left(record, 5000.0) is None
     record = advance(advance(record, 50, 100, "train", 5000.0), 60, 100, "train", 5100.0)
     assert seconds_left(record, 5100.0) == pytest.approx(400.0)
-    assert restarted(record, fresh=True) is None
+    assert restarted(record, fresh=True) == {"saved": 50}
+    assert shown(restarted(record, fresh=True)) is None
 
 
 def test_only_a_state_further_than_ever_counts_as_further() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from backend.database import make_engine, make_session_factory
+from backend.domain import progress
 from backend.domain.rewards import split
 from backend.errors import Conflict, Invalid, NotFound
 from backend.services import corpus, projects, run_inputs, run_records, runs
@@ -302,7 +303,7 @@ def test_records_are_kept_in_order_and_a_step_done_again_replaces_its_row(sessio
     assert run_records.metrics_after(session, run.id, -1, 100) == []
     assert run_records.samples_after(session, run.id, 0, 10) == []
     session.expire_all()
-    assert run.progress is None
+    assert progress.shown(run.progress) is None
 
 
 def test_a_batch_tells_of_the_wish_to_cancel(session: Session, project: Project) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import func, make_url, select, text
 from backend.embedded import Cluster
 from backend.services import checkpoints, corpus, run_records, runs
 from backend.tables import Checkpoint, Completion, Model, Run, RunLog
+from tests.workers.small_hub import COMMIT, small_hub
 from tests.workers.stand_in import Installation, database_away, installation
 from workers import attempt, folders
 
@@ -302,11 +303,42 @@ def test_files_of_an_attempt_that_died_while_storing_are_removed(place: Installa
 # --- a Hub ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_hub_model_offline_is_a_plain_sentence(place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.fixture
+def hub_place(place: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """An installation whose downloads go to a folder of its own."""
     monkeypatch.setenv("HF_HOME", str(place.folder / "hf"))
-    source = {"kind": "hub", "repo": "org/none"}
-    place.do(lambda session: corpus.register_model(session, name="org/none", source=source))
-    run = place.launch("sft", model="org/none")
-    assert attempt.execute(place.bench(), run.id) == "failed"
-    assert "org/none" in (place.find(run).message or "") and "reached" in (place.find(run).message or "")
+    source = {"kind": "hub", "repo": "org/tiny"}
+    place.do(lambda session: corpus.register_model(session, name="org/tiny", source=source))
+    return place
+
+
+def test_a_model_is_fetched_from_a_hub_without_what_could_run_code(
+    hub_place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"config.json": b"{}", "model.safetensors": b"w" * 5000, "pytorch_model.bin": b"pickle", "run.py": b"evil"}
+    with small_hub("org/tiny", files) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        run = hub_place.launch("sft", model="org/tiny")
+        assert attempt.execute(hub_place.bench(), run.id) == "succeeded"
+    inputs = hub_place.find(run).inputs or {}
+    assert inputs["commits"] == {"org/tiny": COMMIT}
+    fetched = {path.name for path in (hub_place.folder / "hf").rglob("*") if COMMIT in str(path) and path.is_file()}
+    assert fetched & files.keys() == {"config.json", "model.safetensors"}
+    # The next run finds it in the cache, though the Hub is gone.
+    again = hub_place.launch("sft", model="org/tiny")
+    assert attempt.execute(hub_place.bench(), again.id) == "succeeded"
+
+
+def test_a_hub_that_cannot_be_reached_or_lacks_the_model_is_a_plain_sentence(
+    hub_place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    run = hub_place.launch("sft", model="org/tiny")
+    assert attempt.execute(hub_place.bench(), run.id) == "failed"
+    message = hub_place.find(run).message or ""
+    assert "org/tiny" in message and "cannot be reached" in message
+    with small_hub("org/other", {}) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        hub_place.do(lambda session: runs.resume(session, run.id))
+        assert attempt.execute(hub_place.bench(), run.id) == "failed"
+    assert "has no model org/tiny" in (hub_place.find(run).message or "")
