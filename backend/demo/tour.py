@@ -215,7 +215,8 @@ class Tour:
             desks = []
             for person in draw_people(self.seed):
                 password = account(self.client, self.record, person.email, person.name, "annotator")
-                browser = stack.enter_context(sign_in(f"{self.client.url}/api/v1/", person.email, password))
+                browser = sign_in(f"{self.client.url}/api/v1/", person.email, password)
+                stack.callback(browser.close)
                 desks.append(Desk(person, browser, project, f"{self.seed}/{have}"))
             judge_until(desks, wanted, have, lambda now: stage.at(now / wanted, f"{now} judgments"))
         self._wait_for_ratings(project)
