@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from typing import NoReturn
@@ -85,6 +86,10 @@ def announce(podium: Podium, say: Say) -> None:
 def api_command() -> None:
     """The REST API, the Hub protocol and the pages (uvicorn)."""
     settings = Settings()
+    if settings.api_processes > 1:
+        # Where the processes add up their counters for /metrics; each start begins at nothing.
+        counters = tempfile.TemporaryDirectory(prefix="podium-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters.name
     uvicorn.run(
         "backend.app:from_environment",
         factory=True,
