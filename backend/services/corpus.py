@@ -2,15 +2,17 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, func, select, update
+from sqlalchemy.dialects.postgresql import UUID, distinct_on, insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.domain.digests import digest
 from backend.errors import Conflict, Invalid, NotFound
+from backend.services import bulk
 from backend.tables import Completion, CompletionRating, Demonstration, Document, Model, Prompt, Run
 
 Messages = list[dict[str, Any]]
@@ -92,6 +94,22 @@ def ensure_prompts(session: Session, project_id: uuid.UUID, prompts: Sequence[Me
     return [ids[key] for key in digests], len(created)
 
 
+def count_in(session: Session, count: InstrumentedAttribute[int], more: Mapping[uuid.UUID, int]) -> None:
+    """Add to a count that many prompts keep, in one statement; prompts that the session has loaded are out of date."""
+    if not more:
+        return
+    ids = sorted(more)
+    # Locked in the order of ids, so that two imports at once cannot wait for each other.
+    session.execute(select(Prompt.id).where(Prompt.id.in_(ids)).order_by(Prompt.id).with_for_update(key_share=True))
+    added = bulk.table({"id": (UUID(as_uuid=True), ids), "more": (BigInteger(), [more[id] for id in ids])})
+    session.execute(
+        update(Prompt)
+        .where(Prompt.id == added.c.id)
+        .values({count: count + added.c.more})
+        .execution_options(synchronize_session=False)
+    )
+
+
 def prompt_rows(session: Session, project_id: uuid.UUID, split: str | None = None) -> Iterator[dict[str, Any]]:
     """`{"id", "prompt", "digest"}` of every prompt of a project, oldest first."""
     statement = select(Prompt.id, Prompt.messages, Prompt.digest).where(Prompt.project_id == project_id)
@@ -120,17 +138,7 @@ def ensure_completions(
         keyed.setdefault(key, {**row, "project_id": project_id, "digest": key[2]})
     statement = insert(Completion).on_conflict_do_nothing().returning(Completion.prompt_id)
     created = session.scalars(statement, list(keyed.values())).all()
-    per_prompt: dict[uuid.UUID, int] = {}
-    for prompt_id in created:
-        per_prompt[prompt_id] = per_prompt.get(prompt_id, 0) + 1
-    if per_prompt:
-        # In the order of ids, so that two imports at once cannot wait for each other.
-        for prompt_id in sorted(per_prompt):
-            session.execute(
-                update(Prompt)
-                .where(Prompt.id == prompt_id)
-                .values(completions=Prompt.completions + per_prompt[prompt_id])
-            )
+    count_in(session, Prompt.completions, Counter(created))
     found = session.execute(
         select(Completion.prompt_id, Completion.model_id, Completion.digest, Completion.id).where(
             Completion.prompt_id.in_({key[0] for key in keyed})

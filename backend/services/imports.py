@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,7 @@ class Report:
 
 
 def load(session: Session, project: Project, file: IO[bytes], *, format: str | None, filename: str = "") -> Report:
-    """Read a whole file into a project, its judgments into the ratings as well. Raises Invalid when it cannot be read."""
+    """Read a whole file into a project, its judgments into the ratings too. Raises Invalid when it cannot be read."""
     chosen = readers.guess(file, filename) if format is None else readers.check_format(format)
     report = Report(chosen)
     occurrences: Counter[str] = Counter()
@@ -145,9 +145,7 @@ def _keep_judgments(
     comparisons, judgments = [], []
     for prompt_id, record, ids in judged:
         # The same vote may stand in a file twice, and then it is two; the same file sent twice is one.
-        fact = digest(
-            [str(prompt_id), [str(id) for id in ids], record.ranks and list(record.ranks), record.annotator]
-        )
+        fact = digest([str(prompt_id), [str(id) for id in ids], record.ranks and list(record.ranks), record.annotator])
         occurrences[fact] += 1
         judgment_id = uuid.uuid5(_IDS, f"{project.id}/{fact}/{occurrences[fact]}")
         comparison_id = uuid.uuid5(judgment_id, "comparison")
@@ -189,10 +187,7 @@ def _keep_judgments(
     per_prompt = Counter(
         prompt_id for (prompt_id, _, _), row in zip(judged, judgments, strict=True) if row["comparison_id"] in fresh
     )
-    for prompt_id in sorted(per_prompt):
-        session.execute(
-            update(Prompt).where(Prompt.id == prompt_id).values(handed_out=Prompt.handed_out + per_prompt[prompt_id])
-        )
+    corpus.count_in(session, Prompt.handed_out, per_prompt)
     report.created["comparisons"] += len(kept)
     report.created["judgments"] += len(kept)
     report.repeated += len(judgments) - len(kept)

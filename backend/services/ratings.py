@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Row, delete, func, select, update
+from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.orm import Session
 
 from backend.domain import bradley_terry, elo
 from backend.domain.judgments import Verdict, outcomes
 from backend.errors import Invalid
+from backend.services import bulk
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
 
 BATCH = 2_000
@@ -105,6 +106,7 @@ def _locked(session: Session, project_id: uuid.UUID) -> Project:
 
 
 def _waiting(session: Session, project_id: uuid.UUID) -> Sequence[Row[Any]]:
+    """Locked, so that one that is voided meanwhile is either left out, or known to be in the ratings."""
     return session.execute(
         _facts()
         .where(
@@ -115,12 +117,20 @@ def _waiting(session: Session, project_id: uuid.UUID) -> Sequence[Row[Any]]:
         )
         .order_by(Judgment.sequence)
         .limit(BATCH)
+        .with_for_update(of=Judgment, key_share=True)
     ).all()
 
 
 def _number(session: Session, project: Project, rows: Sequence[Row[Any]]) -> None:
     first = project.judgments_folded + 1
-    session.execute(update(Judgment), [{"id": row.id, "position": first + place} for place, row in enumerate(rows)])
+    places = list(range(first, first + len(rows)))
+    numbered = bulk.table({"id": (UUID(as_uuid=True), [row.id for row in rows]), "position": (BigInteger(), places)})
+    session.execute(
+        update(Judgment)
+        .where(Judgment.id == numbered.c.id)
+        .values(position=numbered.c.position)
+        .execution_options(synchronize_session=False)
+    )
     project.judgments_folded += len(rows)
     session.flush()
 
