@@ -35,7 +35,8 @@ def test_one_judgment_by_hand(session):
 
 
 def test_folding_in_pieces_equals_rebuilding_to_the_digit(session):
-    project = make_study(session, prompts=5, models=4, overlap=2)
+    # As many judgments of each pair as there are people, so that in no order of drawing somebody runs out of work.
+    project = make_study(session, prompts=5, models=4, overlap=3)
     users = [make_user(session) for _ in range(3)]
     verdicts = [(1, 2), (2, 1), (1, 1), None]
     for i in range(60):
