@@ -98,16 +98,16 @@ function AnswerHead({ place, size, order, onRank }: { place: number; size: numbe
   const name = answerName(place, size);
   if (size === 2) {
     return (
-      <h3 className="sticky top-0 z-10 bg-surface/95" aria-label={`Answer ${name}`}>
+      <h2 className="sticky top-0 z-10 bg-surface/95" aria-label={`Answer ${name}`}>
         <span className={`block pt-2.5 pb-1.5 ${COLUMN}`}><span className="title text-md text-accent">{name}</span></span>
-      </h3>
+      </h2>
     );
   }
   const rank = rankOf(order, place);
   return (
     <div className="sticky top-0 z-10 bg-surface/95">
       <div className={`flex items-center justify-between gap-2 pt-2 pb-1.5 ${COLUMN}`}>
-        <h3 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h3>
+        <h2 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h2>
         <RankButton place={place} rank={rank} name={name} onRank={onRank} />
       </div>
     </div>

@@ -33,7 +33,7 @@ export function VoteBar(props: BarProps) {
   const { protocol, size, keys, disabled } = props;
   const ranked = size > 2;
   return (
-    <div role="toolbar" aria-label="Judgment" className="grid grid-cols-[1fr] items-center gap-x-4 gap-y-1.5 border-t border-line bg-page px-2.5 py-2 pb-[max(0.5rem,env(safe-area-inset-bottom))] md:grid-cols-[minmax(0,1fr)_auto_minmax(0,1fr)] md:px-4">
+    <div role="group" aria-label="Judgment" className="grid grid-cols-[1fr] items-center gap-x-4 gap-y-1.5 border-t border-line bg-page px-2.5 py-2 pb-[max(0.5rem,env(safe-area-inset-bottom))] md:grid-cols-[minmax(0,1fr)_auto_minmax(0,1fr)] md:px-4">
       <div className="flex min-w-0 items-center gap-2 max-md:order-2">
         <Small icon="undo" label="Undo" keyName={keys?.undo} onClick={props.onUndo} busy={props.undoing} />
         <p className="min-w-0 flex-1 truncate text-sm text-faint" title={props.message ?? undefined}>

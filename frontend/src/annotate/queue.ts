@@ -252,6 +252,10 @@ export class Queue {
   }
 
   private returned(entry: Entry | null, comparison: Comparison | null): string | null {
+    if (comparison && !this.started) {
+      this.server.giveBack(comparison.lease.id); // The page was left while the answer was on its way.
+      return null;
+    }
     if (comparison) {
       this.back(entry, comparison);
       return null;

@@ -45,7 +45,7 @@ export function Dialog({ title, onClose, children, footer, shape = "box" }: Dial
           <h2 id={id} className="title text-lg">{title}</h2>
           <IconButton icon="close" label="Close" onClick={onClose} />
         </header>
-        <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4" tabIndex={-1}>{children}</div>
+        <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4" tabIndex={0}>{children}</div>
         {footer && <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>}
       </div>
     </dialog>

@@ -30,14 +30,14 @@ export function Layout() {
       <a href="#main" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-md focus:bg-raised focus:px-3 focus:py-2 focus:shadow-float">
         Skip to the content
       </a>
-      <div className="flex items-center gap-1 border-b border-line px-2 py-1 md:hidden">
+      <header className="flex items-center gap-1 border-b border-line px-2 py-1 md:hidden">
         <IconButton icon={open ? "close" : "menu"} label="Menu" aria-expanded={open} className="size-11" onClick={() => setOpen(!open)} />
         <Link to="/" className="flex items-center gap-2 px-1 py-2">
           <Mark size={20} />
           <span className="title text-lg leading-none">Podium</span>
         </Link>
         <span className="ml-auto min-w-0 truncate px-2 text-sm text-faint">{projects.find((one) => one.slug === project)?.name}</span>
-      </div>
+      </header>
       <nav
         aria-label="Main"
         className={`${open ? "flex" : "hidden"} shrink-0 flex-col gap-0.5 border-line bg-page p-2 max-md:border-b md:sticky md:top-0 md:flex md:h-dvh md:overflow-y-auto md:border-r ${rail ? "md:w-[3.6rem]" : "md:w-[13.5rem]"}`}

@@ -28,19 +28,19 @@ function rehypeRawIsText() {
 }
 
 /** An answer's headings stand below those of the page, whatever level its author chose. */
-function heading(Tag: "h4" | "h5" | "h6", look: string) {
+function heading(Tag: "h3" | "h4" | "h5", look: string) {
   return function Heading({ children }: { children?: ReactNode }) {
     return <Tag className={look}>{children}</Tag>;
   };
 }
 
 const components: Components = {
-  h1: heading("h4", "md-1"),
-  h2: heading("h5", "md-2"),
-  h3: heading("h6", "md-3"),
-  h4: heading("h6", "md-3"),
-  h5: heading("h6", "md-3"),
-  h6: heading("h6", "md-3"),
+  h1: heading("h3", "md-1"),
+  h2: heading("h4", "md-2"),
+  h3: heading("h5", "md-3"),
+  h4: heading("h5", "md-3"),
+  h5: heading("h5", "md-3"),
+  h6: heading("h5", "md-3"),
   a: ({ href, children, id }) =>
     href?.startsWith("#") ? (
       <a href={href} id={id}>{children}</a>

@@ -13,7 +13,7 @@ describe("what a model wrote", () => {
     expect(out).toContain("<table>");
     expect(out).toContain("<li>one</li>");
     expect(out).toContain('<span class="hljs-keyword">def</span>');
-    expect(out).toMatch(/<h4[^>]*>Big<\/h4>/); // below the headings of the page
+    expect(out).toMatch(/<h3[^>]*>Big<\/h3>/); // below the headings of the page
   });
 
   it("shows raw HTML as the text it is, and never as HTML", () => {

@@ -1,19 +1,22 @@
 /** Every judgment of a project, who made it, and how well people agree. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { agreementQuery, annotatorsQuery, judgmentsQuery } from "../api/queries";
+import { agreementQuery, annotatorsQuery, judgmentsQuery, projectChanged, voidJudgment } from "../api/queries";
 import type { JudgmentRow } from "../api/types";
+import { announce } from "../components/announcer";
 import { Button, ButtonLink } from "../components/Button";
+import { Dialog } from "../components/Dialog";
 import { Page, Section, TableFrame } from "../components/Page";
 import { Pager, useCursor } from "../components/Pager";
-import { Empty, Loaded } from "../components/Status";
+import { Empty, ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { count, duration, percent } from "../format";
 
 export function JudgmentsPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/judgments" });
   const cursor = useCursor();
+  const [voiding, setVoiding] = useState<JudgmentRow | null>(null);
   const judgments = useQuery({ ...judgmentsQuery(slug, cursor.after), refetchInterval: cursor.number === 1 ? 10_000 : false });
   return (
     <Page title="Judgments" lead="Facts: a judgment is never changed, only taken back, and everything else is computed from them." wide>
@@ -29,7 +32,7 @@ export function JudgmentsPage() {
               <>
                 <TableFrame label="Judgments">
                   <table className="table">
-                    <thead><tr><th>When</th><th>Annotator</th><th>Verdict</th><th>Comment</th><th className="number">Active time</th><th>Prompt</th></tr></thead>
+                    <thead><tr><th>When</th><th>Annotator</th><th>Verdict</th><th>Comment</th><th className="number">Active time</th><th>Prompt</th><th><span className="sr-only">Take back</span></th></tr></thead>
                     <tbody>
                       {items.map((judgment) => (
                         <tr key={judgment.id} className={judgment.voided_at ? "text-faint line-through" : judgment.counted ? "" : "text-faint"}>
@@ -39,6 +42,7 @@ export function JudgmentsPage() {
                           <td className="max-w-72 min-w-32">{judgment.comment}</td>
                           <td className="number">{judgment.active_ms === null || judgment.active_ms === undefined ? "–" : duration(judgment.active_ms / 1000)}</td>
                           <td><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: judgment.prompt }} className="link">open</Link></td>
+                          <td className="text-right">{!judgment.voided_at && <Button look="quiet" className="min-h-7" aria-label={`Take back the judgment of ${judgment.annotator.name}`} onClick={() => setVoiding(judgment)}>Take back</Button>}</td>
                         </tr>
                       ))}
                     </tbody>
@@ -50,7 +54,35 @@ export function JudgmentsPage() {
           }
         </Loaded>
       </Section>
+      {voiding && <TakeBack slug={slug} judgment={voiding} onClose={() => setVoiding(null)} />}
     </Page>
+  );
+}
+
+/** Asked twice, for this cannot be undone: the judgment stays on record, but counts no more. */
+function TakeBack({ slug, judgment, onClose }: { slug: string; judgment: JudgmentRow; onClose: () => void }) {
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  const confirm = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await voidJudgment(judgment.id);
+      announce("The judgment is taken back.");
+      await projectChanged(client, slug);
+      onClose();
+    } catch (error) {
+      setProblem(error);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title="Take this judgment back?" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Keep it</Button><Button look="danger" busy={busy} onClick={() => void confirm()}>Take it back</Button></>}>
+      {problem !== null && <ErrorNote error={problem} className="mb-3" />}
+      <p><Verdict judgment={judgment} />, by {judgment.annotator.name}.</p>
+      <p className="mt-2 text-soft">It stays on record, but counts no more: ratings are computed again without it. Reward sets that are frozen keep it. This cannot be undone.</p>
+    </Dialog>
   );
 }
 

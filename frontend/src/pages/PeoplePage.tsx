@@ -62,7 +62,7 @@ function Row({ user, onProblem }: { user: User; onProblem: (problem: unknown) =>
   return (
     <tr className={user.disabled ? "text-faint" : ""}>
       <td className="font-medium">{user.name || <span className="text-faint">–</span>}{self && <span className="font-normal text-faint"> (you)</span>}</td>
-      <td className="[overflow-wrap:anywhere]">{user.email ?? <span className="text-faint">imported, cannot sign in</span>}</td>
+      <td className="min-w-44 [overflow-wrap:anywhere]">{user.email ?? <span className="text-faint">imported, cannot sign in</span>}</td>
       <td>
         {self ? user.role : (
           <select aria-label={`Role of ${name}`} className="field w-auto" disabled={busy || user.disabled} value={user.role} onChange={(event) => void change({ role: event.target.value as Role }, `${name} is now ${event.target.value}.`)}>

@@ -109,7 +109,7 @@ function State({ run }: { run: Run }) {
 function Pairs({ values }: { values: Record<string, unknown> }) {
   return (
     <dl className="panel grid divide-y divide-line text-sm">
-      {Object.entries(values).map(([name, value]) => (
+      {Object.entries(values).toSorted(([one], [other]) => one.localeCompare(other)).map(([name, value]) => (
         <div key={name} className="grid gap-x-4 px-3.5 py-1.5 sm:grid-cols-[minmax(10rem,2fr)_3fr]">
           <dt className="text-faint [overflow-wrap:anywhere]">{name}</dt>
           <dd className="[overflow-wrap:anywhere] whitespace-pre-wrap">{valueText(value)}</dd>
