@@ -11,6 +11,7 @@ from workers.training import evaluate
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.events import Result, Sample
 from workers.training.job import Job, write_rows
+from workers.training.reward_metrics import bootstrap
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,6 @@ def test_distinct_by_hand():
 def test_the_bootstrap_draws_whole_prompts():
     """Ten equal answers to each of two prompts are two observations: half the draws take both prompts, so the
     interval runs from one prompt's value to the other's."""
-    assert evaluate.bootstrap([[1.0] * 10, [0.0] * 10], rounds=500, seed=0) == (0.0, 1.0)
-    low, high = evaluate.bootstrap([[1.0], [0.0]] * 50, rounds=500, seed=0)
+    assert bootstrap([[1.0] * 10, [0.0] * 10], rounds=500, seed=0) == (0.0, 1.0)
+    low, high = bootstrap([[1.0], [0.0]] * 50, rounds=500, seed=0)
     assert 0.35 < low < 0.5 < high < 0.65
