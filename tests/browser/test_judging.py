@@ -1,10 +1,11 @@
 """Judging by keyboard: from the invitation to the rows in the database, with nothing in between that waits or tells."""
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from backend.client import Client
 from tests.browser.conftest import PHONE, Visit
 from tests.browser.desk import Desk, Shown
+from tests.browser.server import Server
 from tests.browser.study import MODELS, PASSWORD, make_study
 from tests.browser.watch import UNREACHABLE
 
@@ -56,8 +57,8 @@ def test_somebody_new_is_invited_reads_the_guidelines_and_judges_twenty_with_the
 def test_the_next_comparison_is_on_the_screen_before_the_server_has_answered_anything(visit: Visit, study, annotator):
     page = visit(annotator, f"{study.address}/annotate")
     desk = Desk(page).begin()
-    held: list[Route] = []
-    page.route("**/api/**", lambda route: held.append(route))
+    server = Server(page)
+    server.holds()
     judged = []
     for key in "abtb":
         ahead = page.locator("article[aria-label=Comparison]").nth(1)
@@ -65,12 +66,10 @@ def test_the_next_comparison_is_on_the_screen_before_the_server_has_answered_any
         drawn = ahead.text_content() or ""
         judged.append(desk.judge(key))
         assert all(answer in drawn for answer in desk.shown().answers), "the next one was not drawn ahead"
-    assert {route.request.method for route in held} >= {"PUT"}
+    assert "PUT" in {route.request.method for route in server.held}
     assert study.said() == []
 
-    page.unroute("**/api/**")
-    for route in held:
-        route.continue_()
+    server.answers()
     desk.all_saved()
     assert [one.texts for one in study.said()] == [shown.answers for shown in judged]
 
@@ -117,13 +116,14 @@ def test_undo_works_after_a_reload_and_before_anything_was_sent(visit: Visit, st
     expect(desk.comparison).to_contain_text(sent.answers[0])
     assert [one.voided for one in study.said()] == [True]
 
-    page.route("**/api/v1/judgments/**", lambda route: route.abort())
+    server = Server(page)
+    server.is_unreachable("judgments")
     desk.judge("a")
     unsent = desk.judge("b")
     desk.press("z")
     expect(desk.comparison).to_contain_text(unsent.answers[0])
     expect(desk.unsaved).to_contain_text("1 kept")
-    page.unroute("**/api/v1/judgments/**")
+    server.answers()
     desk.unsaved.click()
     desk.all_saved()
     assert [one.texts for one in study.said() if not one.voided] == [sent.answers]
