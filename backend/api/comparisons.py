@@ -125,9 +125,14 @@ def renew_lease(lease_id: uuid.UUID, session: SessionDep, caller: Annotator) -> 
 
 
 @router.delete("/leases/{lease_id}", status_code=204)
-def give_back_lease(lease_id: uuid.UUID, session: SessionDep, caller: Annotator) -> None:
-    """Let others have the comparison at once, as a closing page does."""
-    comparisons.give_back(session, lease_id, caller.user.id)
+def give_back_lease(
+    lease_id: uuid.UUID,
+    session: SessionDep,
+    caller: Annotator,
+    after_s: Annotated[int, Query(ge=0, le=300, description="seconds during which its person may come back to it")] = 0,
+) -> None:
+    """Let others have the comparison, at once or soon, as a closing page does."""
+    comparisons.give_back(session, lease_id, caller.user.id, after_s)
 
 
 @router.get("/projects/{project}/comparisons")

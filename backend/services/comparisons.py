@@ -325,13 +325,21 @@ def renew(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> Com
     return comparison
 
 
-def give_back(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> None:
-    """End a lease early, as a closing page does; does nothing when it has ended."""
+def give_back(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID, after_s: int = 0) -> None:
+    """End a lease early, as a closing page does; does nothing when it has ended.
+
+    For `after_s` seconds it still is this person's, so that a page that was only reloaded goes on where it was.
+    """
     comparison, _ = _leased(session, lease_id, annotator_id)
-    if comparison.state == "leased":
+    if comparison.state != "leased":
+        return
+    if after_s > 0:
+        assert comparison.lease_expires_at is not None  # as for every comparison on lease
+        comparison.lease_expires_at = min(comparison.lease_expires_at, now() + timedelta(seconds=after_s))
+    else:
         free_place(session, [comparison])
         comparison.state = "released"
-        session.flush()
+    session.flush()
 
 
 def _leased(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> tuple[Comparison, Project]:

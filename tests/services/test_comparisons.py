@@ -265,6 +265,32 @@ def test_a_closed_page_frees_its_place_at_once(session):
     assert session.scalar(select(Prompt.handed_out).where(Prompt.project_id == project.id)) == 1
 
 
+def test_a_page_that_is_back_soon_goes_on_where_it_was(session):
+    project = make_study(session, prompts=2, models=2)
+    first, second = make_user(session), make_user(session)
+    before = [shown.comparison.id for shown in hold(session, project, first, count=2)]
+    leases = [shown.comparison.lease_id for shown in hold(session, project, first, count=2)]
+    for lease in leases:
+        comparisons.give_back(session, lease, first.id, after_s=30)
+    comparisons.end_leases(session)
+    assert hold(session, project, second) == []
+    again = hold(session, project, first, count=2)
+    assert [shown.comparison.id for shown in again] == before
+    assert all(shown.comparison.lease_expires_at > comparisons.now() + timedelta(minutes=1) for shown in again)
+
+
+def test_a_page_that_does_not_come_back_frees_its_place_soon(session):
+    project = make_study(session, prompts=1, models=2)
+    first, second = make_user(session), make_user(session)
+    held = hold(session, project, first)[0].comparison
+    comparisons.give_back(session, held.lease_id, first.id, after_s=30)
+    assert held.lease_expires_at <= comparisons.now() + timedelta(seconds=30)
+    held.lease_expires_at -= timedelta(seconds=31)
+    session.flush()
+    comparisons.end_leases(session)
+    assert len(hold(session, project, second)) == 1
+
+
 def test_leases_of_others_are_untouched_when_one_ends(session):
     project = make_study(session, prompts=2, models=2)
     first, second = make_user(session), make_user(session)

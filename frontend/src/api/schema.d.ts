@@ -227,7 +227,7 @@ export interface paths {
         post?: never;
         /**
          * Give Back Lease
-         * @description Let others have the comparison at once, as a closing page does.
+         * @description Let others have the comparison, at once or soon, as a closing page does.
          */
         delete: operations["give_back_lease"];
         options?: never;
@@ -1205,9 +1205,15 @@ export interface components {
         /**
          * EndpointSource
          * @description An OpenAI-style endpoint; the key is read from the worker's environment, never stored here.
+         *
+         *     Only a variable that is there to be sent to an endpoint may be named: whoever chooses where it is sent could
+         *     otherwise read any secret of the machine.
          */
         EndpointSource: {
-            /** Api Key Env */
+            /**
+             * Api Key Env
+             * @description such as OPENAI_API_KEY; the name ends in API_KEY, or is HF_TOKEN
+             */
             api_key_env?: string | null;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2938,7 +2944,10 @@ export interface operations {
     };
     give_back_lease: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description seconds during which its person may come back to it */
+                after_s?: number;
+            };
             header?: never;
             path: {
                 lease_id: string;
