@@ -45,6 +45,8 @@ export interface Snapshot {
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** What another tab has not sent for so long is sent from here: that tab may be gone. Longer than a skip is held. */
+const ADOPT_MS = 90_000;
 
 /** Growing pauses with some chance in them, so that many browsers do not come back at the same moment. */
 export function pauseMs(attempt: number, chance: number = Math.random()): number {
@@ -63,6 +65,8 @@ export class Outbox {
   private signedOut = false;
   private durable = true;
   private held = new Set<string>();
+  /** Made and sent by another tab. */
+  private foreign = new Set<string>();
   private stopped = false;
   private readonly prefix: string;
 
@@ -118,6 +122,11 @@ export class Outbox {
   /** True while something about this comparison is unsent: the server may still hand it out again. */
   has(comparison: string): boolean {
     return this.entries.some((entry) => entry.comparison === comparison);
+  }
+
+  /** Another tab of this person has judged or skipped it, so nobody has to do so here. */
+  doneElsewhere(comparison: string): boolean {
+    return this.entries.some((entry) => entry.comparison === comparison && this.foreign.has(entry.id));
   }
 
   /** How many comparisons of a project are judged or skipped here, but not yet on the server. */
@@ -178,6 +187,7 @@ export class Outbox {
   private remove(id: string): void {
     this.entries = this.entries.filter((entry) => entry.id !== id);
     this.held.delete(id);
+    this.foreign.delete(id);
     try {
       this.storage.removeItem(this.prefix + id);
     } catch {
@@ -191,12 +201,29 @@ export class Outbox {
     this.remove(id);
   }
 
+  /** Another tab has stored an entry, or why it was refused. That tab sends it; this one only if it never does. */
+  addedElsewhere(key: string, value: string): void {
+    if (!key.startsWith(this.prefix)) return;
+    let entry: Entry;
+    try {
+      entry = JSON.parse(value) as Entry;
+    } catch {
+      return;
+    }
+    const known = this.entries.some((one) => one.id === entry.id);
+    this.entries = [...this.entries.filter((one) => one.id !== entry.id), entry].sort((one, other) => one.at - other.at);
+    if (!known) this.foreign.add(entry.id);
+    this.changed();
+    if (this.timer === null) this.schedule(ADOPT_MS);
+  }
+
   /** Another tab has sent and removed this one. */
   goneElsewhere(key: string): void {
     if (!key.startsWith(this.prefix)) return;
     const id = key.slice(this.prefix.length);
     if (this.sending === id || !this.entries.some((entry) => entry.id === id)) return;
     this.entries = this.entries.filter((entry) => entry.id !== id);
+    this.foreign.delete(id);
     this.changed();
   }
 
@@ -221,8 +248,12 @@ export class Outbox {
   private async pump(): Promise<void> {
     this.timer = null;
     if (this.sending !== null || this.signedOut || this.stopped) return;
-    const entry = this.entries.find((one) => one.refused === undefined && !this.held.has(one.id));
-    if (!entry) return;
+    const due = (one: Entry) => !this.held.has(one.id) && (!this.foreign.has(one.id) || Date.now() - one.at > ADOPT_MS);
+    const entry = this.entries.find((one) => one.refused === undefined && due(one));
+    if (!entry) {
+      if (this.foreign.size > 0) this.schedule(ADOPT_MS);
+      return;
+    }
     this.sending = entry.id;
     let judged: Judgment | null = null;
     let pause = 0;

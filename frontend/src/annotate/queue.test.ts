@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "../api/client";
 import type { Comparison, Judgment } from "../api/types";
+import { desk } from "./desks";
 import { Outbox } from "./outbox";
 import { Queue, type Server } from "./queue";
 
@@ -83,7 +84,7 @@ const left = { ranks: [1, 2], none_acceptable: false };
 beforeEach(async () => {
   vi.useFakeTimers({ now: 1_800_000_000_000 });
   server = new Fake();
-  server.left = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  server.left = [..."abcdefghijklmnop"];
   outbox = new Outbox("u", storage(), server);
   queue = new Queue("p", server, outbox);
   queue.start();
@@ -97,13 +98,13 @@ afterEach(() => {
 
 describe("queue", () => {
   it("keeps some comparisons ahead and the next one ready at once", async () => {
-    expect(ids()).toEqual(["a", "b", "c", "d", "e"]);
+    expect(ids()).toEqual([..."abcdefghij"]);
     queue.judge(left);
     expect(ids()[0]).toBe("b"); // before anything was sent
     await later();
     expect(server.judged).toEqual(["a"]);
     await later(60_000);
-    expect(ids()).toHaveLength(5);
+    expect(ids()).toHaveLength(10);
   });
 
   it("never shows again what is judged but not yet sent", async () => {
@@ -116,7 +117,7 @@ describe("queue", () => {
     await queue.fill();
     expect(ids()).not.toContain("a");
     expect(ids()).not.toContain("b");
-    expect(ids()).toHaveLength(5);
+    expect(ids()).toHaveLength(10);
     await later(60_000);
     expect(server.judged).toEqual(["a", "b"]);
   });
@@ -198,11 +199,11 @@ describe("queue", () => {
 
   it("renews the leases while the page is used, and lets go when nobody is there", async () => {
     await later(LEASE_MS / 2 + 25_000);
-    expect(new Set(server.renewed).size).toBe(5);
+    expect(new Set(server.renewed).size).toBe(10);
     const before = server.renewed.length;
     await later(3 * 3_600_000);
     const idle = server.renewed.length;
-    expect(idle - before).toBeLessThan(25);
+    expect(idle - before).toBeLessThan(50);
     queue.sign(); // back from lunch
     await later(100);
     expect(server.renewed.length).toBeGreaterThan(idle);
@@ -219,13 +220,13 @@ describe("queue", () => {
 
   it("gives every lease back when the page is left", () => {
     queue.leave();
-    expect(server.gaveBack).toEqual(["a", "b", "c", "d", "e"].map((id) => `lease-${id}`));
+    expect(server.gaveBack).toEqual([..."abcdefghij"].map((id) => `lease-${id}`));
     expect(ids()).toEqual([]);
   });
 
   it("says that nothing is left, and finds what comes later by itself", async () => {
     server.left = [];
-    for (let i = 0; i < 5; i++) queue.judge(left);
+    for (let i = 0; i < 10; i++) queue.judge(left);
     await later(100);
     expect(queue.get().status).toBe("empty");
     server.left = ["late"];
@@ -245,5 +246,98 @@ describe("queue", () => {
     await later(10_000);
     expect(other.get().status).toBe("ready");
     other.leave();
+  });
+});
+
+describe("two tabs of one person", () => {
+  /** What the browser does: a tab's writes are told to every other tab. */
+  class Tabs {
+    map = new Map<string, string>();
+    outboxes: Outbox[] = [];
+    storage(of: () => Outbox | undefined): Storage {
+      const { map } = this;
+      const others = () => this.outboxes.filter((one) => one !== of());
+      return {
+        get length() { return map.size; },
+        key: (at: number) => [...map.keys()][at] ?? null,
+        getItem: (key: string) => map.get(key) ?? null,
+        setItem: (key: string, value: string) => {
+          map.set(key, value);
+          for (const one of others()) one.addedElsewhere(key, value);
+        },
+        removeItem: (key: string) => {
+          map.delete(key);
+          for (const one of others()) one.goneElsewhere(key);
+        },
+        clear: () => map.clear(),
+      } as Storage;
+    }
+    open(): [Queue, Outbox] {
+      const place = this.outboxes.length;
+      const kept = this.storage(() => this.outboxes[place]);
+      const box = new Outbox("u", kept, server);
+      this.outboxes.push(box);
+      const made = new Queue("p", server, box, desk(kept, "u", "p"));
+      made.start();
+      return [made, box];
+    }
+  }
+  const shown = (one: Queue) => one.get().comparisons.map((item) => item.id);
+  let one: Queue, two: Queue, boxOne: Outbox, boxTwo: Outbox;
+
+  beforeEach(async () => {
+    server.left = [..."abcdefghijklmnop"];
+    server.held.clear();
+    const tabs = new Tabs();
+    [one, boxOne] = tabs.open();
+    await later();
+    [two, boxTwo] = tabs.open();
+    await later();
+  });
+  afterEach(() => {
+    for (const each of [one, two]) each.leave();
+    for (const each of [boxOne, boxTwo]) each.stop();
+  });
+
+  it("does not ask in one what was said in the other, also before it is sent", async () => {
+    expect(shown(two)[0]).toBe("a");
+    server.down = true;
+    one.judge(left);
+    expect(shown(two)[0]).toBe("b");
+    two.judge(left);
+    expect(shown(one)[0]).toBe("c");
+    server.down = false;
+    await later(60_000);
+    expect(server.judged.toSorted()).toEqual(["a", "b"]);
+    expect(boxOne.get().waiting).toEqual([]);
+    expect(boxTwo.get().waiting).toEqual([]);
+  });
+
+  it("leaves a skip to the tab that may still take it back", async () => {
+    one.skip(null);
+    await later(30_000);
+    expect(shown(two)[0]).toBe("b");
+    expect(server.skipped).toEqual([]);
+    expect(await one.undo()).toBeNull();
+    await later(120_000);
+    expect(server.skipped).toEqual([]);
+  });
+
+  it("sends what a tab has left behind", async () => {
+    server.down = true;
+    one.judge(left);
+    boxOne.stop();
+    server.down = false;
+    await later(60_000);
+    expect(server.judged).toEqual([]);
+    await later(150_000);
+    expect(server.judged).toEqual(["a"]);
+  });
+
+  it("gives the leases back when the last one closes, not before", () => {
+    one.leave();
+    expect(server.gaveBack).toEqual([]);
+    two.leave();
+    expect(server.gaveBack).toHaveLength(10);
   });
 });

@@ -4,6 +4,7 @@
  */
 import { Problem } from "../api/client";
 import type { Comparison, NewJudgment } from "../api/types";
+import { type Desk, ONLY_DESK } from "./desks";
 import { type Entry, judgmentEntry, type Outbox } from "./outbox";
 
 export interface Server {
@@ -29,7 +30,8 @@ export interface View {
   undoing: boolean;
 }
 
-const AHEAD = 5;
+/** So many can be judged without a network. */
+const AHEAD = 10;
 const MOST = 20;
 const HISTORY = 50;
 const SKIP_HOLD_MS = 60_000;
@@ -54,6 +56,7 @@ export class Queue {
   private lastSign = Date.now();
   private retry: ReturnType<typeof setTimeout> | null = null;
   private renewal: ReturnType<typeof setInterval> | null = null;
+  private stopFollowing: () => void = () => undefined;
   private listeners = new Set<() => void>();
   private status: View["status"] = "loading";
   private problem: Problem | null = null;
@@ -67,6 +70,7 @@ export class Queue {
     private readonly project: string,
     private readonly server: Server,
     private readonly outbox: Outbox,
+    private readonly desk: Desk = ONLY_DESK,
     private readonly now: () => number = Date.now,
   ) {
     this.view = this.look();
@@ -100,6 +104,8 @@ export class Queue {
     if (this.started) return;
     this.started = true;
     this.lastSign = this.now();
+    this.desk.sign();
+    this.stopFollowing = this.outbox.subscribe(() => this.follow());
     this.renewal = setInterval(() => void this.renew(), RENEW_CHECK_MS);
     void this.fill();
   }
@@ -110,7 +116,8 @@ export class Queue {
     this.started = false;
     if (this.renewal !== null) clearInterval(this.renewal);
     if (this.retry !== null) clearTimeout(this.retry);
-    for (const item of this.items) this.server.giveBack(item.lease.id);
+    this.stopFollowing();
+    if (this.desk.leave()) for (const item of this.items) this.server.giveBack(item.lease.id);
     this.items = [];
     this.status = "loading";
     this.outbox.release();
@@ -122,6 +129,16 @@ export class Queue {
     const away = this.now() - this.lastSign > AWAY_MS;
     this.lastSign = this.now();
     if (away) void this.renew();
+  }
+
+  /** What was judged or skipped in another tab need not be looked at here. */
+  private follow(): void {
+    const left = this.items.filter((item) => !this.outbox.doneElsewhere(item.id));
+    if (left.length === this.items.length) return;
+    this.items = left;
+    if (this.items.length === 0) this.status = "loading";
+    this.changed();
+    void this.fill();
   }
 
   async fill(): Promise<void> {
@@ -162,6 +179,7 @@ export class Queue {
   }
 
   private async renew(): Promise<void> {
+    this.desk.sign();
     if (!this.started || this.now() - this.lastSign > AWAY_MS) return;
     for (const item of this.items) {
       if ((this.renewAt.get(item.id) ?? 0) > this.now()) continue;

@@ -2,6 +2,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { judge, skip } from "../api/queries";
 import type { Judgment } from "../api/types";
+import { type Desk, desk } from "./desks";
 import { type JudgmentEntry, Outbox, type Snapshot } from "./outbox";
 
 type Listener = (entry: JudgmentEntry, judgment: Judgment) => void;
@@ -32,6 +33,11 @@ export function openOutbox(user: string): Outbox {
   return outbox;
 }
 
+/** This window's place among those that show the same project to the same person. */
+export function openDesk(user: string, project: string): Desk {
+  return desk(storage(), user, project);
+}
+
 export function closeOutbox(): void {
   open?.outbox.stop();
   open = null;
@@ -40,7 +46,9 @@ export function closeOutbox(): void {
 if (typeof window !== "undefined") {
   window.addEventListener("online", () => open?.outbox.retry());
   window.addEventListener("storage", (event) => {
-    if (event.key !== null && event.newValue === null) open?.outbox.goneElsewhere(event.key);
+    if (event.key === null) return;
+    if (event.newValue === null) open?.outbox.goneElsewhere(event.key);
+    else open?.outbox.addedElsewhere(event.key, event.newValue);
   });
   window.addEventListener("beforeunload", (event) => {
     const state = open?.outbox.get();

@@ -18,7 +18,7 @@ import { KeysDialog } from "../annotate/KeysDialog";
 import type { JudgmentEntry } from "../annotate/outbox";
 import { Queue } from "../annotate/queue";
 import { type Order, put, ranks as ranksOf, takeBack } from "../annotate/ranking";
-import { openOutbox, useJudged, useOutbox } from "../annotate/session";
+import { openDesk, openOutbox, useJudged, useOutbox } from "../annotate/session";
 import { Toolbar } from "../annotate/Toolbar";
 import { type Answer, VoteBar } from "../annotate/VoteBar";
 import { announce } from "../components/announcer";
@@ -53,6 +53,8 @@ const NEW_DRAFT: Draft = { order: [], tied: false, aspects: {}, comment: "", fro
 
 /** A key that bounces can fire twice within this time; nobody has read anything by then. */
 const BOUNCE_MS = 60;
+/** A page that is only reloaded goes on with the same comparisons: for so long nobody else gets them. */
+const COME_BACK_S = 30;
 const REST_AFTER_MS = 25 * 60_000;
 const REST_GAP_MS = 4 * 60_000;
 const WIDE = "(min-width: 48rem)";
@@ -80,11 +82,12 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
         {
           next: async (wanted) => (await nextComparisons(slug, wanted)).items,
           renew: renewLease,
-          giveBack: (lease) => sendAndForget("DELETE", `/api/v1/leases/${lease}`),
+          giveBack: (lease) => sendAndForget("DELETE", `/api/v1/leases/${lease}?after_s=${COME_BACK_S}`),
           takeBack: async (judgment) => (await voidJudgment(judgment)).comparison,
           latest: async () => (await client.fetchQuery({ ...myJudgmentsQuery(slug, 1), staleTime: 0 })).items[0]?.id ?? null,
         },
         outbox,
+        openDesk(me.user.id, slug),
       ),
   );
   const view = useSyncExternalStore(queue.subscribe, queue.get);
@@ -122,11 +125,14 @@ function Desk({ slug, project }: { slug: string; project: Project | null }) {
     queue.start();
     const leave = () => queue.leave();
     const back = (event: PageTransitionEvent) => event.persisted && queue.start();
+    const fill = () => void queue.fill();
     window.addEventListener("pagehide", leave);
     window.addEventListener("pageshow", back);
+    window.addEventListener("online", fill);
     return () => {
       window.removeEventListener("pagehide", leave);
       window.removeEventListener("pageshow", back);
+      window.removeEventListener("online", fill);
       queue.leave();
     };
   }, [queue]);
