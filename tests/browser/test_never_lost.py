@@ -7,10 +7,10 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, sign_in
+from tests.browser.conftest import Visit, make_person, sign_in
 from tests.browser.desk import Desk, Shown
 from tests.browser.server import Server
-from tests.browser.study import Study, make_study
+from tests.browser.study import Study
 from tests.browser.watch import SIGNED_OUT, UNREACHABLE
 
 RANKS = {"a": (1, 2), "b": (2, 1), "t": (1, 1), "n": None}
@@ -48,10 +48,9 @@ def test_without_a_network_one_goes_on_with_what_was_fetched_and_all_is_sent_whe
     judged = []
     while desk.comparison.count():
         judged.append((desk.judge("ab"[len(judged) % 2]), "ab"[len(judged) % 2]))
-    assert len(judged) >= 5
+    assert len(judged) >= 10
     expect(desk.unsaved).to_contain_text(f"Offline, {len(judged)} kept")
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
-    expect(desk.status).to_contain_text("cannot be reached")
     page.context.set_offline(False)
     desk.all_saved()
     is_stored(study, judged)
@@ -115,7 +114,7 @@ def test_what_is_unsent_is_sent_from_any_page_later(page: Page, study, annotator
     expect(again.get_by_role("button", name="2 unsent, offline")).to_be_visible()
     server.answers()
     again.get_by_role("button", name="2 unsent, offline").click()
-    expect(again.get_by_role("button", name="unsent")).to_have_count(0)
+    expect(again.get_by_title("Send now")).to_have_count(0)
     is_stored(study, judged)
 
 
@@ -173,13 +172,12 @@ def test_judgments_made_after_the_session_ended_are_sent_after_signing_in_again(
 def test_what_somebody_else_leaves_unsent_in_the_same_browser_is_not_sent_in_my_name(
     page: Page, study, client, watch_of
 ):
-    from tests.browser.conftest import make_person
-
     watch_of(page).expect(SIGNED_OUT)
     desk = Desk(page).begin()
     server = Server(page)
     server.is_unreachable("judgments")
-    judged = [(desk.judge("a"), "a")]
+    desk.judge("a")
+    expect(desk.unsaved).to_contain_text("Offline, 1 kept")
     other = make_person(client, "annotator")
     page.context.clear_cookies()
     server.answers()
@@ -188,4 +186,3 @@ def test_what_somebody_else_leaves_unsent_in_the_same_browser_is_not_sent_in_my_
     Desk(page).begin()
     desk.all_saved()
     assert study.said() == []
-    assert judged
