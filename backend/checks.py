@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend import frontend
 from backend.errors import Unavailable
-from backend.settings import PREFIX, REPOSITORY
+from backend.settings import PREFIX, REPOSITORY, Settings, variable
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM_ON_MACOS = ("Google Chrome.app/Contents/MacOS/Google Chrome", "Chromium.app/Contents/MacOS/Chromium")
@@ -99,7 +99,9 @@ def check_pages(say: Say) -> list[str]:
 
 
 def chromium() -> str | None:
-    """A Chromium or Chrome: the machine's own, else the one that Playwright fetched."""
+    """A Chromium or Chrome: the one that was named, else the machine's own, else the one that Playwright fetched."""
+    if (named := Settings().chromium) is not None:
+        return str(named)
     for name in CHROMIUM_NAMES:
         found = shutil.which(name)
         if found is not None:
@@ -141,7 +143,8 @@ def _need_packages() -> None:
 
 def _environment() -> dict[str, str]:
     """The tests decide about settings themselves, and one thread each is the fastest where several processes run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    browser = variable("chromium")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == browser}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept.setdefault("OMP_NUM_THREADS", "1")
     return kept

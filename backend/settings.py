@@ -128,7 +128,11 @@ class Settings(BaseSettings):
         default="admin@example.org", description="Email of the admin that the first start of `podium up` creates."
     )
 
-    # The launcher
+    # The launcher and the checks
+    chromium: Path | None = Field(
+        default=None,
+        description="Chromium or Chrome for the tests in a browser. Not set: the machine's own, else Playwright's.",
+    )
     torch: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
         description="Which PyTorch ./podium installs on Linux: cpu, cuda, or auto: CUDA where it finds an NVIDIA "

@@ -1,5 +1,6 @@
 """Judging by keyboard: from the invitation to the rows in the database, with nothing in between that waits or tells."""
 
+import pytest
 from playwright.sync_api import expect
 
 from backend.client import Client
@@ -8,6 +9,8 @@ from tests.browser.desk import Desk, Shown
 from tests.browser.server import Server
 from tests.browser.study import MODELS, PASSWORD, make_study
 from tests.browser.watch import UNREACHABLE
+
+pytestmark = pytest.mark.browser
 
 RANKS = {"a": (1, 2), "b": (2, 1), "t": (1, 1), "n": None}
 

@@ -13,6 +13,8 @@ from tests.browser.server import Server
 from tests.browser.study import Study
 from tests.browser.watch import SIGNED_OUT, UNREACHABLE
 
+pytestmark = pytest.mark.browser
+
 RANKS = {"a": (1, 2), "b": (2, 1), "t": (1, 1), "n": None}
 
 
@@ -45,7 +47,7 @@ def test_ten_judgments_without_a_server_are_shown_as_kept_and_stored_once(page: 
 def test_without_a_network_one_goes_on_with_what_was_fetched_and_all_is_sent_when_it_is_back(page: Page, study):
     desk = Desk(page).begin()
     page.context.set_offline(True)
-    judged = []
+    judged: list[tuple[Shown, str]] = []
     while desk.comparison.count():
         judged.append((desk.judge("ab"[len(judged) % 2]), "ab"[len(judged) % 2]))
     assert len(judged) >= 10
@@ -151,9 +153,7 @@ def test_two_tabs_never_ask_for_the_same_judgment_twice(page: Page, study):
     assert len({shown.answers for shown, _ in judged}) == 12
 
 
-def test_judgments_made_after_the_session_ended_are_sent_after_signing_in_again(
-    page: Page, study, annotator, watch_of
-):
+def test_judgments_made_after_the_session_ended_are_sent_after_signing_in_again(page: Page, study, annotator, watch_of):
     watch_of(page).expect(r"status of 401")
     desk = Desk(page).begin()
     judged = [(desk.judge("a"), "a")]
