@@ -90,7 +90,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def skipped(self, name: str) -> None:
         """A stage that an earlier start of the demo has finished."""
