@@ -7,7 +7,7 @@ suit billions of parameters, and every stage is as short as it can be with a cle
 from dataclasses import dataclass
 from typing import Any
 
-TEMPERATURE = 1.0
+TEMPERATURE = 0.9
 MAX_NEW_TOKENS = 64
 
 JUDGED_PROMPTS = 900
@@ -73,7 +73,7 @@ def sft(names: Names, *, early: bool = False) -> dict[str, Any]:
         "model": names.model("base"),
         "demonstrations": "imported",
         "method": "full",
-        "epochs": 0.25 if early else 2.0,
+        "epochs": 0.25 if early else 3.0,
         "demonstrations_per_step": 32,
         "learning_rate": 2e-3,
         "warmup_share": 0.05,
@@ -119,7 +119,7 @@ def ppo(names: Names) -> dict[str, Any]:
         "seed": names.seed,
         "model": names.model("sft"),
         "reward_model": names.model("reward-model"),
-        "iterations": 30,
+        "iterations": 24,
         "episodes_per_iteration": 128,
         "epochs": 2,
         "minibatches": 2,
@@ -127,9 +127,9 @@ def ppo(names: Names) -> dict[str, Any]:
         "lora_alpha": 64.0,
         "policy_learning_rate": 1e-3,
         "value_learning_rate": 1e-3,
-        "kl_base_coefficient": 0.1,
+        "kl_base_coefficient": 0.15,
         "kl_controller": "leash",
-        "kl_target_per_seq_nats": 6.0,
+        "kl_target_per_seq_nats": 5.0,
         "kl_horizon_episodes": 1000.0,
         "temperature": TEMPERATURE,
         "max_new_tokens": MAX_NEW_TOKENS,

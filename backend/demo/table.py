@@ -41,11 +41,12 @@ def show(console: Console, report: Json) -> None:
         f"{report['kl_to_reference_per_seq']:.1f} nats per answer from the SFT model · "
         f"{report['held_out_prompts']} held-out questions · {sum(report['seconds'].values()):.0f} s in all",
         highlight=False,
+        soft_wrap=True,
     )
     for example in report["examples"][:2]:
         console.print(f"\n  [bold]{example['prompt']}[/bold]", highlight=False)
         for name in ("base", "sft", "ppo"):
-            console.print(f"    {name:<5}{example[name]}", highlight=False, markup=False)
+            console.print(f"    {name:<5}{example[name]}", highlight=False, markup=False, soft_wrap=True)
 
 
 def where_to_look(
@@ -55,15 +56,15 @@ def where_to_look(
     judged, after = projects
     console.print("\n[bold]Where to look[/bold]")
     for email, password, words in accounts:
-        console.print(f"  {words:<44}{email}   {password}", highlight=False, markup=False)
+        console.print(f"  {words:<50}{email}  {password}", highlight=False, markup=False, soft_wrap=True)
     name = report["checkpoint"].partition("@")[0]
     here = f"PODIUM_DATA_DIR={data_dir} " if os.environ.get("PODIUM_DATA_DIR") else ""
     for words, place in (
         ("Sign in", f"{url}/login"),
-        ("Rank by hand: PPO or SFT, and you do not know", f"{url}/projects/{after}/annotate"),
+        ("Rank by hand: PPO or SFT, without knowing which", f"{url}/projects/{after}/annotate"),
         ("Leaderboards", f"{url}/projects/{judged}/leaderboard"),
         ("Runs and their curves", f"{url}/runs"),
         ("Checkpoints and where they come from", f"{url}/checkpoints"),
         ("Fetch the policy", f"{here}./podium pull {name} FOLDER"),
     ):
-        console.print(f"  {words:<46}{place}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {words:<50}{place}", highlight=False, markup=False, soft_wrap=True)

@@ -41,8 +41,9 @@ STAGES: dict[str, tuple[str, float]] = {
     "judge": ("Simulated people ranked the answers", 25.0),
     "reward_model": ("A reward model learnt from their judgments", 35.0),
     "ppo": ("PPO improved the policy", 90.0),
-    "evaluate": ("All models answered questions new to them", 25.0),
+    "evaluate": ("All models answered questions new to them", 18.0),
     "judge_again": ("People compared before and after", 8.0),
+    "fresh": ("SFT and PPO answered the questions left to you", 8.0),
 }
 
 
@@ -78,6 +79,7 @@ class Tour:
             "ppo": self._ppo,
             "evaluate": self._evaluate,
             "judge_again": self._judge_again,
+            "fresh": self._fresh,
         }
         with self.display:
             for name, step in steps.items():
@@ -133,20 +135,23 @@ class Tour:
         self._train(stage, "PPO", "ppo", recipe.ppo(self.names))
 
     def _evaluate(self, stage: Stage) -> None:
-        """On a project of its own: its prompts are in no training data. The last of them nobody has judged yet."""
+        """In a project of its own: its prompts are in no training data."""
         self.after = self._make_project(self.names.after_project, AFTER_GUIDELINES, size=2, overlap=1)
         self._import(self.after, "prompts", ({"prompt": question} for question in self.world.held_out_prompts))
         config = recipe.evaluate(self.names, prompts=len(self.world.held_out_prompts))
-        self._train(stage, "Base, SFT and PPO compared", "evaluate", config, upto=0.4, project=self.after)
+        self._train(stage, "Base, SFT and PPO compared", "evaluate", config, upto=0.5, project=self.after)
         three = recipe.sample(self.names, ("base", "sft", "ppo"))
-        self._train(stage, "Answers to new questions", "sample", three, since=0.4, upto=0.7, project=self.after)
-        self._import(self.after, "prompts", ({"prompt": question} for question in self.world.fresh_prompts))
-        # Those with the fewest completions come first: the fresh ones, which have none.
-        two = recipe.sample(self.names, ("sft", "ppo")) | {"max_prompts": len(self.world.fresh_prompts)}
-        self._train(stage, "Answers to the last questions", "sample", two, since=0.7, project=self.after)
+        self._train(stage, "Answers to new questions", "sample", three, since=0.5, project=self.after)
 
     def _judge_again(self, stage: Stage) -> None:
         self._people_judge(stage, self.after, recipe.HELD_OUT_JUDGMENTS)
+
+    def _fresh(self, stage: Stage) -> None:
+        """Comparisons of PPO with SFT that nobody has judged, for the newcomer to rank by hand at once."""
+        self._import(self.after, "prompts", ({"prompt": question} for question in self.world.fresh_prompts))
+        # Those with the fewest completions come first: the fresh ones, which have none.
+        config = recipe.sample(self.names, ("sft", "ppo")) | {"max_prompts": len(self.world.fresh_prompts)}
+        self._train(stage, "Answers for you to rank", "sample", config, project=self.after)
 
     # -- pieces ---------------------------------------------------------------------------------------------------
 
