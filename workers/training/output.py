@@ -9,10 +9,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from backend.errors import Invalid
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from backend.errors import Conflict, Invalid
 from workers.training.backbone import Backbone, digest_of
 from workers.training.job import Job
 from workers.training.tokens import Codec
+
+READ_BACK_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Between the trained model and what was saved of it, relative to the largest logit."""
 
 
 def fresh(folder: Path) -> Path:
@@ -32,6 +39,7 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
     backbone.save_merged(adapter, folder)
     if adapter is not None:
         backbone.save_adapter(adapter, folder / "adapter")
+        _read_back(folder, job.path("model"), backbone, adapter)
     about = {
         "weights_sha256": digest_of(folder),
         "parent_sha256": parent,
@@ -39,6 +47,27 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
         "terminator": codec.terminator,
     }
     write_podium_json(folder, job, **about)
+
+
+@torch.no_grad()
+def _read_back(folder: Path, parent: Path, backbone: Backbone, adapter: str) -> None:
+    """Load what was written as others will, merged by transformers alone and as an adapter over its parent by peft:
+    both must say what the trained model says, or the run has failed."""
+    ids = torch.arange(min(16, backbone.vocabulary_size), device=backbone.device).unsqueeze(0)
+    with backbone.role(adapter):
+        expected = backbone.logits(backbone.hidden_states(ids, torch.ones_like(ids))).float()
+    tolerance = READ_BACK_TOLERANCE[backbone.dtype] * max(1.0, float(expected.abs().max()))
+    for name in ("merged", "adapter"):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder if name == "merged" else parent, dtype=backbone.dtype, local_files_only=True
+        )
+        if name == "adapter":
+            model = PeftModel.from_pretrained(model, folder / "adapter")
+        gap = float((model.to(backbone.device).eval()(input_ids=ids).logits.float() - expected).abs().max())
+        if not gap <= tolerance:
+            raise Conflict(
+                f"The saved model ({name}) does not say what the trained one says: logits differ by {gap:.2g}."
+            )
 
 
 def write_podium_json(folder: Path, job: Job, **about: Any) -> None:

@@ -16,7 +16,6 @@ Policy, reference, critic and reward model are roles on one frozen backbone (`ba
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,8 +41,6 @@ from workers.training.tokens import Codec
 
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
-RELOAD_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""Between the adapter and the same folded into the weights, relative to the largest logit."""
 
 
 def train(job: Job) -> Generator[Event, None, None]:
@@ -96,7 +93,6 @@ def train(job: Job) -> Generator[Event, None, None]:
         raise Conflict("Training changed weights that must not change; its policy was not saved.")
     end = reports.about_answers(ppo.measure())
     save_language_model(job, backbone, codec, adapter="policy", parent=backbone.digest())
-    _compare(ppo, job.output)
     yield Result(
         {f"start/{name.split('/')[1]}": value for name, value in start.items()}
         | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
@@ -113,19 +109,6 @@ def _encode(
     if limit is not None:
         prompts = [codec.fit_prompt(prompt, limit - config.max_new_tokens) for prompt in prompts]
     return messages, prompts
-
-
-@torch.no_grad()
-def _compare(ppo: "PPO", folder: Path) -> None:
-    """Read the saved model back: what was written is what was trained, or the run has failed."""
-    ids = torch.tensor([ppo.prompts.prompts[0]], device=ppo.backbone.device)
-    mask = torch.ones_like(ids)
-    with ppo.backbone.role("policy"):
-        expected = ppo.backbone.logits(ppo.backbone.hidden_states(ids, mask)).float()
-    again = Backbone.load(folder, device=ppo.backbone.device, dtype=ppo.backbone.dtype)
-    gap = float((again.logits(again.hidden_states(ids, mask)).float() - expected).abs().max())
-    if not gap <= RELOAD_TOLERANCE[ppo.backbone.dtype] * max(1.0, float(expected.abs().max())):
-        raise Conflict(f"The saved model does not say what the trained one says (logits differ by {gap:.2g}).")
 
 
 class PPO:
