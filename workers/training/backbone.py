@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import Cache
 from transformers.utils import logging as transformers_logging
 
-from backend.errors import Invalid, NotFound
+from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.lora import LoraModel
 
 HEAD_FILE = "reward_head.safetensors"
@@ -65,14 +65,19 @@ class Backbone:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise NotFound(f"There is no model in {folder}: config.json is missing.")
-        digest = digest_of(folder)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=dtype, local_files_only=True, use_safetensors=True, attn_implementation="sdpa"
-        )
-        model.to(device)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        return cls(model, tokenizer, digest=digest, base=str(folder))
+        try:
+            digest = digest_of(folder)
+            model, tokenizer = _read(folder, dtype)
+        except (PodiumError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+            if "can't allocate memory" in str(error):
+                raise
+            first = str(error).strip().split("\n")[0]
+            raise Invalid(
+                f"The model in {folder} cannot be read; is it whole? {type(error).__name__}: {first}"
+            ) from error
+        return cls(model.to(device), tokenizer, digest=digest, base=str(folder))
 
     def digest(self) -> str:
         """The sha256 of the weights as stored: the same whatever device and precision they were loaded in."""
@@ -234,6 +239,24 @@ class ScalarHead(nn.Module):
     def copy(self) -> "ScalarHead":
         """The same numbers in tensors of their own (a critic that starts as the reward model)."""
         return copy.deepcopy(self)
+
+
+def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder, or an error: weights that are missing are not made up."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder,
+        config=config,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        attn_implementation="sdpa",
+        output_loading_info=True,
+    )
+    if missing := sorted(found["missing_keys"]):
+        raise Invalid(f"The model in {folder} lacks {len(missing)} of its weights, {missing[0]} among them.")
+    return model, tokenizer
 
 
 def positions_of(mask: Tensor) -> Tensor:

@@ -141,7 +141,8 @@ def in_plain_words(error: BaseException) -> str:
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error):
         return "There is not enough memory for this run; lower tokens_per_microbatch or take a smaller model."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(error):  # safetensors has an error of its own for it
         return "The disk is full; nothing half-written was kept. Make room and resume the run."
     if hasattr(error, "message") and hasattr(error, "field"):  # one of backend.errors, written for people
         return str(error)
