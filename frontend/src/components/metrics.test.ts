@@ -12,9 +12,15 @@ it("replaces the steps that were done again after a resume", () => {
 
 it("groups curves by the tree of names, each with the steps that have it", () => {
   const groups = curvesByGroup([point(1, { "loss/train": 2, "loss/held_out": 3, plain: 1 }), point(2, { "loss/train": 1.5 }), point(3, { "loss/train": null })]);
-  expect([...groups.keys()]).toEqual(["loss", ""]);
-  expect(groups.get("loss")![0]).toMatchObject({ title: "train", steps: [1, 2, 3], values: [2, 1.5, null], last: 1.5 });
-  expect(groups.get("loss")![1]).toMatchObject({ title: "held_out", steps: [1], last: 3 });
+  expect([...groups.keys()]).toEqual(["", "loss"]);
+  expect(groups.get("loss")![0]).toMatchObject({ title: "held_out", steps: [1], last: 3 });
+  expect(groups.get("loss")![1]).toMatchObject({ title: "train", steps: [1, 2, 3], values: [2, 1.5, null], last: 1.5 });
+});
+
+it("puts what a run is judged by first, whatever order the points come in", () => {
+  const groups = curvesByGroup([point(1, { "value/loss": 1, "time/update_s": 1, "policy/entropy": 1, "objective/score": 1, "objective/kl": 1 })]);
+  expect([...groups.keys()]).toEqual(["objective", "policy", "value", "time"]);
+  expect(groups.get("objective")!.map((curve) => curve.title)).toEqual(["kl", "score"]);
 });
 
 it("smooths without a lean to zero at the start, and over gaps", () => {

@@ -21,9 +21,17 @@ export function gather(before: readonly MetricPoint[], more: readonly MetricPoin
   return [...byStep.values()].sort((one, other) => one.step - other.step);
 }
 
-/** The part before the last slash is the group, in the order in which groups first appear. */
+/** What a run is judged by comes first; groups that are not named here follow by name. */
+const ORDER = ["held_out", "train", "objective", "evaluate", "sample", "policy", "value", "rollout", "time", "memory"];
+
+function place(group: string): number {
+  const known = ORDER.indexOf(group);
+  return known === -1 ? ORDER.length : known;
+}
+
+/** The part before the last slash is the group. The database keeps no order of names, so the order is made here. */
 export function curvesByGroup(points: readonly MetricPoint[]): Map<string, Curve[]> {
-  const names = new Set(points.flatMap((point) => Object.keys(point.values)));
+  const names = [...new Set(points.flatMap((point) => Object.keys(point.values)))].sort();
   const groups = new Map<string, Curve[]>();
   for (const name of names) {
     const cut = name.lastIndexOf("/");
@@ -33,5 +41,5 @@ export function curvesByGroup(points: readonly MetricPoint[]): Map<string, Curve
     const curve: Curve = { name, title: name.slice(cut + 1), steps: having.map((point) => point.step), values, last: values.findLast((value) => value !== null) ?? null };
     groups.set(group, [...(groups.get(group) ?? []), curve]);
   }
-  return groups;
+  return new Map([...groups].sort(([one], [other]) => place(one) - place(other) || one.localeCompare(other)));
 }
