@@ -17,11 +17,11 @@ def show(console: Console, report: Json) -> None:
     before, elo, worth = report["elo_before_ppo"], report["elo"], report["utility"]
     names = {name.rpartition("/")[2]: name for name in {**before, **elo}}
     table = Table(title="Before and after, on questions that no training has seen", title_justify="left")
-    table.add_column("model")
-    table.add_column("mean hidden utility", justify="right")
-    table.add_column("wins against SFT", justify="right")
+    table.add_column("model", no_wrap=True)
+    table.add_column("hidden utility", justify="right")
+    table.add_column("wins vs SFT", justify="right")
     table.add_column("Elo", justify="right")
-    table.add_column("Elo in round 1", justify="right")
+    table.add_column("Elo, round 1", justify="right")
     wins = {"sft": "—", "ppo": f"{report['win_rate_ppo_vs_sft']:.0%}"}
     for short in ("base", "sft-early", "sft", "ppo"):
         name = names.get(short, short)

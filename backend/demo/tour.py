@@ -22,7 +22,7 @@ from backend.demo.recipe import Names
 from backend.demo.record import Record
 from backend.demo.utility import utility
 from backend.demo.world import GUIDELINES, World, make_world
-from backend.errors import Conflict, Unavailable
+from backend.errors import Conflict, NotFound, Unavailable
 
 LOOK_EVERY_S = 0.25
 ENDED = ("succeeded", "failed", "cancelled")
@@ -205,13 +205,21 @@ class Tour:
         return run
 
     def _begin(self, project: str, name: str, kind: str, config: Json) -> Json:
-        for run in self.client.pages("runs", project=project, kind=kind):
-            if run["name"] == name:
-                if run["state"] in ("failed", "cancelled"):
-                    return dict(self.client.post(f"runs/{run['id']}/resume"))
-                return run
+        run = self._run(project, name, kind)
+        if run is not None:
+            stopped = run["state"] in ("failed", "cancelled")
+            return dict(self.client.post(f"runs/{run['id']}/resume")) if stopped else run
         body = {"project": project, "kind": kind, "name": name, "config": config}
         return dict(self.client.get(f"runs/{self.client.post('runs', body)['id']}"))
+
+    def _run(self, project: str, name: str, kind: str) -> Json | None:
+        return next((run for run in self.client.pages("runs", project=project, kind=kind) if run["name"] == name), None)
+
+    def _result(self, project: str, name: str, kind: str) -> Json:
+        run = self._run(project, name, kind)
+        if run is None or run["result"] is None:
+            raise NotFound(f"The run “{name}” of the demo has no result.")
+        return run
 
     def _people_judge(self, stage: Stage, project: str, wanted: int) -> None:
         """The simulated people work in turn, each through a session of their own."""
@@ -239,9 +247,9 @@ class Tour:
 
     def _report(self) -> Json:
         ppo, sft, base = (self.names.model(name) for name in ("ppo", "sft", "base"))
-        evaluation = self._begin(self.after, "Base, SFT and PPO compared", "evaluate", {})
+        evaluation = self._result(self.after, "Base, SFT and PPO compared", "evaluate")
         worth, examples = self._worth(evaluation["id"], (base, sft, ppo))
-        reward_model = self._begin(self.project, "Reward model", "reward_model", {})["result"]
+        reward_model = self._result(self.project, "Reward model", "reward_model")["result"]
         judged = sum(self.client.get(f"projects/{slug}/progress")["judgments"] for slug in (self.project, self.after))
         checkpoint = self.client.get(f"checkpoints/by-name/{ppo}")
         return {

@@ -98,12 +98,24 @@ def test_the_table_shows_every_number() -> None:
         "examples": [{"prompt": "How?", "base": "the the", "sft": "It depends.", "ppo": "Happy to help!"}],
     }
     out = io.StringIO()
-    console = Console(file=out, width=120)
+    console = Console(file=out, width=80)
     table.show(console, report)
     account = ("admin@people.example", "secret", "Sign in as the admin")
     table.where_to_look(console, "http://127.0.0.1:8000", report, ("advice", "after"), [account], "/data")
     shown = out.getvalue()
-    for piece in ("1160", "+3.75", "-2.50", "91%", "1700", "1444", "81%", "5.9", "120 s", "Happy to help!"):
+    for piece in (
+        "1160",
+        "+3.75",
+        "-2.50",
+        "91%",
+        "1700",
+        "1444",
+        "demo/sft-early",
+        "81%",
+        "5.9",
+        "120 s",
+        "Happy to help!",
+    ):
         assert piece in shown, piece
     assert "http://127.0.0.1:8000/projects/after/annotate" in shown
     assert "podium pull demo/ppo" in shown
