@@ -295,7 +295,7 @@ def test_four_answers_are_ranked_by_digits(visit: Visit, client, engine, annotat
     for key in "2t4":
         desk.press(key)
     assert desk.shown() == first, "one place is still open"
-    expect(page.get_by_role("toolbar", name="Judgment")).to_contain_text("3 > 2 = 4 > ?")
+    expect(page.get_by_role("group", name="Judgment")).to_contain_text("3 > 2 = 4 > ?")
     page.keyboard.press("1")
     desk.leaves(first)
     second = desk.shown()
