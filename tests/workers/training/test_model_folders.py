@@ -36,6 +36,11 @@ def _replace_by_a_file(folder: Path) -> None:
     folder.write_text("x")
 
 
+def _drop_tokenizer(folder: Path) -> None:
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
 FAULTS: dict[str, Callable[[Path], object]] = {
     "no folder": shutil.rmtree,
     "a file": _replace_by_a_file,
@@ -48,7 +53,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "no weights": lambda folder: (folder / WEIGHTS).unlink(),
     "a tensor less": _drop_a_tensor,
     "broken tokenizer": lambda folder: (folder / "tokenizer.json").write_text("{"),
-    "no tokenizer": lambda folder: [path.unlink() for path in folder.glob("tokenizer*")],
+    "no tokenizer": _drop_tokenizer,
 }
 
 
