@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.lora import LoraModel
+from workers.training.packing import ATTENTION, Document, Packed, pack
 
 HEAD_FILE = "reward_head.safetensors"
 _SAME_LOGITS = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.05}
@@ -54,6 +55,9 @@ class Backbone:
         self._base = base
         _no_dropout(model)
         model.eval()
+        if model.config._attn_implementation == "sdpa":
+            model.set_attn_implementation(ATTENTION)
+        self._packs: bool | None = None
         self.adapters = LoraModel(model, never=[self._head])
         self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
         self.pad_id: int = _pad_id(tokenizer, self.stop_ids)
@@ -139,12 +143,48 @@ class Backbone:
             out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
-    def packed_hidden_states(self, ids: Tensor, positions: Tensor) -> Tensor:
-        """As `hidden_states` for rows of several documents each: wherever positions (B, S) do not go on by one, another
-        document begins, which sees nothing of those before it.
-        """
-        out = self._trunk(input_ids=ids, attention_mask=None, position_ids=positions, use_cache=False)
+    def packed_hidden_states(self, batch: Packed) -> Tensor:
+        """As `hidden_states` for a row of documents that see nothing of one another: (1, T, d)."""
+        if self._packs is None:
+            self._packs = True
+            self._packs = self._packs_documents()
+        if not self._packs:
+            return self._unpacked_hidden_states(batch)
+        out = self._trunk(
+            input_ids=batch.ids.to(self.device),
+            position_ids=batch.positions.to(self.device),
+            # Four dimensions tell transformers that the mask is made already; ours comes from the segments.
+            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=self.device),
+            segments=batch.segments,
+            use_cache=False,
+        )
         return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def _unpacked_hidden_states(self, batch: Packed) -> Tensor:
+        """The same from a padded batch, for architectures that do not hand segments on to their attention."""
+        ids = batch.ids[0].tolist()
+        rows = [
+            ids[batch.segments[s.owner].start : batch.segments[s.owner].start + s.prefix] + ids[s.start : s.end]
+            for s in batch.segments
+        ]
+        width = max(map(len, rows))
+        padded = torch.tensor([row + [self.pad_id] * (width - len(row)) for row in rows], device=self.device)
+        lengths = torch.tensor([[len(row)] for row in rows], device=self.device)
+        hidden = self.hidden_states(padded, torch.arange(width, device=self.device) < lengths)
+        return torch.cat(
+            [hidden[i, s.prefix : len(row)] for i, (s, row) in enumerate(zip(batch.segments, rows, strict=True))]
+        )[None]
+
+    @torch.no_grad()
+    def _packs_documents(self) -> bool:
+        """Whether this architecture computes packed documents as it does alone ones: tried, not believed."""
+        some = [token % self.vocabulary_size for token in range(3, 15)]
+        batch = pack([[Document(some[:5]), Document([*some[:3], *some[7:9]])], [Document(some[4:])]])
+        try:
+            gap = self.packed_hidden_states(batch) - self._unpacked_hidden_states(batch)
+        except (TypeError, ValueError, RuntimeError):
+            return False
+        return float(gap.abs().max()) <= _SAME_LOGITS.get(self.dtype, 0.1)
 
     def cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
         """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n),

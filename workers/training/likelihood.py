@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from workers.training.backbone import Backbone
 from workers.training.events import Event, StepMetrics
-from workers.training.packing import Document, Packed, pack
+from workers.training.packing import Document, Packed, microbatches
 
 CHUNK = 4096
 
@@ -35,14 +35,10 @@ class DocumentTask:
     ) -> None:
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
-        self._held_out = pack(held_out, tokens_per_microbatch=tokens_per_microbatch, max_width=backbone.max_positions)
+        self._held_out = list(microbatches(held_out, tokens_per_microbatch))
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Packed]:
-        return pack(
-            [self.documents[item] for item in items],
-            tokens_per_microbatch=tokens_per_microbatch,
-            max_width=self.backbone.max_positions,
-        )
+        return list(microbatches([self.documents[item] for item in items], tokens_per_microbatch))
 
     def weight(self, batch: Packed) -> float:
         return float(batch.learnt_tokens)
@@ -88,7 +84,7 @@ def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:
     """Summed over the learnt tokens, in float32, under whatever adapter is on."""
     device = backbone.device
     ids = batch.ids.to(device)
-    hidden = backbone.packed_hidden_states(ids, batch.positions.to(device))
+    hidden = backbone.packed_hidden_states(batch)
     learnt = batch.learnt.to(device)
     states, tokens = hidden[:, :-1][learnt[:, 1:]], ids[learnt]
     if tokens.shape[0] <= CHUNK:

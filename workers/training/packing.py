@@ -1,17 +1,22 @@
-"""Documents side by side in rows without padding between them; knows no model and no method.
+"""Documents one behind the other in one row without padding, and what they share stored once; knows no method.
 
-The positions of each document start at 0, and a model that reads the rows with these positions lets each document
-attend to itself alone (`Backbone.packed_hidden_states`), so it computes what it would compute by itself.
+A document is computed as if it stood alone: it attends to its own tokens only, and its positions start at 0. Documents
+of one group that begin alike (completions of one prompt) share that beginning: the second one's own tokens attend to
+the first one's tokens before them, which is exact because a causal model's states do not depend on what comes after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
-ROW_TOKENS = 128
-"""Rows are no narrower than this: wide enough to be filled well, narrow enough that attention stays cheap."""
+ATTENTION = "documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Document:
     """Token ids and the spans [start, end) of them that are learnt; the first token of all can never be."""
 
     ids: Sequence[int]
-    learnt: Sequence[tuple[int, int]]
+    learnt: Sequence[tuple[int, int]] = ()
 
     @property
     def learnt_tokens(self) -> int:
@@ -27,73 +32,123 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """Rows (R, W) of documents. `learnt` is true on tokens whose prediction is trained.
+class Segment:
+    """The places [start, end) of a document's own tokens; `prefix` first tokens of segment `owner` precede them."""
 
-    `documents` are the places, in the list that was packed, of the documents in the order they stand here, and `ends`
-    the places of their last tokens in the flattened rows.
+    start: int
+    end: int
+    owner: int = 0
+    prefix: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A row (1, T) of documents in their order. `learnt` is true on tokens whose prediction is trained; `tokens` counts
+    the documents' tokens as if nothing were shared.
     """
 
     ids: Tensor
     positions: Tensor
     learnt: Tensor
-    documents: Tensor
-    ends: Tensor
+    segments: tuple[Segment, ...]
     tokens: int
-    learnt_tokens: int
+
+    @property
+    def learnt_tokens(self) -> int:
+        return int(self.learnt.sum())
+
+    @property
+    def ends(self) -> Tensor:
+        """The place of each document's last token."""
+        return torch.tensor([segment.end - 1 for segment in self.segments])
 
 
-def pack(documents: Sequence[Document], *, tokens_per_microbatch: int, max_width: int | None = None) -> list[Packed]:
-    """All documents in micro-batches of at most so many places (but never less than one document)."""
-    if not documents:
-        return []
-    longest = max(len(document.ids) for document in documents)
-    width = max(longest, min(ROW_TOKENS, max_width or ROW_TOKENS))
-    rows = _fill([len(document.ids) for document in documents], width)
-    count = max(1, tokens_per_microbatch // width)
-    return [_layout(documents, rows[start : start + count]) for start in range(0, len(rows), count)]
-
-
-def _fill(lengths: Sequence[int], width: int) -> list[list[int]]:
-    """Longest first, each into the fullest row that still has room for it."""
-    rows: list[list[int]] = []
-    by_room: dict[int, list[int]] = {}  # room left -> rows with it
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        length = lengths[index]
-        room = min((room for room in by_room if room >= length), default=None)
-        if room is None:
-            row = len(rows)
-            rows.append([])
-            room = width
-        else:
-            row = by_room[room].pop()
-            if not by_room[room]:
-                del by_room[room]
-        rows[row].append(index)
-        by_room.setdefault(room - length, []).append(row)
-    return rows
-
-
-def _layout(documents: Sequence[Document], rows: list[list[int]]) -> Packed:
-    width = max(sum(len(documents[index].ids) for index in row) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    positions = torch.zeros(len(rows), width, dtype=torch.long)
-    learnt = torch.zeros(len(rows), width, dtype=torch.bool)
+def pack(groups: Sequence[Sequence[Document]]) -> Packed:
+    """Groups of documents in one row. Only documents of which nothing is learnt may share a beginning."""
+    ids: list[int] = []
+    positions: list[int] = []
+    segments: list[Segment] = []
+    learnt: list[tuple[int, int]] = []
     tokens = 0
-    ends = []
-    for place, row in enumerate(rows):
-        start = 0
-        for index in row:
-            document = documents[index]
-            end = start + len(document.ids)
-            ids[place, start:end] = torch.tensor(document.ids)
-            positions[place, start:end] = torch.arange(len(document.ids))
-            for first, last in document.learnt:
-                learnt[place, start + max(first, 1) : start + last] = True
-            start = end
-            ends.append(place * width + end - 1)
-        tokens += start
-        # What is left over counts on: it comes last, so nothing looks at it, and a row of one document needs no mask.
-        positions[place, start:] = torch.arange(width - start) + (start if len(row) == 1 else 0)
-    order = torch.tensor([index for row in rows for index in row])
-    return Packed(ids, positions, learnt, order, torch.tensor(ends), tokens, int(learnt.sum()))
+    for group in groups:
+        owner = len(segments)
+        for document in group:
+            shared = _shared(group[0].ids, document.ids) if len(segments) > owner and not document.learnt else 0
+            start = len(ids)
+            ids += document.ids[shared:]
+            positions += range(shared, len(document.ids))
+            segments.append(Segment(start, len(ids), owner, shared))
+            learnt += [(start + max(first, 1), start + last) for first, last in document.learnt]
+            tokens += len(document.ids)
+    marked = torch.zeros(1, len(ids), dtype=torch.bool)
+    for first, last in learnt:
+        marked[0, first:last] = True
+    return Packed(torch.tensor([ids]), torch.tensor([positions]), marked, tuple(segments), tokens)
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first tokens two documents share; the second one keeps its last token for itself."""
+    for place, (a, b) in enumerate(zip(one, other[:-1], strict=False)):
+        if a != b:
+            return place
+    return min(len(one), len(other) - 1)
+
+
+def microbatches(documents: Sequence[Document], tokens: int) -> Iterator[Packed]:
+    """Documents that share nothing, in their order, in rows of at most so many tokens (but never less than one)."""
+    part: list[Document] = []
+    room = tokens
+    for document in documents:
+        if part and len(document.ids) > room:
+            yield pack([[one] for one in part])
+            part, room = [], tokens
+        part.append(document)
+        room -= len(document.ids)
+    if part:
+        yield pack([[one] for one in part])
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    segments: Sequence[Segment] | None = None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **rest: Any,
+) -> tuple[Tensor, None]:
+    """Attention of the documents of one row, each by itself; without segments, torch's own as transformers calls it."""
+    if segments is None:
+        out: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **rest
+        )
+        return out
+    repeats = query.shape[1] // key.shape[1]
+    if repeats > 1:
+        key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+    lengths = [segment.end - segment.start for segment in segments]
+    # One split instead of many slices: the gradient of a slice is a row of zeros as long as everything.
+    queries, keys, values = (torch.split(states, lengths, 2) for states in (query, key, value))
+    outs = []
+    for place, segment in enumerate(segments):
+        k, v = keys[place], values[place]
+        if segment.prefix:
+            k = torch.cat((keys[segment.owner][:, :, : segment.prefix], k), 2)
+            v = torch.cat((values[segment.owner][:, :, : segment.prefix], v), 2)
+        if segment.prefix or (sliding_window is not None and lengths[place] > sliding_window):
+            mask = _mask(lengths[place], segment.prefix, sliding_window, query.device)
+            outs.append(F.scaled_dot_product_attention(queries[place], k, v, attn_mask=mask, scale=scaling))
+        else:
+            outs.append(F.scaled_dot_product_attention(queries[place], k, v, is_causal=True, scale=scaling))
+    return torch.cat(outs, 2).transpose(1, 2), None
+
+
+def _mask(length: int, prefix: int, sliding_window: int | None, device: torch.device) -> Tensor:
+    seen = torch.ones(length, prefix + length, dtype=torch.bool, device=device).tril(prefix)
+    return seen if sliding_window is None else seen.triu(prefix - sliding_window + 1)
+
+
+AttentionInterface.register(ATTENTION, _attend)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)

@@ -168,7 +168,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         place[index] = len(documents)
         if completion.reward is not None and completion.weight > 0:
             rewards.append((place[index], completion.reward * row.scale, completion.weight))
-        documents.append(Document(encoded.ids, ()))
+        documents.append(Document(encoded.ids))
         lengths.append(encoded.completion_length)
     outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
     in_judgment: dict[str, int] = {}
@@ -200,7 +200,7 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
         pairs += [(start + a, start + b, score, weight) for a, b, score, weight in group.pairs]
         if len(group.rewards) > 1:
             rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
-    (packed,) = pack(documents, tokens_per_microbatch=2**62)
+    packed = pack([group.documents for group in groups])
     return GroupBatch(
         packed,
         len(groups),
@@ -286,12 +286,10 @@ class RewardTask:
 
     def scores(self, batch: GroupBatch) -> Tensor:
         """One score for each completion of the batch, in float32, with gradient where it is wanted."""
-        device = self.backbone.device
         with self.backbone.role(ADAPTER):
-            hidden = self.backbone.packed_hidden_states(batch.packed.ids.to(device), batch.packed.positions.to(device))
-        last = hidden.reshape(-1, hidden.shape[-1])[batch.packed.ends.to(device)]
-        found: Tensor = self.head(last)
-        return torch.zeros_like(found).index_copy(0, batch.packed.documents.to(device), found)
+            hidden = self.backbone.packed_hidden_states(batch.packed)
+        found: Tensor = self.head(hidden[0, batch.packed.ends.to(self.backbone.device)])
+        return found
 
     def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
         scores = self.scores(batch)

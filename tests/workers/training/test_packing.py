@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from backend.domain.training import PretrainConfig
-from tests.workers.training.tiny import FAMILIES, backbone_of
+from tests.workers.training.tiny import FAMILIES, backbone_of, tokenizer_of
 from workers.training import likelihood
+from workers.training.backbone import Backbone
 from workers.training.likelihood import negative_log_likelihood
-from workers.training.packing import Document, pack
+from workers.training.packing import Document, microbatches, pack
 from workers.training.supervised import Plan, learning_rate_share
 
 
@@ -25,26 +27,74 @@ def documents(count: int, seed: int = 0, longest: int = 20) -> list[Document]:
     return out
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def alone(backbone, ids) -> torch.Tensor:
+    """Hidden states of one document by itself, by transformers' own attention."""
+    row = torch.tensor([ids])
+    hidden: torch.Tensor = backbone.hidden_states(row, torch.ones_like(row))
+    return hidden[0]
+
+
+def windowed() -> Backbone:
+    """An architecture whose tokens see only the last five."""
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=29, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=96, sliding_window=5, initializer_range=0.2,
+        pad_token_id=0, eos_token_id=1, bos_token_id=None,
+    )  # fmt: skip
+    return Backbone(MistralForCausalLM(config), tokenizer_of(29))
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "mistral"])
 def test_a_packed_document_is_the_document_alone(family) -> None:
-    backbone = backbone_of(family)
+    backbone = windowed() if family == "mistral" else backbone_of(family)
     some = documents(12)
-    (batch,) = pack(some, tokens_per_microbatch=4096, max_width=48)
-    assert batch.ids.shape[1] <= 48 and batch.ids.shape[0] < 12
-    together = backbone.packed_hidden_states(batch.ids, batch.positions)
-    found = 0
-    for row in range(batch.ids.shape[0]):
-        starts = [i for i in range(batch.ids.shape[1]) if batch.positions[row, i] == 0]
-        for start, end in zip(starts, [*starts[1:], batch.ids.shape[1]], strict=True):
-            ids = batch.ids[row, start:end]
-            document = next((d for d in some if list(d.ids) == ids[: len(d.ids)].tolist() and any(ids)), None)
-            if document is None:
-                continue
-            found += 1
-            alone = torch.tensor([document.ids])
-            hidden = backbone.hidden_states(alone, torch.ones_like(alone))
-            assert torch.allclose(hidden[0], together[row, start : start + len(document.ids)], atol=1e-5)
-    assert found == 12
+    batch = pack([[document] for document in some])
+    with torch.no_grad():
+        together = backbone.packed_hidden_states(batch)[0]
+        assert backbone._packs, "by the fast path"
+        assert batch.ids.shape == (1, sum(len(document.ids) for document in some)), "without any padding"
+        for document, segment in zip(some, batch.segments, strict=True):
+            assert torch.allclose(alone(backbone, document.ids), together[segment.start : segment.end], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "mistral"])
+def test_what_documents_share_is_computed_once_and_changes_nothing(family) -> None:
+    backbone = windowed() if family == "mistral" else backbone_of(family)
+    backbone.model.requires_grad_(True)
+    prompts = [[3, 4, 5, 6, 7, 8, 9], [10], [11, 12]]
+    groups = [
+        [Document([*prompts[0], *tail]) for tail in ([13, 14, 15], [13, 14, 16, 17], [18], [13, 14, 15])],
+        [Document([*prompts[1], *tail]) for tail in ([20, 21], [22])],
+        [Document(prompts[2]), Document([*prompts[2], 23]), Document([23, 24])],
+    ]
+    flat = [document for group in groups for document in group]
+    batch = pack(groups)
+    assert batch.tokens == sum(len(d.ids) for d in flat) > batch.ids.shape[1]
+    assert [s.prefix for s in batch.segments] == [0, 9, 7, 9, 0, 1, 0, 2, 0]
+    weights = torch.randn(32, generator=torch.Generator().manual_seed(1))
+
+    def gradients(last: torch.Tensor) -> torch.Tensor:
+        backbone.model.zero_grad()
+        ((last @ weights) * torch.arange(1.0, 10.0)).sum().backward()
+        return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
+
+    shared = backbone.packed_hidden_states(batch)[0, batch.ends]
+    apart = torch.stack([alone(backbone, document.ids)[-1] for document in flat])
+    assert backbone._packs and torch.allclose(shared, apart, atol=1e-5)
+    one, other = gradients(shared), gradients(apart)
+    assert float((one - other).norm() / other.norm()) < 1e-5
+
+
+def test_an_architecture_that_cannot_pack_is_found_out_and_read_padded() -> None:
+    backbone = backbone_of("llama")
+    some = [Document([3, 4, 5, 6]), Document([3, 4, 9]), Document([7, 8])]
+    batch = pack([some[:2], some[2:]])
+    expected = backbone.packed_hidden_states(batch)
+    other = backbone_of("llama")
+    other.model.set_attn_implementation("sdpa")  # which ignores segments
+    found = other.packed_hidden_states(batch)
+    assert other._packs is False and torch.allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -59,18 +109,18 @@ def test_the_likelihood_is_that_of_each_document_by_hand(family) -> None:
             for place in range(start, end):  # the token at t is predicted by the logits at t - 1
                 expected -= float(logprobs[place - 1, document.ids[place]])
     for budget in (16, 64, 4096):
-        batches = pack(some, tokens_per_microbatch=budget, max_width=40)
+        batches = list(microbatches(some, budget))
         assert sum(batch.learnt_tokens for batch in batches) == sum(d.learnt_tokens for d in some)
         assert sum(batch.tokens for batch in batches) == sum(len(d.ids) for d in some)
+        assert all(batch.tokens <= budget or len(batch.segments) == 1 for batch in batches)
         total = sum(float(negative_log_likelihood(backbone, batch)) for batch in batches)
         assert math.isclose(total, expected, rel_tol=1e-5)
 
 
 def test_a_first_token_is_never_learnt() -> None:
-    (batch,) = pack([Document([3, 4, 5], ((0, 3),)), Document([6, 7], ((0, 2),))], tokens_per_microbatch=64)
+    batch = pack([[Document([3, 4, 5], ((0, 3),))], [Document([6, 7], ((0, 2),))]])
     assert batch.learnt_tokens == 3
     assert not batch.learnt[batch.positions == 0].any()
-    assert int(batch.ids.numel()) == 5, "no padding where rows are full"
 
 
 def test_micro_batches_change_no_gradient() -> None:
@@ -81,21 +131,21 @@ def test_micro_batches_change_no_gradient() -> None:
 
     def gradient(budget: int) -> torch.Tensor:
         backbone.model.zero_grad()
-        batches = pack(some, tokens_per_microbatch=budget, max_width=50)
+        batches = list(microbatches(some, budget))
         count = sum(batch.learnt_tokens for batch in batches)
         for batch in batches:
             (negative_log_likelihood(backbone, batch) / count).backward()
         return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
 
     whole, parts = gradient(4096), gradient(16)
-    assert len(pack(some, tokens_per_microbatch=16, max_width=50)) == 2
+    assert len(list(microbatches(some, 16))) == 4
     assert float((whole - parts).norm() / whole.norm()) < 1e-5
 
 
 def test_chunks_change_nothing(monkeypatch) -> None:
     backbone = backbone_of("llama")
     backbone.model.requires_grad_(True)
-    (batch,) = pack(documents(9), tokens_per_microbatch=4096)
+    (batch,) = microbatches(documents(9), 4096)
     results = []
     for chunk in (10_000, 7):
         monkeypatch.setattr(likelihood, "CHUNK", chunk)
@@ -105,13 +155,6 @@ def test_chunks_change_nothing(monkeypatch) -> None:
         results.append((float(loss.detach()), torch.cat([p.grad.flatten() for p in backbone.model.parameters()])))
     assert math.isclose(results[0][0], results[1][0], rel_tol=1e-6)
     assert torch.allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-6)
-
-
-def test_packing_wastes_little() -> None:
-    rng = random.Random(3)
-    some = [Document([3] * rng.randint(20, 70), ((1, 2),)) for _ in range(64)]
-    batches = pack(some, tokens_per_microbatch=1 << 20, max_width=256)
-    assert sum(b.tokens for b in batches) / sum(b.ids.numel() for b in batches) > 0.93
 
 
 def test_an_epoch_sees_each_item_once_and_the_order_is_a_function_of_the_seed() -> None:
