@@ -27,10 +27,21 @@ function rehypeRawIsText() {
   return (tree: Root): void => visit(tree);
 }
 
+const BLOCKS = new Set(["p", "ul", "ol", "li", "blockquote", "table", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"]);
+
+/** Arabic and Hebrew run from the right, beside paragraphs that do not: each block goes by its own first letter. */
+function rehypeDirection() {
+  const visit = (node: Nodes): void => {
+    if (node.type === "element" && BLOCKS.has(node.tagName)) node.properties["dir"] = "auto";
+    if ("children" in node) node.children.forEach((child) => visit(child as Nodes));
+  };
+  return (tree: Root): void => visit(tree);
+}
+
 /** An answer's headings stand below those of the page, whatever level its author chose. */
 function heading(Tag: "h3" | "h4" | "h5", look: string) {
   return function Heading({ children }: { children?: ReactNode }) {
-    return <Tag className={look}>{children}</Tag>;
+    return <Tag dir="auto" className={look}>{children}</Tag>;
   };
 }
 
@@ -56,9 +67,9 @@ const components: Components = {
   ),
   input: ({ checked }) => <span role="img" aria-label={checked ? "done" : "to do"}>{checked ? "☑" : "☐"}</span>,
   pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
-  table: ({ children }) => (
+  table: ({ children, dir }) => (
     <div className="scroll" tabIndex={0} role="group" aria-label="Table">
-      <table>{children}</table>
+      <table dir={dir}>{children}</table>
     </div>
   ),
 };
@@ -76,7 +87,7 @@ export default function Body({ text, remark = [], rehype = [] }: BodyProps) {
     <ReactMarkdown
       remarkPlugins={[remarkGfm, ...remark]}
       remarkRehypeOptions={footnotes}
-      rehypePlugins={[rehypeRawIsText, [rehypeSanitize, schema], rehypeHighlight, ...rehype]}
+      rehypePlugins={[rehypeRawIsText, [rehypeSanitize, schema], rehypeDirection, rehypeHighlight, ...rehype]}
       components={components}
     >
       {text}
