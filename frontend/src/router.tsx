@@ -3,7 +3,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Problem } from "./api/client";
 import { meQuery, projectsQuery } from "./api/queries";
-import type { RunState } from "./api/types";
+import type { Me, RunState } from "./api/types";
 import { Bones } from "./components/Status";
 import { Layout } from "./components/Layout";
 import { CrashPage } from "./pages/CrashPage";
@@ -14,7 +14,7 @@ interface Context {
   client: QueryClient;
 }
 
-const root = createRootRouteWithContext<Context>()({ notFoundComponent: NotFoundPage, errorComponent: CrashPage });
+const root = createRootRouteWithContext<Context>()({ notFoundComponent: () => <main><NotFoundPage /></main>, errorComponent: CrashPage });
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
@@ -30,6 +30,11 @@ const invitation = createRoute({
   path: "/invitations/$token",
   component: lazyRouteComponent(() => import("./pages/InvitationPage"), "InvitationPage"),
 });
+
+/** The server refuses these pages' data to annotators; they should not meet a page full of refusals either. */
+function adminsOnly({ context }: { context: { me: Me } }): void {
+  if (context.me.user.role !== "admin") throw new Problem(403, "This page is only for admins. Ask one of them for what you need.");
+}
 
 /** Everything behind the sign-in. */
 const app = createRoute({
@@ -70,6 +75,7 @@ const projects = createRoute({
 const newProject = createRoute({
   getParentRoute: () => app,
   path: "/new-project",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/NewProjectPage"), "NewProjectPage"),
 });
 
@@ -83,6 +89,7 @@ const project = createRoute({
 const overview = createRoute({
   getParentRoute: () => project,
   path: "/",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/ProjectPage"), "ProjectPage"),
 });
 const annotate = createRoute({
@@ -98,42 +105,50 @@ const mine = createRoute({
 const prompts = createRoute({
   getParentRoute: () => project,
   path: "/prompts",
+  beforeLoad: adminsOnly,
   validateSearch: (search: Record<string, unknown>): { q?: string } => ({ q: text(search["q"]) }),
   component: lazyRouteComponent(() => import("./pages/PromptsPage"), "PromptsPage"),
 });
 const prompt = createRoute({
   getParentRoute: () => project,
   path: "/prompts/$prompt",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/PromptPage"), "PromptPage"),
 });
 const leaderboard = createRoute({
   getParentRoute: () => project,
   path: "/leaderboard",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/LeaderboardPage"), "LeaderboardPage"),
 });
 const judgments = createRoute({
   getParentRoute: () => project,
   path: "/judgments",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/JudgmentsPage"), "JudgmentsPage"),
 });
 const rewards = createRoute({
   getParentRoute: () => project,
   path: "/rewards",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/RewardSetsPage"), "RewardSetsPage"),
 });
 const rewardSet = createRoute({
   getParentRoute: () => project,
   path: "/rewards/$set",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/RewardSetPage"), "RewardSetPage"),
 });
 const settings = createRoute({
   getParentRoute: () => project,
   path: "/settings",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/ProjectSettingsPage"), "ProjectSettingsPage"),
 });
 const newRun = createRoute({
   getParentRoute: () => project,
   path: "/new-run",
+  beforeLoad: adminsOnly,
   validateSearch: (search: Record<string, unknown>): { kind?: string } => ({ kind: text(search["kind"]) }),
   component: lazyRouteComponent(() => import("./pages/NewRunPage"), "NewRunPage"),
 });
@@ -142,6 +157,7 @@ const STATES: readonly string[] = ["queued", "running", "succeeded", "failed", "
 const runs = createRoute({
   getParentRoute: () => app,
   path: "/runs",
+  beforeLoad: adminsOnly,
   validateSearch: (search: Record<string, unknown>): { project?: string; state?: RunState; kind?: string } => ({
     project: text(search["project"]),
     state: STATES.includes(String(search["state"])) ? (search["state"] as RunState) : undefined,
@@ -152,26 +168,31 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: () => app,
   path: "/runs/$run",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/RunPage"), "RunPage"),
 });
 const checkpoints = createRoute({
   getParentRoute: () => app,
   path: "/checkpoints",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/CheckpointsPage"), "CheckpointsPage"),
 });
 const checkpoint = createRoute({
   getParentRoute: () => app,
   path: "/checkpoints/$checkpoint",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/CheckpointPage"), "CheckpointPage"),
 });
 const models = createRoute({
   getParentRoute: () => app,
   path: "/models",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/ModelsPage"), "ModelsPage"),
 });
 const people = createRoute({
   getParentRoute: () => app,
   path: "/people",
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/PeoplePage"), "PeoplePage"),
 });
 const preferences = createRoute({

@@ -25,13 +25,23 @@ export function ErrorNote({ error, retry, className }: { error: unknown; retry?:
   );
 }
 
-export function Empty({ icon, title, children, action }: { icon: IconName; title: string; children?: ReactNode; action?: ReactNode }) {
+interface EmptyProps {
+  icon: IconName;
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  /** 1 where this is the whole page. */
+  level?: 1 | 2;
+}
+
+export function Empty({ icon, title, children, action, level = 2 }: EmptyProps) {
+  const Title = `h${level}` as const;
   return (
     <div className="mx-auto grid max-w-lg justify-items-center gap-2 px-6 py-14 text-center">
       <span className="mb-1 grid size-11 place-items-center rounded-full bg-accent-wash text-accent">
         <Icon name={icon} size={20} />
       </span>
-      <h2 className="title text-lg">{title}</h2>
+      <Title className="title text-lg">{title}</Title>
       {children && <div className="text-pretty text-soft">{children}</div>}
       {action && <div className="mt-3 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>

@@ -9,8 +9,9 @@ import { Empty } from "../components/Status";
 export function CrashPage({ error, reset }: { error: unknown; reset?: () => void }) {
   const router = useRouter();
   const [busy, setBusy] = useState(false);
-  useTitle("Something went wrong");
+  useTitle(error instanceof Problem && error.status === 403 ? "No access" : "Something went wrong");
   const known = error instanceof Problem;
+  const refused = known && error.status === 403;
   const again = async () => {
     setBusy(true);
     await router.invalidate();
@@ -21,10 +22,11 @@ export function CrashPage({ error, reset }: { error: unknown; reset?: () => void
     <div role="alert">
       <Empty
         icon="alert"
-        title={known ? "This page could not be loaded" : "This page has a fault"}
+        level={1}
+        title={refused ? "No access" : known ? "This page could not be loaded" : "This page has a fault"}
         action={
           <>
-            <Button look="primary" busy={busy} onClick={() => void again()}>Try again</Button>
+            {!refused && <Button look="primary" busy={busy} onClick={() => void again()}>Try again</Button>}
             <Button onClick={() => window.location.assign("/")}>Go to the start</Button>
           </>
         }

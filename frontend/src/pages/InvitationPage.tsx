@@ -47,7 +47,7 @@ export function InvitationPage() {
     const gone = invitation.error instanceof Problem && !invitation.error.passing;
     return (
       <main>
-        <Empty icon="people" title={gone ? "This invitation cannot be used" : "The invitation could not be loaded"} action={<ButtonLink to="/login">Go to the sign-in page</ButtonLink>}>
+        <Empty icon="people" level={1} title={gone ? "This invitation cannot be used" : "The invitation could not be loaded"} action={<ButtonLink to="/login">Go to the sign-in page</ButtonLink>}>
           <p>{invitation.error.message}</p>
           {gone && <p>Ask the person who sent it for a new link.</p>}
         </Empty>
