@@ -145,13 +145,14 @@ export const agreementQuery = (slug: string) =>
 
 export type Method = "elo" | "bradley_terry";
 
-export const ratingsQuery = (slug: string, method: Method, k: number) =>
+/** Without a K the server takes its own. */
+export const ratingsQuery = (slug: string, method: Method, k: number | null) =>
   queryOptions({
     queryKey: ["project", slug, "ratings", method, k],
     queryFn: () =>
       call(
         api.GET("/api/v1/projects/{project}/ratings", {
-          params: { path: { project: slug }, query: { of: "models", method, ...(method === "elo" ? { k } : {}) } },
+          params: { path: { project: slug }, query: { of: "models", method, ...(method === "elo" && k !== null ? { k } : {}) } },
         }),
       ),
     placeholderData: keepPreviousData,

@@ -15,10 +15,12 @@ const CLOSE = 1.96; // 95 % of a normal distribution
 export function LeaderboardPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/leaderboard" });
   const [method, setMethod] = useState<Method>("elo");
-  const [k, setK] = useState("32");
-  const valid = Number(k) > 0 && Number(k) <= 1000;
-  const [asked, setAsked] = useState(32);
+  // Null: the server's own K, as in every other place that shows ratings.
+  const [typed, setTyped] = useState<string | null>(null);
+  const [asked, setAsked] = useState<number | null>(null);
   const ratings = useQuery({ ...ratingsQuery(slug, method, asked), refetchInterval: 10_000 });
+  const k = typed ?? (ratings.data?.k ? String(ratings.data.k) : "");
+  const valid = k === "" || (Number(k) > 0 && Number(k) <= 1000);
   return (
     <Page
       title="Leaderboard"
@@ -34,10 +36,11 @@ export function LeaderboardPage() {
             <label className="flex items-center gap-2">
               K
               <input type="number" min={1} max={1000} aria-invalid={!valid || undefined} className="field w-20" value={k} onChange={(event) => {
-                setK(event.target.value);
                 const value = Number(event.target.value);
-                if (value > 0 && value <= 1000) setAsked(value);
-              }} />
+                setTyped(event.target.value);
+                if (event.target.value === "") setAsked(null);
+                else if (value > 0 && value <= 1000) setAsked(value);
+              }} onBlur={() => typed === "" && setTyped(null)} />
             </label>
           )}
         </div>
@@ -76,7 +79,7 @@ function Board({ items }: { items: Rating[] }) {
           {items.map((item, rank) => {
             const spread = item.standard_error === null || item.standard_error === undefined ? null : CLOSE * item.standard_error;
             return (
-              <tr key={item.id}>
+              <tr key={item.id} className="*:align-middle">
                 <td className="number text-faint">{rank + 1}</td>
                 <td className="font-medium [overflow-wrap:anywhere]">{item.name}</td>
                 <td className="number">
