@@ -32,6 +32,9 @@ it("names of fields carry their units at the end", () => {
   expect(fieldName("kl_target_per_seq_nats")).toEqual(["KL target per seq", "nats"]);
   expect(fieldName("save_every_s")).toEqual(["Save every", "s"]);
   expect(fieldName("lora_rank")).toEqual(["LoRA rank", null]);
+  expect(fieldName("tokens_per_s")).toEqual(["Tokens per s", null]);
+  expect(fieldName("max_new_tokens")).toEqual(["Max new tokens", null]);
+  expect(fieldName("evaluate_every_steps")).toEqual(["Evaluate every", "steps"]);
   expect(fieldName("tokens")).toEqual(["Tokens", null]);
 });
 

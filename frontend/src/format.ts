@@ -92,10 +92,15 @@ const UNITS: Record<string, string> = {
 };
 const KEEP = new Map([["kl", "KL"], ["lora", "LoRA"], ["ppo", "PPO"], ["gae", "GAE"], ["sft", "SFT"], ["lr", "learning rate"], ["id", "id"], ["eos", "EOS"], ["topp", "top-p"]]);
 
+/** What is counted reads as part of the name (“max new tokens”), except after “every”. */
+const COUNTED = new Set(["tokens", "steps", "epochs"]);
+
 /** `kl_target_per_seq_nats` → ["KL target per seq", "nats"]: names carry their units at the end. */
 export function fieldName(name: string): [label: string, unit: string | null] {
   const parts = name.split("_");
-  const unit = parts.length > 1 ? (UNITS[parts.at(-1)!] ?? null) : null;
+  const [before, last] = parts.slice(-2);
+  const spoken = before === "per" || (COUNTED.has(last!) && before !== "every");
+  const unit = parts.length > 1 && !spoken ? (UNITS[last!] ?? null) : null;
   const kept = unit === null ? parts : parts.slice(0, -1);
   const label = kept.map((part) => KEEP.get(part) ?? part).join(" ");
   return [label.charAt(0).toUpperCase() + label.slice(1), unit];
@@ -141,6 +146,6 @@ export function runSentence(run: Run): string {
     case "failed":
       return step ? `Failed at ${step}.` : "Failed before the first step.";
     case "cancelled":
-      return step ? `Cancelled at ${step}.` : "Cancelled before it began.";
+      return run.message ?? (step ? `Cancelled at ${step}.` : "Cancelled before it began.");
   }
 }

@@ -8,10 +8,11 @@ import { announce } from "../components/announcer";
 import { Button, ButtonLink } from "../components/Button";
 import { CopyText } from "../components/Copy";
 import { Icon } from "../components/Icon";
+import { Numbers } from "../components/Numbers";
 import { Page, Section, TableFrame } from "../components/Page";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { bytes, figure, KIND_NAMES } from "../format";
+import { bytes, KIND_NAMES } from "../format";
 
 export function CheckpointPage() {
   const { checkpoint: id } = useParams({ from: "/app/checkpoints/$checkpoint" });
@@ -60,14 +61,7 @@ function Shown({ checkpoint }: { checkpoint: Checkpoint }) {
       <Section title="How it came to be" className="mt-0"><Lineage checkpoint={checkpoint} /></Section>
       {Object.keys(checkpoint.metrics).length > 0 && (
         <Section title="Numbers">
-          <dl className="panel grid grid-cols-2 gap-px overflow-hidden bg-line sm:grid-cols-[repeat(auto-fit,minmax(11rem,1fr))]">
-            {Object.entries(checkpoint.metrics).filter(([, value]) => typeof value === "number").map(([name, value]) => (
-              <div key={name} className="bg-surface px-4 py-3">
-                <dt className="truncate text-sm text-faint" title={name}>{name}</dt>
-                <dd className="title text-xl">{figure(value as number)}</dd>
-              </div>
-            ))}
-          </dl>
+          <Numbers values={checkpoint.metrics} />
         </Section>
       )}
       <Section title="Pull it">

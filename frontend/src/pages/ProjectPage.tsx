@@ -29,7 +29,7 @@ export function ProjectPage() {
 
 function Overview({ slug, project }: { slug: string; project: Project }) {
   const progress = useQuery({ ...progressQuery(slug), refetchInterval: LIVE_MS }).data;
-  const ratings = useQuery(ratingsQuery(slug, "elo", 32)).data?.items;
+  const ratings = useQuery(ratingsQuery(slug, "elo", null)).data?.items;
   const sets = useQuery(rewardSetsQuery(slug)).data?.items;
   const runs = useQuery({ ...runsQuery({ project: slug }), refetchInterval: LIVE_MS }).data?.items;
   const kinds = new Set(runs?.filter((run) => run.state === "succeeded").map((run) => run.kind));
@@ -47,7 +47,7 @@ function Overview({ slug, project }: { slug: string; project: Project }) {
           {step.action}
         </aside>
       )}
-      <div className="grid gap-x-8 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-x-8 lg:grid-cols-2">
         <Section title="Running and recent" actions={<Link to="/runs" search={{ project: slug }} className="link text-sm">All runs</Link>}>
           {runs && runs.length > 0 ? (
             <ul className="panel divide-y divide-line">

@@ -34,7 +34,7 @@ export function RewardSetPage() {
                     <thead><tr><th>Prompt</th><th className="number">Rating</th><th className="number">Reward</th><th className="w-40"><span className="sr-only">Size</span></th><th className="number">Weight</th><th className="number">Judgments</th><th>Part</th></tr></thead>
                     <tbody>
                       {items.map((item) => (
-                        <tr key={item.completion}>
+                        <tr key={item.completion} className="*:align-middle">
                           <td><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="link">open</Link></td>
                           <td className="number">{count(item.rating)}{item.standard_error !== null && <span className="text-faint"> ± {count(item.standard_error)}</span>}</td>
                           <td className="number">{signed(item.reward, 3)}</td>

@@ -9,6 +9,7 @@ import { Button, ButtonLink } from "../components/Button";
 import { Conversation } from "../components/Conversation";
 import { Segments } from "../components/Field";
 import { curvesByGroup, gather } from "../components/metrics";
+import { Numbers } from "../components/Numbers";
 import { Page, Section } from "../components/Page";
 import { StateBadge } from "../components/StateBadge";
 import { Bones, ErrorNote, Loaded } from "../components/Status";
@@ -42,7 +43,7 @@ function Shown({ run }: { run: Run }) {
       <State run={run} />
       <Curves run={run} live={live} />
       <Samples run={run} live={live} />
-      <div className="grid gap-x-8 xl:grid-cols-2">
+      <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
         <Log run={run} live={live} />
         <Section title="Config">
           <Pairs values={{ ...run.config, seed: run.seed }} />
@@ -99,9 +100,19 @@ function State({ run }: { run: Run }) {
         </div>
       )}
       {run.state === "running" && run.started_at && <p className="mt-1.5 text-sm text-faint">Running for {duration((now - Date.parse(run.started_at)) / 1000)}.{silent && " The worker has been silent for a while; if it is gone, the run is queued again by itself."}</p>}
-      {run.message && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
-      {run.result && Object.keys(run.result).length > 0 && <div className="mt-4"><Pairs values={run.result} /></div>}
+      {run.message && run.state !== "cancelled" && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
+      {run.result && <Result values={run.result} />}
     </div>
+  );
+}
+
+function Result({ values }: { values: Record<string, unknown> }) {
+  const others = Object.entries(values).filter(([, value]) => typeof value !== "number");
+  return (
+    <>
+      {others.length < Object.keys(values).length && <div className="mt-4"><Numbers values={values} /></div>}
+      {others.length > 0 && <div className="mt-4"><Pairs values={Object.fromEntries(others)} /></div>}
+    </>
   );
 }
 
