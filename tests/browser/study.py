@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 PASSWORD = "correct horse battery"
 GUIDELINES = "Choose the answer that you would **rather receive**.\n\n1. Is it true?\n2. Is it clear?"
-MODELS = ("northwind/amber-7b", "northwind/basalt-2b")
+MODELS = ("amber-7b", "basalt-2b")
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,18 @@ class Study:
         return {state: states.count(state) for state in set(states)}
 
     def models(self) -> set[str]:
-        """The names of all models, which no annotator may learn."""
+        """The names of its models and the parts of them, which no annotator may learn."""
         with self.engine.connect() as connection:
-            return set(connection.scalars(select(Model.name)).all())
+            names = connection.scalars(
+                select(Model.name)
+                .distinct()
+                .join(Completion, Completion.model_id == Model.id)
+                .join(Prompt, Prompt.id == Completion.prompt_id)
+                .join(Project, Project.id == Prompt.project_id)
+                .where(Project.slug == self.slug)
+            ).all()
+        assert names
+        return {part for name in names for part in (name, name.removeprefix("imported/"))}
 
     def judge(self, count: int, better: str = MODELS[0]) -> None:
         """Judge so many comparisons over REST as the admin: the better model wins."""
@@ -157,7 +166,7 @@ def make_study(
             for number in range(prompts)
             for letter in "KLMNOPQRS"[:size]
         ]
-    named = [*MODELS, *(f"northwind/model-{number}" for number in range(3, 10))]
+    named = [*MODELS, *(f"model-{number}" for number in range(3, 10))]
     seen: dict[str, int] = {}
     rows = []
     for prompt, text in answers:

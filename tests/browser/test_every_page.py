@@ -1,0 +1,168 @@
+"""Every page in every look: no barrier (axe, WCAG 2.2 A and AA), a title, a visible focus, and a phone that fits."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from backend.client import Client
+from tests.browser.conftest import PHONE, WIDE, Visit, make_person
+from tests.browser.example import DOCUMENTS, TINY, make_example, new_name, wait_for_run
+from tests.browser.study import send
+
+pytestmark = pytest.mark.browser
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"target-size": {"enabled": True}},  # the one of 2.2; axe leaves it out unless told
+}
+
+
+@pytest.fixture(scope="session")
+def places(client: Client) -> dict[str, str]:
+    """The address of each page of an admin, on a Podium where there is something to see."""
+    slug = make_example(client)
+    address = f"/projects/{slug}"
+    send(client, slug, "documents", [{"text": text} for text in DOCUMENTS])
+    config = {**TINY, "epochs": 2.0, "output_name": new_name("example")}
+    run = client.post("runs", {"project": slug, "kind": "pretrain", "config": config})["id"]
+    reward_set = client.post(f"projects/{slug}/reward-sets", {"name": "First round"})["id"]
+    prompt = client.get(f"projects/{slug}/prompts", limit=1)["items"][0]["id"]
+    invitation = client.post("invitations", {"role": "annotator"})["token"]
+    done = wait_for_run(client, run, "succeeded")
+    return {
+        "login": "/login",
+        "invitation": f"/invitations/{invitation}",
+        "projects": "/projects",
+        "new-project": "/new-project",
+        "overview": address,
+        "annotate": f"{address}/annotate",
+        "mine": f"{address}/mine",
+        "prompts": f"{address}/prompts",
+        "prompt": f"{address}/prompts/{prompt}",
+        "leaderboard": f"{address}/leaderboard",
+        "judgments": f"{address}/judgments",
+        "rewards": f"{address}/rewards",
+        "reward-set": f"{address}/rewards/{reward_set}",
+        "settings": f"{address}/settings",
+        "new-run": f"{address}/new-run",
+        "run-form": f"{address}/new-run?kind=ppo",
+        "runs": "/runs",
+        "run": f"/runs/{run}",
+        "checkpoints": "/checkpoints",
+        "checkpoint": f"/checkpoints/{done['checkpoint']}",
+        "models": "/models",
+        "people": "/people",
+        "preferences": "/preferences",
+        "nowhere": "/no/such/page",
+    }
+
+
+OUTSIDE = ("login", "invitation")
+
+
+def look(page: Page, name: str, path: str) -> None:
+    """Open a page and wait until it has drawn what it has to say."""
+    page.goto(path)
+    if name == "annotate":
+        start = page.get_by_role("button", name="Start judging")
+        expect(start.or_(page.get_by_role("article", name="Comparison")).first).to_be_visible()
+        if start.count():
+            start.click()
+        expect(page.get_by_role("article", name="Comparison")).to_be_visible()
+    else:
+        expect(page.get_by_role("heading", level=1), name).to_have_count(1)
+    if name == "run":
+        expect(page.get_by_role("img", name="Curve of").first).to_be_visible()
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def barriers(page: Page, *rules: str) -> list[str]:
+    """What axe finds, one line each."""
+    options = {"runOnly": list(rules)} if rules else RULES
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']} ({rule['help']}): {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def test_no_page_has_a_barrier_by_day_by_night_or_on_a_phone(visit: Visit, admin, places):
+    inside, outside = visit(admin), visit(None)
+    found: dict[str, Any] = {}
+    titles: dict[str, str] = {}
+    for name, path in places.items():
+        page = outside if name in OUTSIDE else inside
+        look(page, name, path)
+        titles[name] = page.title()
+        assert page.locator("html").get_attribute("lang") == "en"
+        problems = barriers(page)
+        page.emulate_media(color_scheme="dark")
+        problems += [f"dark: {problem}" for problem in barriers(page, "color-contrast")]
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE[0]:
+            problems.append(f"phone: {width} pixels wide")
+        page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        if problems:
+            found[name] = problems
+    assert found == {}
+    assert all(title.endswith(" · Podium") for title in titles.values())
+    assert len(set(titles.values())) == len(titles), titles
+
+
+def test_the_open_dialogs_have_no_barrier(visit: Visit, client, places):
+    person = make_person(client, "annotator")
+    for scheme in ("light", "dark"):
+        page = visit(person, places["annotate"], scheme=scheme)
+        expect(page.get_by_role("dialog", name="Guidelines")).to_be_visible()
+        assert barriers(page) == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        assert barriers(page) == []
+
+
+def test_the_focus_can_be_seen_wherever_the_keyboard_goes(visit: Visit, admin, places):
+    page = visit(admin, size=WIDE)
+    for name in ("annotate", "overview", "leaderboard", "run-form", "preferences"):
+        look(page, name, places[name])
+        seen = set()
+        for _ in range(25):
+            page.keyboard.press("Tab")
+            place, visible = page.evaluate(VISIBLE_FOCUS)
+            assert visible, f"{name}: the focus on {place} cannot be seen"
+            seen.add(place)
+        assert len(seen) > 8, f"{name}: the keyboard reaches {seen} only"
+
+
+# What has the focus, and whether one sees that: an outline of its own, or of the label around a hidden radio button.
+VISIBLE_FOCUS = """() => {
+  const element = document.activeElement;
+  if (!element || element === document.body) return ["body", true];
+  const outlined = (one) => {
+    const style = getComputedStyle(one);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  };
+  const around = element.closest("label");
+  return [element.outerHTML.slice(0, 120), outlined(element) || (around !== null && outlined(around))];
+}"""
+
+
+def test_the_first_stop_of_the_keyboard_skips_the_menu(visit: Visit, admin, places):
+    page = visit(admin, places["leaderboard"])
+    expect(page.get_by_role("row").first).to_be_visible()
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_the_text_may_be_twice_as_large(visit: Visit, client, places):
+    # 200 % on a laptop is a window half as wide and high in CSS pixels.
+    person = make_person(client, "annotator")
+    page = visit(person, size=(720, 450))
+    look(page, "annotate", places["annotate"])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    expect(page.get_by_role("button", name="A is better")).to_be_in_viewport()
+    expect(page.locator("[data-answer]:visible").first).to_be_in_viewport()
