@@ -179,6 +179,8 @@ def test_the_whole_loop(podium: Podium, client: Client, tmp_path: Path) -> None:
             [sys.executable, "-m", "backend.cli", "pull", f"loop/{name}", str(tmp_path / name)],
             cwd=REPOSITORY, env=environment, check=True, timeout=120, capture_output=True,
         )  # fmt: skip
+    adapter = json.loads((tmp_path / "ppo" / "adapter" / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == "loop/sft"
     done = subprocess.run(
         [sys.executable, "-c", LOAD, str(tmp_path / "ppo"), str(tmp_path / "sft")],
         env=environment, check=False, timeout=240, capture_output=True, text=True,

@@ -241,6 +241,7 @@ def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mappi
         "seed": run.seed,
         "config": run.config,
         "inputs": named,
+        "model_name": (inputs.get("model") or {}).get("name"),
         "attempt": run.attempt,
     }
     fresh = folder / f"{JOB}.new"

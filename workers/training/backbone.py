@@ -36,8 +36,8 @@ transformers_logging.disable_progress_bar()
 class Backbone:
     """`hidden_states` and `logits` see the adapter that `role` switched on; outside of `role` all adapters are off."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, digest: str = "", base: str = "") -> None:
-        """`digest` identifies the stored weights (see `load`); `base` is how the parent is named to peft."""
+    def __init__(self, model: Any, tokenizer: Any, *, digest: str = "") -> None:
+        """`digest` identifies the stored weights (see `load`)."""
         self.model = model
         self.tokenizer = tokenizer
         self.device: torch.device = next(model.parameters()).device
@@ -52,7 +52,6 @@ class Backbone:
         self._trunk: nn.Module = model.base_model
         self._head: nn.Module = model.get_output_embeddings()
         self._digest = digest or fingerprint(model)
-        self._base = base
         _no_dropout(model)
         model.eval()
         if model.config._attn_implementation == "sdpa":
@@ -81,7 +80,7 @@ class Backbone:
             raise Invalid(
                 f"The model in {folder} cannot be read; is it whole? {type(error).__name__}: {first}"
             ) from error
-        return cls(model.to(device), tokenizer, digest=digest, base=str(folder))
+        return cls(model.to(device), tokenizer, digest=digest)
 
     def digest(self) -> str:
         """The sha256 of the weights as stored: the same whatever device and precision they were loaded in."""
@@ -104,10 +103,10 @@ class Backbone:
         """Refuses an adapter that was trained on other weights."""
         self.adapters.load(name, Path(folder), expect={"backbone_sha256": self._digest})
 
-    def save_adapter(self, name: str, folder: Path) -> None:
-        """In peft's format, with the digest of this backbone in the header."""
+    def save_adapter(self, name: str, folder: Path, *, base: str | None = None) -> None:
+        """In peft's format, with the digest of this backbone in the header; `base` is the name of the model it is for."""
         about = {"backbone_sha256": self._digest, "role": name}
-        self.adapters.save(name, Path(folder), about=about, base=self._base)
+        self.adapters.save(name, Path(folder), about=about, base=base)
 
     def copy_adapter(self, source: str, target: str) -> None:
         self.adapters.copy(source, target)

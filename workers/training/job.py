@@ -36,6 +36,8 @@ class Job:
     inputs: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     run: str = ""
+    model_name: str | None = None
+    """What the model that training starts from is called in the registry: a path would only hold on this machine."""
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     should_stop: Callable[[], bool] = _never

@@ -114,6 +114,7 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
         inputs=_absolute(described["inputs"], folder),
         seed=described["seed"],
         run=described["run"],
+        model_name=described.get("model_name"),
         device=device,
         dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
         should_stop=stop.is_set,

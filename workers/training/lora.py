@@ -265,9 +265,9 @@ class LoraModel:
 
     # -- files ----------------------------------------------------------------------------------------------------
 
-    def save(self, name: str, folder: Path, *, about: dict[str, str], base: str) -> None:
-        """`about` travels in the header of the weights, where `load` checks it; `base` names the parent checkpoint for
-        peft.
+    def save(self, name: str, folder: Path, *, about: dict[str, str], base: str | None) -> None:
+        """`about` travels in the header of the weights, where `load` checks it; `base` is the
+        name of the parent model, for peft.
         """
         adapter = self[name]
         folder.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
         settings.eos_token_id = stops if len(stops) > 1 else stops[0]
     backbone.save_merged(adapter, folder)
     if adapter is not None:
-        backbone.save_adapter(adapter, folder / "adapter")
+        backbone.save_adapter(adapter, folder / "adapter", base=job.model_name)
         _read_back(folder, job.path("model"), backbone, adapter)
     about = {
         "weights_sha256": digest_of(folder),

@@ -415,7 +415,7 @@ def _score_samples(
 def save(job: Job, backbone: Backbone, head: ScalarHead, codec: Codec) -> None:
     """Adapter, head and tokenizer; the backbone's own files stay where they are. What was written is read back."""
     folder = fresh(job.output)
-    backbone.save_adapter(ADAPTER, folder / "adapter")
+    backbone.save_adapter(ADAPTER, folder / "adapter", base=job.model_name)
     head.save(folder)
     backbone.tokenizer.save_pretrained(folder)
     about = {
