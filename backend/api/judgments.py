@@ -215,7 +215,6 @@ def list_judgments(
                 "completions": [JudgedCompletion(id=str(id), model=models[id]) for id in comparison.completions],
                 "counted": judgment.uncounted_reason is None and judgment.voided_at is None,
                 "reason": judgment.uncounted_reason,
-                "guidelines_version": comparison.guidelines_version,
             }
         )
         for judgment, comparison, name, _ in rows

@@ -2,13 +2,13 @@
 
 Knows nothing of who judged, when, or where it is stored. Ranks follow the order in which the completions were shown:
 1 is the best, equal ranks are a tie, and no rank is left out ("dense": 1, 2, 2, 3 but not 1, 2, 2, 4). Naming only the
-top n is a tie of all the rest: 1, 2, 3, 3, 3.
+top n is a tie of all the rest: 1, 2, 3, 3, 3, which a protocol with `top` takes even where it allows no ties.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
 from backend.errors import Invalid
 
@@ -34,11 +34,18 @@ class Protocol(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: Annotated[StrictInt, Field(ge=MIN_SIZE, le=MAX_SIZE, description="completions in a comparison")] = 2
+    top: Annotated[
+        StrictInt | None, Field(ge=1, le=MAX_SIZE - 1, description="rank the best so many only; the rest are equal")
+    ] = None
     allow_tie: Annotated[StrictBool, Field(description="two completions may share a rank")] = True
     allow_none_acceptable: Annotated[StrictBool, Field(description="'none is acceptable' may be answered")] = True
     strength_levels: Annotated[StrictInt, Field(description="0: not asked; 2 to 4: how much better, 1 the least")] = 0
     aspects: Annotated[tuple[Aspect, ...], Field(max_length=10, description="further questions, all optional")] = ()
     comment: Annotated[Literal["off", "optional", "required"], Field(description="free text with a judgment")] = "off"
+    ideal_answer: Annotated[
+        Literal["off", "optional"], Field(description="write or edit the answer that should have been given")
+    ] = "off"
+    spans: Annotated[StrictBool, Field(description="parts of a completion may be marked with a remark")] = False
 
     @field_validator("strength_levels")
     @classmethod
@@ -46,6 +53,12 @@ class Protocol(BaseModel):
         if levels != 0 and not 2 <= levels <= 4:
             raise ValueError("strength_levels is 0 (not asked) or 2 to 4")
         return levels
+
+    @model_validator(mode="after")
+    def _top_leaves_a_rest(self) -> "Protocol":
+        if self.top is not None and self.top >= self.size - 1:
+            raise ValueError("top is at least 2 less than size: one completion alone needs no rank of its own")
+        return self
 
     @field_validator("aspects")
     @classmethod
@@ -93,7 +106,7 @@ def check(verdict: Verdict, protocol: Protocol, size: int) -> None:
     else:
         if verdict.none_acceptable:
             raise Invalid("give either ranks or 'none is acceptable', not both", "none_acceptable")
-        _check_ranks(verdict.ranks, size, protocol.allow_tie, "ranks")
+        _check_ranks(verdict.ranks, size, protocol.allow_tie, "ranks", protocol.top)
     _check_strength(verdict, protocol)
     known = {aspect.name for aspect in protocol.aspects}
     for name, ranks in verdict.aspects.items():
@@ -104,14 +117,19 @@ def check(verdict: Verdict, protocol: Protocol, size: int) -> None:
     _check_comment(verdict.comment, protocol)
 
 
-def _check_ranks(ranks: Sequence[int], size: int, allow_tie: bool, field: str) -> None:
+def _check_ranks(ranks: Sequence[int], size: int, allow_tie: bool, field: str, top: int | None = None) -> None:
     if len(ranks) != size:
         raise Invalid(f"{size} completions were shown, {len(ranks)} ranks were given", field)
     used = set(ranks)
     if used != set(range(1, len(used) + 1)):
         raise Invalid("ranks count 1, 2, 3 ... without a gap; 1 is the best and equal ranks are a tie", field)
-    if len(used) < size and not allow_tie:
+    if allow_tie or len(used) == size:
+        return
+    if top is None:
         raise Invalid("this project does not allow ties", field)
+    # The rest, which need not be ranked, share the last rank; those before it are told apart.
+    if len(used) <= top or sorted(ranks)[: len(used)] != sorted(used):
+        raise Invalid(f"rank the best {top} without ties; all others share the rank after them", field)
 
 
 def _check_strength(verdict: Verdict, protocol: Protocol) -> None:

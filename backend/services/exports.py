@@ -71,10 +71,12 @@ def judgments(session: Session, project: Project) -> Iterator[dict[str, Any]]:
             "strength": judgment.strength,
             "aspects": judgment.aspects,
             "comment": judgment.comment,
+            "ideal_answer": judgment.ideal_answer,
+            "spans": judgment.spans,
             "annotator": annotator,
             "active_ms": judgment.active_ms,
             "kind": comparison.kind,
-            "guidelines_version": comparison.guidelines_version,
+            "guidelines_version": judgment.guidelines_version,
             "split": split(digest),
             "created_at": judgment.created_at.isoformat(),
         }

@@ -176,6 +176,7 @@ def _keep_judgments(
                 "aspects": record.aspects,
                 "comment": record.comment,
                 "active_ms": record.active_ms,
+                "guidelines_version": project.guidelines_version,
             }
         )
     new = session.scalars(insert(Comparison).on_conflict_do_nothing().returning(Comparison.id), comparisons).all()

@@ -44,6 +44,7 @@ def cast(
         comment=verdict.comment,
         active_ms=active_ms,
         position=None if comparison.kind == "regular" else 0,
+        guidelines_version=comparison.guidelines_version,
     )
     known = session.get(Judgment, id)
     if known is not None:

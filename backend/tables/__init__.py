@@ -3,10 +3,10 @@
 from backend.tables.accounts import Invitation, Token, User, UserSession
 from backend.tables.base import Base
 from backend.tables.checkpoints import Checkpoint
-from backend.tables.comparisons import Comparison
+from backend.tables.comparisons import Comparison, Flag, Gold
 from backend.tables.corpus import Completion, Demonstration, Document, Model, Prompt
-from backend.tables.judgments import Judgment
-from backend.tables.projects import GuidelinesVersion, Project
+from backend.tables.judgments import Judgment, Voiding
+from backend.tables.projects import GuidelinesVersion, Project, Standing
 from backend.tables.ratings import CompletionRating, ModelRating
 from backend.tables.rewards import Reward, RewardOutcome, RewardSet
 from backend.tables.runs import Run, RunLog, RunMetrics, RunSample
@@ -19,6 +19,8 @@ __all__ = [
     "CompletionRating",
     "Demonstration",
     "Document",
+    "Flag",
+    "Gold",
     "GuidelinesVersion",
     "Invitation",
     "Judgment",
@@ -33,7 +35,9 @@ __all__ = [
     "RunLog",
     "RunMetrics",
     "RunSample",
+    "Standing",
     "Token",
     "User",
     "UserSession",
+    "Voiding",
 ]

@@ -1,4 +1,5 @@
-"""Completions of one prompt, in a recorded order, handed to one annotator for some minutes (the lease)."""
+"""Completions of one prompt, in a recorded order, handed to one annotator for some minutes (the lease); those whose
+answer is known (gold); and what annotators want an admin to look at (flags)."""
 
 import uuid
 from datetime import datetime
@@ -16,6 +17,7 @@ class Comparison(Base):
 
     States: leased (an annotator has it), judged, skipped (given back on purpose), released (the lease ended).
     A comparison is made when it is handed out and stays with its annotator; a released one no longer holds a place.
+    A skip that an admin has settled (`skip_settled_at`) no longer keeps the set from others.
     """
 
     __tablename__ = "comparisons"
@@ -37,6 +39,7 @@ class Comparison(Base):
     set_key: Mapped[uuid.UUID]
     kind: Mapped[str] = mapped_column(default="regular")
     repeat_of: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("comparisons.id", ondelete="SET NULL"))
+    gold_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("gold.id", ondelete="SET NULL"))
     policy: Mapped[str]
     probability: Mapped[float | None]
     guidelines_version: Mapped[int]
@@ -44,4 +47,48 @@ class Comparison(Base):
     lease_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     lease_expires_at: Mapped[datetime | None]
     skip_reason: Mapped[str | None]
+    skip_settled_at: Mapped[datetime | None]
     created_at: Mapped[Now]
+
+
+class Gold(Base):
+    """Completions whose right ranking is known (`ranks` as in a judgment; null: none is acceptable).
+
+    `use`: "check" are mixed into real work and look like everything else; "practice" come first and tell the annotator
+    what was right and why (`explanation`); "qualification" come next and decide who goes on.
+    """
+
+    __tablename__ = "gold"
+    __table_args__ = (
+        CheckConstraint("use IN ('check', 'practice', 'qualification')", name="use"),
+        CheckConstraint("cardinality(completions) BETWEEN 2 AND 9", name="size"),
+        Index("ix_gold_project_id", "project_id", "id"),
+    )
+
+    id: Mapped[Id]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    prompt_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("prompts.id", ondelete="CASCADE"))
+    completions: Mapped[list[uuid.UUID]]
+    ranks: Mapped[list[int] | None]
+    use: Mapped[str]
+    explanation: Mapped[str] = mapped_column(default="")
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+    retired_at: Mapped[datetime | None]
+
+
+class Flag(Base):
+    """An annotator wants an admin to look at a comparison; it can be judged all the same."""
+
+    __tablename__ = "flags"
+    __table_args__ = (Index("ix_flags_project_id", "project_id", "id"),)
+
+    id: Mapped[Id]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    comparison_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), index=True)
+    annotator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str]
+    created_at: Mapped[Now]
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    resolution: Mapped[str | None]

@@ -74,7 +74,10 @@ class Document(Base):
 
 
 class Demonstration(Base):
-    """A prompt with an answer worth imitating, for supervised fine-tuning; never handed out for judging."""
+    """A prompt with an answer worth imitating, for supervised fine-tuning; never handed out for judging.
+
+    `judgment_id`: the ideal answer that an annotator wrote with that judgment.
+    """
 
     __tablename__ = "demonstrations"
     __table_args__ = (UniqueConstraint("project_id", "digest"),)
@@ -84,5 +87,6 @@ class Demonstration(Base):
     digest: Mapped[str]
     messages: Mapped[list[dict[str, Any]]]
     text: Mapped[str]
+    judgment_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("judgments.id", ondelete="SET NULL"), index=True)
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]

@@ -1,4 +1,4 @@
-"""What annotators said. Facts: never changed, only voided."""
+"""What annotators said. Facts: never changed, only voided, alone or many at once."""
 
 import uuid
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.tables.base import Base, Now
+from backend.tables.base import Base, Id, Now
 
 
 class Judgment(Base):
@@ -15,7 +15,8 @@ class Judgment(Base):
 
     `sequence` is the order of arrival; `position` the order in which the ratings took it in (null: not yet; 0: never,
     it answers a repeat or a gold comparison). A judgment that came too late or twice is kept with `uncounted_reason`
-    and never reaches the ratings.
+    and never reaches the ratings. `spans` are remarks on parts of completions; `gold_right` says whether the answer to
+    a gold comparison was the known one.
     """
 
     __tablename__ = "judgments"
@@ -36,6 +37,7 @@ class Judgment(Base):
         Index("ix_judgments_folded", "project_id", "position"),
         Index("ix_judgments_annotator", "annotator_id", "project_id", "sequence"),
         Index("ix_judgments_prompt_id", "prompt_id"),
+        Index("ix_judgments_voiding_id", "voiding_id", postgresql_where="voiding_id IS NOT NULL"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -50,8 +52,36 @@ class Judgment(Base):
     strength: Mapped[int | None]
     aspects: Mapped[dict[str, Any] | None]
     comment: Mapped[str | None]
+    ideal_answer: Mapped[str | None]
+    spans: Mapped[list[dict[str, Any]] | None]
+    guidelines_version: Mapped[int]
+    gold_right: Mapped[bool | None]
     active_ms: Mapped[int | None]
     uncounted_reason: Mapped[str | None]
     voided_at: Mapped[datetime | None]
     voided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    voiding_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("voidings.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
+
+
+class Voiding(Base):
+    """Judgments set aside together, with the reason: those of an annotator, or those that an adjudication overruled.
+
+    Undone, they stand again.
+    """
+
+    __tablename__ = "voidings"
+    __table_args__ = (Index("ix_voidings_project_id", "project_id", "id"),)
+
+    id: Mapped[Id]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    annotator_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    adjudication_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("judgments.id", ondelete="SET NULL", use_alter=True)
+    )
+    reason: Mapped[str]
+    judgments: Mapped[int]
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

@@ -1,9 +1,10 @@
-"""A preference study: what is asked of whom, and the versions of its guidelines."""
+"""A preference study: what is asked of whom, the versions of its guidelines, and who may judge in it."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.tables.base import Base, Id, Now
@@ -11,11 +12,16 @@ from backend.tables.base import Base, Id, Now
 
 class Project(Base):
     """One preference study. `judgments_folded` is the position of the last judgment that its ratings contain;
-    `ratings_stale` asks the dispatcher to rebuild them from the facts (something folded was voided)."""
+    `ratings_stale` asks the dispatcher to rebuild them from the facts (something folded was voided).
+
+    `skips_to_retire`: after so many people skipped a set of completions nobody else gets it until an admin says so
+    (null: never). `masks` are phrases hidden in what annotators see. `qualification_share` of the qualification
+    comparisons must be right before real work begins.
+    """
 
     __tablename__ = "projects"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),
+        CheckConstraint("state IN ('active', 'paused', 'closed', 'archived')", name="state"),
         CheckConstraint("overlap BETWEEN 1 AND 1000", name="overlap"),
         CheckConstraint("gold_share + repeat_share <= 1", name="shares"),
     )
@@ -31,6 +37,10 @@ class Project(Base):
     repeat_share: Mapped[float]
     random_share: Mapped[float]
     lease_minutes: Mapped[float]
+    skips_to_retire: Mapped[int | None]
+    masks: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    qualification_share: Mapped[float] = mapped_column(default=0.8, server_default=text("0.8"))
+    people_ranking: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     state: Mapped[str] = mapped_column(default="active")
     judgments_folded: Mapped[int] = mapped_column(default=0)
     ratings_stale: Mapped[bool] = mapped_column(default=False)
@@ -47,3 +57,25 @@ class GuidelinesVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     text: Mapped[str]
     created_at: Mapped[Now]
+
+
+class Standing(Base):
+    """How far an annotator has come towards real work in a project that has practice or qualification comparisons.
+
+    `since` begins the attempt that counts: an admin who grants another one moves it. `decided_by` is null when the
+    test decided.
+    """
+
+    __tablename__ = "standings"
+    __table_args__ = (CheckConstraint("state IN ('learning', 'qualified', 'failed')", name="state"),)
+
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    annotator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    state: Mapped[str] = mapped_column(default="learning")
+    attempt: Mapped[int] = mapped_column(default=1)
+    since: Mapped[Now]
+    right: Mapped[int | None]
+    asked: Mapped[int | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    note: Mapped[str | None]

@@ -22,11 +22,14 @@ RICH = Protocol(
 def test_defaults_are_a_plain_choice_of_two() -> None:
     assert Protocol().model_dump() == {
         "size": 2,
+        "top": None,
         "allow_tie": True,
         "allow_none_acceptable": True,
         "strength_levels": 0,
         "aspects": (),
         "comment": "off",
+        "ideal_answer": "off",
+        "spans": False,
     }
     assert Protocol.model_validate_json(RICH.model_dump_json()) == RICH
     assert Protocol.model_validate(RICH.model_dump(mode="json")) == RICH
@@ -44,6 +47,9 @@ def test_defaults_are_a_plain_choice_of_two() -> None:
         {"strength_levels": 5},
         {"comment": "maybe"},
         {"colour": "red"},
+        {"size": 4, "top": 3},
+        {"top": 1},
+        {"ideal_answer": "required"},
         {"aspects": [{"name": "a"}, {"name": "a"}]},
         {"aspects": [{"name": ""}]},
         {"aspects": [{"name": "a", "weight": 2}]},
@@ -148,3 +154,13 @@ def test_reorder_tells_a_swapped_repeat_in_the_first_order() -> None:
     for shown, wanted in ((["x", "x"], ["x", "x"]), (["x", "y"], ["x", "z"]), (["x", "y"], ["x", "y", "x"])):
         with pytest.raises(Invalid):
             reorder((1, 2), shown, wanted)
+
+
+def test_only_the_best_few_may_be_asked_for() -> None:
+    best_two = Protocol(size=5, top=2, allow_tie=False)
+    for ranks in [(3, 1, 2, 3, 3), (1, 2, 3, 4, 4), (5, 4, 3, 2, 1)]:
+        check(Verdict(ranks=ranks), best_two, 5)
+    for ranks in [(2, 1, 2, 2, 2), (3, 1, 1, 2, 3), (1, 2, 3, 3, 4), (1, 1, 1, 1, 1)]:
+        with pytest.raises(Invalid, match="rank the best 2"):
+            check(Verdict(ranks=ranks), best_two, 5)
+    check(Verdict(ranks=(3, 1, 1, 2, 3)), best_two.model_copy(update={"allow_tie": True}), 5)

@@ -104,7 +104,7 @@ class Backbone:
         self.adapters.load(name, Path(folder), expect={"backbone_sha256": self._digest})
 
     def save_adapter(self, name: str, folder: Path, *, base: str | None = None) -> None:
-        """In peft's format, with the digest of this backbone in the header; `base` is the name of the model it is for."""
+        """In peft's format, with the digest of this backbone in the header; `base` names the model it is for."""
         about = {"backbone_sha256": self._digest, "role": name}
         self.adapters.save(name, Path(folder), about=about, base=base)
 

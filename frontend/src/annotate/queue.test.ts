@@ -13,7 +13,7 @@ function comparison(id: string): Comparison {
     prompt: { id: `p-${id}`, messages: [{ role: "user", content: id }] },
     completions: [{ id: `${id}-a`, text: "a" }, { id: `${id}-b`, text: "b" }],
     lease: { id: `lease-${id}`, expires_at: new Date(Date.now() + LEASE_MS).toISOString() },
-    protocol: { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off" },
+    protocol: { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off", ideal_answer: "off", spans: false },
     guidelines_version: 1,
   };
 }

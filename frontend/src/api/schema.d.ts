@@ -1992,17 +1992,35 @@ export interface components {
              */
             comment: "off" | "optional" | "required";
             /**
+             * Ideal Answer
+             * @description write or edit the answer that should have been given
+             * @default off
+             * @enum {string}
+             */
+            ideal_answer: "off" | "optional";
+            /**
              * Size
              * @description completions in a comparison
              * @default 2
              */
             size: number;
             /**
+             * Spans
+             * @description parts of a completion may be marked with a remark
+             * @default false
+             */
+            spans: boolean;
+            /**
              * Strength Levels
              * @description 0: not asked; 2 to 4: how much better, 1 the least
              * @default 0
              */
             strength_levels: number;
+            /**
+             * Top
+             * @description rank the best so many only; the rest are equal
+             */
+            top?: number | null;
         };
         /**
          * Pull

@@ -11,7 +11,7 @@ import { Page } from "../components/Page";
 import { ProtocolForm } from "../components/ProtocolForm";
 import { ErrorNote } from "../components/Status";
 
-const PAIRS: Protocol = { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off" };
+const PAIRS: Protocol = { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off", ideal_answer: "off", spans: false };
 
 /** How comparisons are handed out at first; the settings change it. */
 const HANDING_OUT = { gold_share: 0, repeat_share: 0.05, random_share: 0.1, lease_minutes: 15 };
