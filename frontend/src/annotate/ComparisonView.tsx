@@ -9,20 +9,14 @@ import { Icon } from "../components/Icon";
 import { Markdown } from "../components/Markdown";
 import { plural } from "../format";
 import type { Layout } from "../preferences";
+import { answerName } from "./answers";
 import { diffWords, type Piece } from "./diff";
 import { type Order, rankOf } from "./ranking";
-
-export function answerName(place: number, size: number): string {
-  return size === 2 ? (place === 0 ? "A" : "B") : String(place + 1);
-}
+import type { Reading } from "./useReading";
 
 interface ViewProps {
   comparison: Comparison;
-  layout: Layout;
-  plain: boolean;
-  diff: boolean;
-  folded: boolean;
-  onFold: () => void;
+  reading: Reading;
   /** One at a time: which answer is in front. */
   front: number;
   onFront: (place: number) => void;
@@ -46,7 +40,8 @@ const BORDERS: Record<Layout, (size: number) => string> = {
 const COLUMN = "mx-auto max-w-[78ch] px-4 sm:px-6";
 
 export const ComparisonView = memo(function ComparisonView(props: ViewProps) {
-  const { comparison, layout, plain, diff, front, order } = props;
+  const { comparison, reading, front, order } = props;
+  const { layout, plain, diff } = reading;
   const { completions } = comparison;
   const size = completions.length;
   const pieces = useMemo(
@@ -172,7 +167,8 @@ function Swipe({ enabled, onSwipe, children }: { enabled: boolean; onSwipe: (ste
 /** Beyond this a prompt is long enough to be worth folding. */
 const LONG = 420;
 
-function PromptBox({ comparison, plain, folded, onFold }: ViewProps) {
+function PromptBox({ comparison, reading }: ViewProps) {
+  const { plain, folded, fold } = reading;
   const { messages } = comparison.prompt;
   const last = messages.at(-1)?.content ?? "";
   const foldable = messages.length > 1 || last.length > LONG;
@@ -186,7 +182,7 @@ function PromptBox({ comparison, plain, folded, onFold }: ViewProps) {
           <Conversation messages={messages} plain={plain} />
         )}
         {foldable && (
-          <button type="button" onClick={onFold} aria-expanded={!shut} className="mt-1.5 inline-flex min-h-7 items-center gap-1 rounded-sm text-sm text-accent hover:text-accent-strong">
+          <button type="button" onClick={fold} aria-expanded={!shut} className="mt-1.5 inline-flex min-h-7 items-center gap-1 rounded-sm text-sm text-accent hover:text-accent-strong">
             <Icon name="down" size={13} className={shut ? "" : "rotate-180"} />
             {shut ? (messages.length > 1 ? `Show all ${plural(messages.length, "message")}` : "Show the whole prompt") : "Fold the prompt"}
           </button>

@@ -2,20 +2,17 @@
 import type { RefObject } from "react";
 import type { Protocol } from "../api/types";
 import { Segments } from "../components/Field";
-import { answerName } from "./ComparisonView";
+import { answerName } from "./answers";
+import type { Draft } from "./drafts";
 import { keyLabel } from "./keys";
 
 interface ExtrasProps {
   protocol: Protocol;
   size: number;
-  aspects: Record<string, number[]>;
-  onAspects: (aspects: Record<string, number[]>) => void;
-  comment: string;
-  onComment: (comment: string) => void;
+  draft: Draft;
+  onChange: (part: Partial<Draft>) => void;
   commentRef: RefObject<HTMLTextAreaElement | null>;
   commentKey: string | null;
-  /** A verdict waits for the comment that this project requires. */
-  waiting: boolean;
   onSend: () => void;
 }
 
@@ -29,7 +26,10 @@ function choiceOf(ranks: number[] | undefined): string | null {
   return ranks.every((rank) => rank === 1) ? "=" : String(ranks.indexOf(1));
 }
 
-export function Extras({ protocol, size, aspects, onAspects, comment, onComment, commentRef, commentKey, waiting, onSend }: ExtrasProps) {
+export function Extras({ protocol, size, draft, onChange, commentRef, commentKey, onSend }: ExtrasProps) {
+  const { aspects, comment } = draft;
+  /** A verdict waits for the comment that this project requires. */
+  const waiting = draft.waiting !== null;
   if (protocol.aspects.length === 0 && protocol.comment === "off") return null;
   const places = Array.from({ length: size }, (_, place) => ({ value: String(place), label: answerName(place, size) }));
   const options = size === 2 ? [places[0]!, { value: "=", label: "same" }, places[1]!] : [...places, { value: "=", label: "same" }];
@@ -42,7 +42,7 @@ export function Extras({ protocol, size, aspects, onAspects, comment, onComment,
             label={`${aspect.name}: ${aspect.definition || "which answer is better"}`}
             value={choiceOf(aspects[aspect.name])}
             options={options}
-            onChange={(choice) => onAspects({ ...aspects, [aspect.name]: aspectRanks(choice, size) })}
+            onChange={(choice) => onChange({ aspects: { ...aspects, [aspect.name]: aspectRanks(choice, size) } })}
           />
         </div>
       ))}
@@ -56,7 +56,7 @@ export function Extras({ protocol, size, aspects, onAspects, comment, onComment,
             rows={1}
             maxLength={10_000}
             value={comment}
-            onChange={(event) => onComment(event.target.value)}
+            onChange={(event) => onChange({ comment: event.target.value })}
             onKeyDown={(event) => {
               if (event.nativeEvent.isComposing) return;
               if (event.key === "Enter" && !event.shiftKey) {

@@ -7,20 +7,15 @@ import { count } from "../format";
 import type { Layout } from "../preferences";
 import { keyLabel, type KeyMap } from "./keys";
 import type { Snapshot } from "./outbox";
+import type { Reading } from "./useReading";
 
 interface ToolbarProps {
   slug: string;
   name: string | null;
   sent: Snapshot;
   onRetry: () => void;
-  layout: Layout;
-  wide: boolean;
-  onLayout: (layout: Layout) => void;
-  diff: boolean;
+  reading: Reading;
   diffPossible: boolean;
-  onDiff: () => void;
-  plain: boolean;
-  onPlain: () => void;
   onGuidelines: () => void;
   onHelp: () => void;
   keys: KeyMap | null;
@@ -33,7 +28,7 @@ const LAYOUTS: { layout: Layout; icon: IconName; label: string }[] = [
 ];
 
 export function Toolbar(props: ToolbarProps) {
-  const { keys } = props;
+  const { keys, reading } = props;
   const tip = (label: string, key: string | undefined): string => (key ? `${label} (${keyLabel(key)})` : label);
   return (
     <div className="relative flex shrink-0 items-center gap-x-3 border-b border-line bg-page px-3 py-1 md:px-4">
@@ -41,13 +36,13 @@ export function Toolbar(props: ToolbarProps) {
       <SaveState sent={props.sent} onRetry={props.onRetry} />
       <div className="ml-auto flex items-center">
         <div role="group" aria-label="Layout" className="flex">
-          {LAYOUTS.filter((one) => props.wide || one.layout !== "side").map((one) => (
-            <IconButton key={one.layout} icon={one.icon} label={one.label} title={tip(one.label, keys?.layout)} pressed={props.layout === one.layout} onClick={() => props.onLayout(one.layout)} className="max-sm:size-10" />
+          {LAYOUTS.filter((one) => reading.wide || one.layout !== "side").map((one) => (
+            <IconButton key={one.layout} icon={one.icon} label={one.label} title={tip(one.label, keys?.layout)} pressed={reading.layout === one.layout} onClick={() => reading.setLayout(one.layout)} className="max-sm:size-10" />
           ))}
         </div>
         <span className="mx-1.5 h-5 border-l border-line max-sm:hidden" />
-        <IconButton icon="diff" label="Mark the words that differ" title={tip("Mark the words that differ", keys?.diff)} pressed={props.diff} disabled={!props.diffPossible} onClick={props.onDiff} className="max-sm:hidden" />
-        <IconButton icon="plain" label="Plain text" title={tip("Plain text instead of Markdown", keys?.plain)} pressed={props.plain} onClick={props.onPlain} className="max-sm:hidden" />
+        <IconButton icon="diff" label="Mark the words that differ" title={tip("Mark the words that differ", keys?.diff)} pressed={reading.diff} disabled={!props.diffPossible} onClick={reading.toggleDiff} className="max-sm:hidden" />
+        <IconButton icon="plain" label="Plain text" title={tip("Plain text instead of Markdown", keys?.plain)} pressed={reading.plain} onClick={reading.togglePlain} className="max-sm:hidden" />
         <IconButton icon="book" label="Guidelines" title={tip("Guidelines", keys?.guidelines)} onClick={props.onGuidelines} className="max-sm:size-10" />
         <IconButton icon="keyboard" label="Keys" title={tip("Keys", keys?.help)} onClick={props.onHelp} className="max-md:hidden" />
       </div>

@@ -4,15 +4,10 @@ import type { Protocol } from "../api/types";
 import { IconButton } from "../components/Button";
 import { Icon, type IconName } from "../components/Icon";
 import { verdict } from "../format";
+import { type Answer, answerName } from "./answers";
 import { grades, keyLabel, type KeyMap } from "./keys";
 import type { Entry } from "./outbox";
-import { answerName } from "./ComparisonView";
 import { type Order, placed } from "./ranking";
-
-export interface Answer {
-  ranks: number[] | null;
-  strength?: number | null;
-}
 
 interface BarProps {
   protocol: Protocol;
