@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Run } from "./api/types";
-import { ago, bytes, duration, fieldName, figure, plural, runSentence, timeLeft, verdict } from "./format";
+import { ago, bytes, count, duration, fieldName, figure, percent, plural, runSentence, timeLeft, verdict } from "./format";
+import { speak } from "./i18n";
 
 describe("numbers and times in words", () => {
   it("durations", () => {
-    expect([0, 59.4, 60, 200, 3600, 7500, 90_000].map(duration)).toEqual(["0 s", "59 s", "1 min", "3 min 20 s", "1 h", "2 h 5 min", "1 d 1 h"]);
+    expect([0, 59.4, 60, 200, 3600, 7500, 7199, 90_000].map(duration)).toEqual(["0 s", "59 s", "1 min", "3 min 20 s", "1 h", "2 h 5 min", "2 h", "1 d 1 h"]);
   });
 
   it("time left, no more exact than it can be", () => {
@@ -54,4 +55,18 @@ it("says how a run is doing", () => {
   expect(runSentence(run({ state: "running", cancel_requested: true }))).toMatch(/saves its state/);
   expect(runSentence(run({ state: "succeeded", started_at: "2026-01-01T00:00:00Z", finished_at: "2026-01-01T00:01:40Z" }))).toBe("Done in 1 min 40 s.");
   expect(runSentence(run({ state: "failed", progress: null }))).toBe("Failed before the first step.");
+});
+
+describe("in another language", () => {
+  afterAll(() => speak("en"));
+
+  it("numbers, times and verdicts follow it", async () => {
+    await speak("zh");
+    const now = new Date("2026-06-01T12:00:00Z");
+    expect([ago(new Date("2026-06-01T09:00:00Z"), now), ago(now, now)]).toEqual(["3小时前", "刚刚"]);
+    expect([duration(200), count(12_345), percent(0.654)]).toEqual(["3 分钟 20 秒", "12,345", "65%"]);
+    expect([verdict([2, 1], false), verdict(null, true), verdict([1, 2, 2], false)]).toEqual(["B 更好", "均不可接受", "1 > 2 = 3"]);
+    await speak("en");
+    expect(verdict([2, 1], false)).toBe("B better");
+  });
 });

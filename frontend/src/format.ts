@@ -1,10 +1,29 @@
-/** Numbers, times and states in words. Dates appear in the reader's own time zone and order. */
+/**
+ * Numbers, times and states in words. Dates appear in the reader's own time zone and order, in the language of the
+ * pages; what only admins read is English.
+ */
 import type { Run } from "./api/types";
+import { i18n, locale } from "./i18n";
 
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+/** Making a formatter takes longer than all that it ever formats, so each is kept, by language. */
+function perLanguage<T>(make: (locale: string) => T): () => T {
+  const made = new Map<string, T>();
+  return () => {
+    const tag = locale();
+    let one = made.get(tag);
+    if (one === undefined) made.set(tag, (one = make(tag)));
+    return one;
+  };
+}
+
+const whole = perLanguage((tag) => new Intl.NumberFormat(tag, { maximumFractionDigits: 0 }));
+const relative = perLanguage((tag) => new Intl.RelativeTimeFormat(tag, { numeric: "auto" }));
+const days = perLanguage((tag) => new Intl.DateTimeFormat(tag, { year: "numeric", month: "short", day: "numeric" }));
+const moments = perLanguage((tag) => new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" }));
+const clocks = perLanguage((tag) => new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
 
 export function count(value: number): string {
-  return whole.format(value);
+  return whole().format(value);
 }
 
 export function plural(value: number, one: string, many: string = `${one}s`): string {
@@ -12,7 +31,7 @@ export function plural(value: number, one: string, many: string = `${one}s`): st
 }
 
 export function percent(share: number, digits = 0): string {
-  return `${(share * 100).toFixed(digits)} %`;
+  return share.toLocaleString(locale(), { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** Four significant figures, without noise: 0.0123, 12.3, 1,234, 1.2e-7. */
@@ -20,7 +39,7 @@ export function figure(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2);
-  if (size >= 1000) return whole.format(value);
+  if (size >= 1000) return count(value);
   return String(Number(value.toPrecision(4)));
 }
 
@@ -40,15 +59,19 @@ export function bytes(size: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+type Unit = "seconds" | "minutes" | "hours" | "days";
+
 /** 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  const pair = (big: number, bigName: string, small: number, smallName: string): string =>
-    small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
-  if (s < 3600) return pair(Math.floor(s / 60), "min", s % 60, "s");
-  if (s < 86400) return pair(Math.floor(s / 3600), "h", Math.round((s % 3600) / 60) % 60, "min");
-  return pair(Math.floor(s / 86400), "d", Math.floor((s % 86400) / 3600), "h");
+  const one = (n: number, unit: Unit): string => i18n.t(`common:duration.${unit}`, { n: count(n) });
+  const pair = (big: number, bigUnit: Unit, small: number, smallUnit: Unit): string =>
+    small === 0 ? one(big, bigUnit) : i18n.t("common:duration.two", { big: one(big, bigUnit), small: one(small, smallUnit) });
+  if (s < 60) return one(s, "seconds");
+  if (s < 3600) return pair(Math.floor(s / 60), "minutes", s % 60, "seconds");
+  const minutes = Math.round(s / 60);
+  if (minutes < 1440) return pair(Math.floor(minutes / 60), "hours", minutes % 60, "minutes");
+  return pair(Math.floor(s / 86400), "days", Math.floor((s % 86400) / 3600), "hours");
 }
 
 /** An estimate should not look more exact than it is. */
@@ -61,28 +84,26 @@ export function timeLeft(seconds: number): string {
   return `about ${Math.round(s / 86400)} days left`;
 }
 
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-
 export function ago(time: Date, now: Date): string {
   const s = (time.getTime() - now.getTime()) / 1000;
   const size = Math.abs(s);
-  if (size < 45) return "just now";
-  if (size < 2700) return relative.format(Math.round(s / 60), "minute");
-  if (size < 72000) return relative.format(Math.round(s / 3600), "hour");
-  if (size < 2592000) return relative.format(Math.round(s / 86400), "day");
+  if (size < 45) return i18n.t("common:justNow");
+  if (size < 2700) return relative().format(Math.round(s / 60), "minute");
+  if (size < 72000) return relative().format(Math.round(s / 3600), "hour");
+  if (size < 2592000) return relative().format(Math.round(s / 86400), "day");
   return day(time);
 }
 
 export function day(time: Date): string {
-  return time.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+  return days().format(time);
 }
 
 export function moment(time: Date): string {
-  return time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return moments().format(time);
 }
 
 export function clock(time: Date): string {
-  return time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return clocks().format(time);
 }
 
 const UNITS: Record<string, string> = {
@@ -108,10 +129,10 @@ export function fieldName(name: string): [label: string, unit: string | null] {
 
 /** What a judgment said, in words. */
 export function verdict(ranks: readonly number[] | null | undefined, noneAcceptable: boolean): string {
-  if (noneAcceptable || !ranks) return "None acceptable";
+  if (noneAcceptable || !ranks) return i18n.t("common:verdict.none");
   if (ranks.length === 2) {
     const [left, right] = ranks as [number, number];
-    return left === right ? "Tie" : left < right ? "A better" : "B better";
+    return i18n.t(`common:verdict.${left === right ? "tie" : left < right ? "left" : "right"}`);
   }
   const groups = new Map<number, number[]>();
   ranks.forEach((rank, at) => groups.set(rank, [...(groups.get(rank) ?? []), at + 1]));

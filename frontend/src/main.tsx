@@ -1,8 +1,9 @@
-/** Starts the pages: preferences, the query cache, the router. */
+/** Starts the pages: preferences, the language, the query cache, the router. */
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
+import { startLanguage } from "./i18n";
 import { applyPreferences } from "./preferences";
 import { makeRouter } from "./router";
 import "./styles.css";
@@ -26,6 +27,7 @@ const client = new QueryClient({
   },
 });
 const router = makeRouter(client);
+await startLanguage();
 
 createRoot(document.getElementById("root")!).render(
   <QueryClientProvider client={client}>

@@ -1,10 +1,12 @@
-/** What this person set for this browser: theme, layout, keys. Lives in localStorage; every tab follows. */
+/** What this person set for this browser: language, theme, layout, keys. Lives in localStorage; every tab follows. */
 import { useSyncExternalStore } from "react";
 import { DEFAULT_KEYS, type Action, type KeyMap } from "./annotate/keys";
 
 export type Layout = "side" | "stacked" | "single";
 
 export interface Preferences {
+  /** A folder of i18n; null: what the browser asks for. */
+  language: string | null;
   theme: "system" | "light" | "dark";
   reading: "small" | "medium" | "large";
   layout: Layout | null;
@@ -17,6 +19,7 @@ export interface Preferences {
 
 const KEY = "podium.preferences";
 const DEFAULTS: Preferences = {
+  language: null,
   theme: "system",
   reading: "medium",
   layout: null,
@@ -74,14 +77,14 @@ export function setPreferences(change: Partial<Preferences>): void {
   changed(next);
 }
 
+/** Called on every change, those made in other tabs included. */
+export function onPreferences(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 export function usePreferences(): Preferences {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => current,
-  );
+  return useSyncExternalStore(onPreferences, () => current);
 }
 
 export function keyMap(preferences: Preferences): KeyMap {

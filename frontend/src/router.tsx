@@ -6,6 +6,7 @@ import { meQuery, projectsQuery } from "./api/queries";
 import type { Me, RunState } from "./api/types";
 import { Bones } from "./components/Status";
 import { Layout } from "./components/Layout";
+import { i18n } from "./i18n";
 import { CrashPage } from "./pages/CrashPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { getPreferences, setPreferences } from "./preferences";
@@ -33,7 +34,7 @@ const invitation = createRoute({
 
 /** The server refuses these pages' data to annotators; they should not meet a page full of refusals either. */
 function adminsOnly({ context }: { context: { me: Me } }): void {
-  if (context.me.user.role !== "admin") throw new Problem(403, "This page is only for admins. Ask one of them for what you need.");
+  if (context.me.user.role !== "admin") throw new Problem(403, i18n.t("common:adminsOnly"));
 }
 
 /** Everything behind the sign-in. */

@@ -1,8 +1,9 @@
 /** All keys on one sheet. */
+import { useTranslation } from "react-i18next";
 import type { Protocol } from "../api/types";
 import { ButtonLink } from "../components/Button";
 import { Dialog } from "../components/Dialog";
-import { ACTIONS, type Action, keyLabel, type KeyMap } from "./keys";
+import { type Action, keyLabel, type KeyMap } from "./keys";
 
 const GROUPS: { title: string; actions: Action[] }[] = [
   { title: "Judging", actions: ["left", "right", "tie", "none", "skip", "undo", "comment"] },
@@ -10,6 +11,7 @@ const GROUPS: { title: string; actions: Action[] }[] = [
 ];
 
 export function KeysDialog({ keys, on, protocol, size, onClose }: { keys: KeyMap; on: boolean; protocol: Protocol | null; size: number; onClose: () => void }) {
+  const { t } = useTranslation("annotate");
   const ranked = size > 2;
   const graded = !ranked && (protocol?.strength_levels ?? 0) > 0;
   const shown = (action: Action): boolean => {
@@ -33,7 +35,7 @@ export function KeysDialog({ keys, on, protocol, size, onClose }: { keys: KeyMap
               {group.title === "Judging" && ranked && <Row keyText="⌫" text="Take the last place back" />}
               {group.title === "Judging" && graded && <Row keyText={`1 … ${span}`} text="From A much better to B much better" />}
               {group.actions.filter(shown).map((action) => (
-                <Row key={action} keyText={keyLabel(keys[action])} text={action === "tie" && ranked ? "The next one ties with the last" : ACTIONS[action]} />
+                <Row key={action} keyText={keyLabel(keys[action])} text={action === "tie" && ranked ? "The next one ties with the last" : t(`action.${action}`)} />
               ))}
             </dl>
           </section>

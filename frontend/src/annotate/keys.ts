@@ -1,28 +1,7 @@
 /** Which key does what on the annotate page. Pure: knows no page and no storage. */
 
-export const ACTIONS = {
-  left: "Left (A) is better",
-  right: "Right (B) is better",
-  tie: "Tie",
-  none: "None is acceptable",
-  skip: "Skip",
-  undo: "Undo the last one",
-  layout: "Change the layout",
-  flip: "Show the other answer (one at a time)",
-  diff: "Mark the words that differ",
-  plain: "Plain text instead of Markdown",
-  prompt: "Fold or unfold the prompt",
-  comment: "Write a comment",
-  guidelines: "Show the guidelines",
-  down: "Scroll both answers down",
-  up: "Scroll both answers up",
-  help: "Show all keys",
-} as const;
-
-export type Action = keyof typeof ACTIONS;
-export type KeyMap = Record<Action, string>;
-
-export const DEFAULT_KEYS: KeyMap = {
+/** What keys do; how each is called stands in the texts, `annotate:action`. */
+export const DEFAULT_KEYS = {
   left: "a",
   right: "b",
   tie: "t",
@@ -39,7 +18,11 @@ export const DEFAULT_KEYS: KeyMap = {
   down: "j",
   up: "k",
   help: "?",
-};
+} as const satisfies Record<string, string>;
+
+export type Action = keyof typeof DEFAULT_KEYS;
+export type KeyMap = Readonly<Record<Action, string>>;
+export const ACTIONS = Object.keys(DEFAULT_KEYS) as readonly Action[];
 
 /** Digits rank or grade, Enter and Backspace finish and take back: these cannot be given to something else. */
 const FIXED = /^(?:\d|Enter|Backspace|Escape|Tab)$/;
@@ -68,13 +51,11 @@ export function actionOf(key: string, keys: KeyMap): Action | null {
   return null;
 }
 
-/** Why `key` cannot be given to `action`, or null if it can. */
-export function whyNot(key: string, action: Action, keys: KeyMap): string | null {
-  if (FIXED.test(key)) return "Digits, Enter, Backspace, Escape and Tab have a fixed meaning.";
-  if (key === "Shift" || key === "Control" || key === "Alt" || key === "Meta") return "Press one key, not a modifier.";
+/** Why `key` cannot be given to `action`: it has a fixed meaning, or the action that holds it; null if it can. */
+export function whyNot(key: string, action: Action, keys: KeyMap): "fixed" | Action | null {
+  if (FIXED.test(key)) return "fixed";
   const holder = actionOf(key, keys);
-  if (holder !== null && holder !== action) return `“${keyLabel(key)}” is taken by “${ACTIONS[holder]}”.`;
-  return null;
+  return holder === action ? null : holder;
 }
 
 const LABELS: Record<string, string> = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };

@@ -1,5 +1,6 @@
 /** Typed calls to the server. Every failure becomes one `Problem` with a sentence that a person can read. */
 import createClient from "openapi-fetch";
+import { i18n } from "../i18n";
 import type { paths } from "./schema";
 
 export interface FieldError {
@@ -24,8 +25,6 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
-
-const UNREACHABLE = "The server cannot be reached. Check your connection; nothing that you did is lost.";
 
 let csrf: string | null = null;
 export function setCsrf(token: string | null): void {
@@ -61,7 +60,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 export function toProblem(status: number, body: unknown): Problem {
   if (!isRecord(body) || typeof body["detail"] !== "string") {
-    return new Problem(status, `The server answered ${status} without saying why.`);
+    return new Problem(status, i18n.t("common:unexplained", { status }));
   }
   const errors = Array.isArray(body["errors"]) ? body["errors"].filter(isRecord) : [];
   return new Problem(
@@ -92,7 +91,7 @@ export async function call<T>(answer: Promise<Answer<T>>): Promise<T> {
     settled = await answer;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Problem(0, UNREACHABLE);
+    throw new Problem(0, i18n.t("common:unreachable"));
   }
   if (!settled.response.ok) throw toProblem(settled.response.status, settled.error);
   return settled.data as T;

@@ -1,9 +1,11 @@
 /** A text to copy: shown whole, one button, and the button says that it worked. */
 import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { announce } from "./announcer";
 import { Button } from "./Button";
 
-export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
+export function CopyButton({ text, label }: { text: string; label?: string }) {
+  const { t } = useTranslation();
   const [state, setState] = useState<"idle" | "done" | "failed">("idle");
   useEffect(() => {
     if (state === "idle") return;
@@ -14,15 +16,15 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
     try {
       await navigator.clipboard.writeText(text);
       setState("done");
-      announce("Copied.");
+      announce(t("copied"));
     } catch {
       setState("failed");
-      announce("Copying is not allowed here: select the text and copy it by hand.");
+      announce(t("copyRefused"));
     }
   };
   return (
     <Button icon={state === "done" ? "check" : "copy"} className="min-h-8" onClick={() => void copy()}>
-      {state === "done" ? "Copied" : state === "failed" ? "Select and copy by hand" : label}
+      {state === "done" ? t("copied") : state === "failed" ? t("copyByHand") : (label ?? t("copy"))}
     </Button>
   );
 }

@@ -1,5 +1,6 @@
 /** A modal on the browser's own <dialog>: focus stays inside, Escape closes, focus goes back where it was. */
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { useTranslation } from "react-i18next";
 import { IconButton } from "./Button";
 
 interface DialogProps {
@@ -18,6 +19,7 @@ const SHAPES = {
 };
 
 export function Dialog({ title, onClose, children, footer, shape = "box" }: DialogProps) {
+  const { t } = useTranslation();
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -43,7 +45,7 @@ export function Dialog({ title, onClose, children, footer, shape = "box" }: Dial
       <div className="flex max-h-[inherit] flex-col">
         <header className="flex items-center justify-between gap-3 border-b border-line py-2.5 pr-2 pl-5">
           <h2 id={id} className="title text-lg">{title}</h2>
-          <IconButton icon="close" label="Close" onClick={onClose} />
+          <IconButton icon="close" label={t("close")} onClick={onClose} />
         </header>
         <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4" tabIndex={0}>{children}</div>
         {footer && <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>}

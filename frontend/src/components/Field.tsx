@@ -1,5 +1,6 @@
 /** A labelled input with its explanation and its error, tied together for screen readers. */
 import { type ReactNode, useId } from "react";
+import { useTranslation } from "react-i18next";
 
 export interface FieldIds {
   id: string;
@@ -17,13 +18,14 @@ interface FieldProps {
 }
 
 export function Field({ label, hint, error, optional, className, children }: FieldProps) {
+  const { t } = useTranslation();
   const id = useId();
   const described = [error ? `${id}-error` : null, hint ? `${id}-hint` : null].filter(Boolean).join(" ") || undefined;
   return (
     <div className={className}>
       <label htmlFor={id} className="mb-1 block font-medium">
         {label}
-        {optional && <span className="font-normal text-faint"> (optional)</span>}
+        {optional && <span className="font-normal text-faint"> {t("optional")}</span>}
       </label>
       {children({ id, "aria-describedby": described, "aria-invalid": error ? true : undefined })}
       {error && (

@@ -2,15 +2,18 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate, useParams, useRouteContext } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { closeOutbox, openOutbox, useOutbox } from "../annotate/session";
 import { meQuery, projectsQuery, signOut } from "../api/queries";
 import { setCsrf } from "../api/client";
+import { count } from "../format";
 import { setPreferences, usePreferences } from "../preferences";
 import { ANNOUNCER_ID } from "./announcer";
 import { IconButton } from "./Button";
 import { Icon, type IconName, Mark } from "./Icon";
 
 export function Layout() {
+  const { t } = useTranslation("frame");
   const { me } = useRouteContext({ from: "/app" });
   const params = useParams({ strict: false });
   const preferences = usePreferences();
@@ -28,10 +31,10 @@ export function Layout() {
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
       <a href="#main" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-md focus:bg-raised focus:px-3 focus:py-2 focus:shadow-float">
-        Skip to the content
+        {t("skip")}
       </a>
       <header className="flex items-center gap-1 border-b border-line px-2 py-1 md:hidden">
-        <IconButton icon={open ? "close" : "menu"} label="Menu" aria-expanded={open} className="size-11" onClick={() => setOpen(!open)} />
+        <IconButton icon={open ? "close" : "menu"} label={t("menu")} aria-expanded={open} className="size-11" onClick={() => setOpen(!open)} />
         <Link to="/" className="flex items-center gap-2 px-1 py-2">
           <Mark size={20} />
           <span className="title text-lg leading-none">Podium</span>
@@ -39,18 +42,18 @@ export function Layout() {
         <span className="ml-auto min-w-0 truncate px-2 text-sm text-faint">{projects.find((one) => one.slug === project)?.name}</span>
       </header>
       <nav
-        aria-label="Main"
+        aria-label={t("main")}
         className={`${open ? "flex" : "hidden"} shrink-0 flex-col gap-0.5 border-line bg-page p-2 max-md:border-b md:sticky md:top-0 md:flex md:h-dvh md:overflow-y-auto md:border-r ${rail ? "md:w-[3.6rem]" : "md:w-[13.5rem]"}`}
       >
-        <Link to="/" className={`mb-2 hidden items-center gap-2.5 rounded-md py-2 md:flex ${rail ? "justify-center" : "px-2.5"}`} aria-label="Podium, start">
+        <Link to="/" className={`mb-2 hidden items-center gap-2.5 rounded-md py-2 md:flex ${rail ? "justify-center" : "px-2.5"}`} aria-label={t("start")}>
           <Mark />
           {!rail && <span className="title text-xl leading-none">Podium</span>}
         </Link>
         <ProjectSwitch project={project} projects={projects} rail={rail} />
         {project && (
           <>
-            <Item to="/projects/$project/annotate" params={{ project }} icon="annotate" label="Annotate" rail={rail} />
-            <Item to="/projects/$project/mine" params={{ project }} icon="mine" label="My work" rail={rail} />
+            <Item to="/projects/$project/annotate" params={{ project }} icon="annotate" label={t("annotate")} rail={rail} />
+            <Item to="/projects/$project/mine" params={{ project }} icon="mine" label={t("mine")} rail={rail} />
           </>
         )}
         {me.user.role === "admin" && (
@@ -58,25 +61,25 @@ export function Layout() {
             <Rule />
             {project && (
               <>
-                <Item to="/projects/$project" params={{ project }} icon="overview" label="Overview" rail={rail} exact />
-                <Item to="/projects/$project/prompts" params={{ project }} icon="prompts" label="Prompts" rail={rail} />
-                <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label="Leaderboard" rail={rail} />
-                <Item to="/projects/$project/judgments" params={{ project }} icon="judgments" label="Judgments" rail={rail} />
-                <Item to="/projects/$project/rewards" params={{ project }} icon="rewards" label="Rewards" rail={rail} />
+                <Item to="/projects/$project" params={{ project }} icon="overview" label={t("overview")} rail={rail} exact />
+                <Item to="/projects/$project/prompts" params={{ project }} icon="prompts" label={t("prompts")} rail={rail} />
+                <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label={t("leaderboard")} rail={rail} />
+                <Item to="/projects/$project/judgments" params={{ project }} icon="judgments" label={t("judgments")} rail={rail} />
+                <Item to="/projects/$project/rewards" params={{ project }} icon="rewards" label={t("rewards")} rail={rail} />
               </>
             )}
-            <Item to="/runs" icon="runs" label="Runs" rail={rail} />
-            <Item to="/checkpoints" icon="checkpoints" label="Checkpoints" rail={rail} />
-            <Item to="/models" icon="models" label="Models" rail={rail} />
+            <Item to="/runs" icon="runs" label={t("runs")} rail={rail} />
+            <Item to="/checkpoints" icon="checkpoints" label={t("checkpoints")} rail={rail} />
+            <Item to="/models" icon="models" label={t("models")} rail={rail} />
             <Rule />
-            <Item to="/people" icon="people" label="People" rail={rail} />
-            {project && <Item to="/projects/$project/settings" params={{ project }} icon="settings" label="Settings" rail={rail} />}
+            <Item to="/people" icon="people" label={t("people")} rail={rail} />
+            {project && <Item to="/projects/$project/settings" params={{ project }} icon="settings" label={t("settings")} rail={rail} />}
           </>
         )}
         <div className="mt-auto grid gap-0.5 pt-4">
           <Unsent user={me.user.id} annotating={annotating} rail={rail} />
-          <Item to="/preferences" icon="keyboard" label="Preferences" rail={rail} />
-          <Account name={me.user.name || me.user.email || "Account"} rail={rail} />
+          <Item to="/preferences" icon="keyboard" label={t("preferences")} rail={rail} />
+          <Account name={me.user.name || me.user.email || t("account")} rail={rail} />
         </div>
       </nav>
       <main id="main" tabIndex={-1} className="min-w-0 flex-1 outline-none">
@@ -119,13 +122,14 @@ function Rule() {
 }
 
 function ProjectSwitch({ project, projects, rail }: { project: string | null; projects: { slug: string; name: string }[]; rail: boolean }) {
+  const { t } = useTranslation("frame");
   const navigate = useNavigate();
   const location = useLocation();
   const { me } = useRouteContext({ from: "/app" });
   if (rail) {
     return (
       <div className="max-md:hidden">
-        <Item to="/projects" icon="book" label="Projects" rail exact />
+        <Item to="/projects" icon="book" label={t("projects")} rail exact />
       </div>
     );
   }
@@ -138,12 +142,12 @@ function ProjectSwitch({ project, projects, rail }: { project: string | null; pr
   };
   return (
     <div className="mb-2">
-      <label htmlFor="project-switch" className="sr-only">Project</label>
+      <label htmlFor="project-switch" className="sr-only">{t("project")}</label>
       <select id="project-switch" className="field truncate font-medium" value={project ?? "*"} onChange={(event) => choose(event.target.value)}>
         {projects.map((one) => (
           <option key={one.slug} value={one.slug}>{one.name}</option>
         ))}
-        <option value="*">All projects …</option>
+        <option value="*">{t("allProjects")}</option>
       </select>
     </div>
   );
@@ -151,13 +155,14 @@ function ProjectSwitch({ project, projects, rail }: { project: string | null; pr
 
 /** Judgments still on their way, told on every page. */
 function Unsent({ user, annotating, rail }: { user: string; annotating: boolean; rail: boolean }) {
+  const { t } = useTranslation("frame");
   const outbox = openOutbox(user);
   const state = useOutbox(outbox);
   const waiting = state.waiting.filter((entry) => entry.what === "judgment").length;
   if (annotating || waiting === 0) return null;
-  const text = state.signedOut ? `${waiting} unsent: sign in again` : state.trouble ? `${waiting} unsent, offline` : `Saving ${waiting}`;
+  const text = t(`unsent.${state.signedOut ? "signedOut" : state.trouble ? "offline" : "saving"}`, { n: count(waiting) });
   return (
-    <button type="button" onClick={outbox.retry} title={`${text}. Send now`} className={`${ITEM} bg-warn-wash px-2.5 text-left text-warn ${rail ? "md:justify-center md:px-0" : ""}`}>
+    <button type="button" onClick={outbox.retry} title={t("unsent.sendNow", { state: text })} className={`${ITEM} bg-warn-wash px-2.5 text-left text-warn ${rail ? "md:justify-center md:px-0" : ""}`}>
       <Icon name="cloud" />
       <Label rail={rail}>{text}</Label>
     </button>
@@ -165,6 +170,7 @@ function Unsent({ user, annotating, rail }: { user: string; annotating: boolean;
 }
 
 function Account({ name, rail }: { name: string; rail: boolean }) {
+  const { t } = useTranslation("frame");
   const client = useQueryClient();
   const navigate = useNavigate();
   const leave = async () => {
@@ -178,7 +184,7 @@ function Account({ name, rail }: { name: string; rail: boolean }) {
   return (
     <div className={`flex items-center gap-1 ${rail ? "md:flex-col" : ""}`}>
       <span className={`min-w-0 flex-1 truncate px-2.5 text-sm text-faint ${rail ? "md:hidden" : ""}`} title={name}>{name}</span>
-      <IconButton icon="out" label="Sign out" onClick={() => void leave()} />
+      <IconButton icon="out" label={t("signOut")} onClick={() => void leave()} />
     </div>
   );
 }

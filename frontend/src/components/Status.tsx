@@ -1,12 +1,14 @@
 /** What stands where content is not: not yet (bones), none (what to do next), or not at all (what is wrong, try again). */
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 import { Button } from "./Button";
 import { Icon, type IconName } from "./Icon";
 
 export function Bones({ rows = 4, height = "1.4rem" }: { rows?: number; height?: string }) {
+  const { t } = useTranslation();
   return (
-    <div role="status" aria-label="Loading" className="grid gap-2.5 p-4">
+    <div role="status" aria-label={t("loading")} className="grid gap-2.5 p-4">
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className="skeleton" style={{ height, width: `${100 - ((row * 29) % 45)}%` }} />
       ))}
@@ -15,12 +17,13 @@ export function Bones({ rows = 4, height = "1.4rem" }: { rows?: number; height?:
 }
 
 export function ErrorNote({ error, retry, className }: { error: unknown; retry?: () => void; className?: string }) {
+  const { t } = useTranslation();
   const text = error instanceof Error ? error.message : String(error);
   return (
     <div role="alert" className={`flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-danger/40 bg-danger-wash px-3.5 py-2.5 text-danger ${className ?? ""}`}>
       <Icon name="alert" />
       <p className="min-w-0 flex-1 basis-60">{text}</p>
-      {retry && <Button look="danger" className="min-h-8" onClick={retry}>Try again</Button>}
+      {retry && <Button look="danger" className="min-h-8" onClick={retry}>{t("tryAgain")}</Button>}
     </div>
   );
 }

@@ -1,5 +1,6 @@
 /** A moment as “5 minutes ago”, exact in the tooltip, in the reader's time zone; it grows older on its own. */
 import { useSyncExternalStore } from "react";
+import { useTranslation } from "react-i18next";
 import { ago, moment } from "../format";
 
 const listeners = new Set<() => void>();
@@ -19,9 +20,10 @@ function useMinute(): number {
   );
 }
 
-export function Time({ at, none = "never" }: { at: string | null | undefined; none?: string }) {
+export function Time({ at, none }: { at: string | null | undefined; none?: string }) {
+  const { t } = useTranslation();
   const now = useMinute();
-  if (!at) return <span className="text-faint">{none}</span>;
+  if (!at) return <span className="text-faint">{none ?? t("never")}</span>;
   const time = new Date(at);
   return (
     <time dateTime={at} title={moment(time)} className="whitespace-nowrap">

@@ -1,15 +1,17 @@
 /** What is shown when a page fails as a whole: what went wrong, and a way on. */
 import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { Button } from "../components/Button";
 import { useTitle } from "../components/Page";
 import { Empty } from "../components/Status";
 
 export function CrashPage({ error, reset }: { error: unknown; reset?: () => void }) {
+  const { t } = useTranslation(["frame", "common"]);
   const router = useRouter();
   const [busy, setBusy] = useState(false);
-  useTitle(error instanceof Problem && error.status === 403 ? "No access" : "Something went wrong");
+  useTitle(error instanceof Problem && error.status === 403 ? t("crash.noAccess") : t("crash.title"));
   const known = error instanceof Problem;
   const refused = known && error.status === 403;
   const again = async () => {
@@ -23,16 +25,16 @@ export function CrashPage({ error, reset }: { error: unknown; reset?: () => void
       <Empty
         icon="alert"
         level={1}
-        title={refused ? "No access" : known ? "This page could not be loaded" : "This page has a fault"}
+        title={refused ? t("crash.noAccess") : known ? t("crash.notLoaded") : t("crash.fault")}
         action={
           <>
-            {!refused && <Button look="primary" busy={busy} onClick={() => void again()}>Try again</Button>}
-            <Button onClick={() => window.location.assign("/")}>Go to the start</Button>
+            {!refused && <Button look="primary" busy={busy} onClick={() => void again()}>{t("common:tryAgain")}</Button>}
+            <Button onClick={() => window.location.assign("/")}>{t("toStart")}</Button>
           </>
         }
       >
         <p>{error instanceof Error ? error.message : String(error)}</p>
-        {!known && <p className="mt-2">Judgments that were not sent yet are kept in this browser and go out when a page works again.</p>}
+        {!known && <p className="mt-2">{t("crash.kept")}</p>}
       </Empty>
     </div>
   );

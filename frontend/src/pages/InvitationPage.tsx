@@ -2,17 +2,20 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { acceptInvitation, invitationQuery, meQuery } from "../api/queries";
 import { Button, ButtonLink } from "../components/Button";
 import { Field } from "../components/Field";
+import { LanguageChoice } from "../components/LanguageChoice";
 import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { Bones, Empty, ErrorNote } from "../components/Status";
 import { day } from "../format";
 
 export function InvitationPage() {
-  useTitle("Invitation");
+  const { t } = useTranslation("entry");
+  useTitle(t("invitation"));
   const { token } = useParams({ from: "/invitations/$token" });
   const invitation = useQuery(invitationQuery(token));
   const navigate = useNavigate();
@@ -47,9 +50,9 @@ export function InvitationPage() {
     const gone = invitation.error instanceof Problem && !invitation.error.passing;
     return (
       <main>
-        <Empty icon="people" level={1} title={gone ? "This invitation cannot be used" : "The invitation could not be loaded"} action={<ButtonLink to="/login">Go to the sign-in page</ButtonLink>}>
+        <Empty icon="people" level={1} title={gone ? t("unusable") : t("notLoaded")} action={<ButtonLink to="/login">{t("toSignIn")}</ButtonLink>}>
           <p>{invitation.error.message}</p>
-          {gone && <p>Ask the person who sent it for a new link.</p>}
+          {gone && <p>{t("askAgain")}</p>}
         </Empty>
       </main>
     );
@@ -60,31 +63,30 @@ export function InvitationPage() {
         <div className="mb-6 flex items-center gap-3">
           <Mark size={34} />
           <div>
-            <h1 className="title text-2xl">Welcome to Podium</h1>
+            <h1 className="title text-2xl">{t("welcome")}</h1>
             {invitation.data && (
-              <p className="text-soft">
-                You are invited as {invitation.data.role === "admin" ? "an admin" : "an annotator"}. The link works until {day(new Date(invitation.data.expires_at))}.
-              </p>
+              <p className="text-soft">{t(`invitedAs.${invitation.data.role}`, { day: day(new Date(invitation.data.expires_at)) })}</p>
             )}
           </div>
         </div>
         {invitation.data ? (
           <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
             {elsewhere && <ErrorNote error={problem} />}
-            <Field label="Email" error={at("email")}>
+            <Field label={t("email")} error={at("email")}>
               {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required defaultValue={invitation.data.email ?? ""} readOnly={invitation.data.email !== null} className="field min-h-11" />}
             </Field>
-            <Field label="Name" optional hint="Shown to admins beside your judgments." error={at("name")}>
+            <Field label={t("name")} optional hint={t("nameHint")} error={at("name")}>
               {(ids) => <input {...ids} name="name" autoComplete="name" className="field min-h-11" />}
             </Field>
-            <Field label="Password" hint="At least 10 characters." error={at("password")}>
+            <Field label={t("password")} hint={t("passwordHint")} error={at("password")}>
               {(ids) => <input {...ids} name="password" type="password" autoComplete="new-password" required className="field min-h-11" />}
             </Field>
-            <Button type="submit" look="primary" busy={busy} className="min-h-11">Create the account</Button>
+            <Button type="submit" look="primary" busy={busy} className="min-h-11">{t("create")}</Button>
           </form>
         ) : (
           <Bones />
         )}
+        <LanguageChoice className="mt-4" />
       </div>
     </main>
   );

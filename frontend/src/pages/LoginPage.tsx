@@ -2,9 +2,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Problem } from "../api/client";
 import { meQuery, signIn } from "../api/queries";
 import { Button } from "../components/Button";
 import { Field } from "../components/Field";
+import { LanguageChoice } from "../components/LanguageChoice";
 import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { ErrorNote } from "../components/Status";
@@ -15,7 +18,8 @@ function inside(next: string | undefined): string {
 }
 
 export function LoginPage() {
-  useTitle("Sign in");
+  const { t } = useTranslation("entry");
+  useTitle(t("signIn"));
   const { next } = useSearch({ from: "/login" });
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -34,7 +38,7 @@ export function LoginPage() {
       client.setQueryData(meQuery.queryKey, me);
       await navigate({ href: inside(next), replace: true });
     } catch (error) {
-      setProblem(error);
+      setProblem(error instanceof Problem && error.status === 401 ? t("wrong") : error);
       password.current?.select();
     } finally {
       setBusy(false);
@@ -48,20 +52,21 @@ export function LoginPage() {
           <Mark size={34} />
           <div>
             <h1 className="title text-2xl">Podium</h1>
-            <p className="text-soft">Rank answers. Train on what people prefer.</p>
+            <p className="text-soft">{t("slogan")}</p>
           </div>
         </div>
         <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
           {problem !== null && <ErrorNote error={problem} />}
-          <Field label="Email">
+          <Field label={t("email")}>
             {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
           </Field>
-          <Field label="Password">
+          <Field label={t("password")}>
             {(ids) => <input {...ids} ref={password} name="password" type="password" autoComplete="current-password" required className="field min-h-11" />}
           </Field>
-          <Button type="submit" look="primary" busy={busy} className="min-h-11">Sign in</Button>
+          <Button type="submit" look="primary" busy={busy} className="min-h-11">{t("signIn")}</Button>
         </form>
-        <p className="mt-4 text-sm text-faint">No account yet? Ask an admin of this Podium for an invitation link.</p>
+        <p className="mt-4 text-sm text-faint">{t("noAccount")}</p>
+        <LanguageChoice className="mt-4" />
       </div>
     </main>
   );

@@ -1,13 +1,15 @@
 /** An address that leads nowhere. */
+import { useTranslation } from "react-i18next";
 import { ButtonLink } from "../components/Button";
 import { useTitle } from "../components/Page";
 import { Empty } from "../components/Status";
 
 export function NotFoundPage() {
-  useTitle("Not found");
+  const { t } = useTranslation("frame");
+  useTitle(t("notFound.title"));
   return (
-    <Empty icon="single" level={1} title="There is nothing at this address" action={<ButtonLink to="/" look="primary">Go to the start</ButtonLink>}>
-      It may have been mistyped, or what was here has been removed.
+    <Empty icon="single" level={1} title={t("notFound.heading")} action={<ButtonLink to="/" look="primary">{t("toStart")}</ButtonLink>}>
+      {t("notFound.text")}
     </Empty>
   );
 }

@@ -1,0 +1,8 @@
+/** English: the source. Its keys are the keys of every language. */
+import annotate from "./annotate";
+import common from "./common";
+import entry from "./entry";
+import frame from "./frame";
+import preferences from "./preferences";
+
+export default { common, frame, entry, preferences, annotate };

@@ -1,0 +1,46 @@
+/** 各页面共有的部分：菜单、未发送的内容，以及无法显示页面时的提示。 */
+import type { Texts } from "../texts";
+
+export default {
+  skip: "跳到正文",
+  menu: "菜单",
+  main: "主菜单",
+  start: "Podium，首页",
+  project: "项目",
+  projects: "项目",
+  allProjects: "所有项目……",
+  annotate: "标注",
+  mine: "我的工作",
+  overview: "概览",
+  prompts: "提示",
+  leaderboard: "排行榜",
+  judgments: "判断",
+  rewards: "奖励",
+  runs: "运行",
+  checkpoints: "检查点",
+  models: "模型",
+  people: "人员",
+  settings: "设置",
+  preferences: "偏好设置",
+  account: "账号",
+  signOut: "退出登录",
+  unsent: {
+    signedOut: "{{n}} 条未发送：请重新登录",
+    offline: "{{n}} 条未发送，已离线",
+    saving: "正在保存 {{n}} 条",
+    sendNow: "{{state}}。立即发送",
+  },
+  toStart: "返回首页",
+  notFound: {
+    title: "页面不存在",
+    heading: "这个地址没有内容",
+    text: "地址可能输错了，或者原来的内容已被移除。",
+  },
+  crash: {
+    noAccess: "没有权限",
+    title: "出错了",
+    notLoaded: "无法加载此页面",
+    fault: "此页面出现故障",
+    kept: "尚未发送的判断保存在此浏览器中，页面恢复后会自动发送。",
+  },
+} satisfies Texts["frame"];
