@@ -39,6 +39,7 @@ from backend.api import (
     ratings,
     rewards,
     runs,
+    work,
 )
 from backend.api.edge import API_PREFIX, Edge
 from backend.api.gates import Gate
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     judgments.router,
     ratings.router,
     agreement.router,
+    work.router,
     rewards.router,
     imports.router,
     exports.router,

@@ -2,18 +2,17 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import agreement as rules
-from backend.domain.judgments import Verdict
+from backend.domain.shares import Share
+from backend.services import work
 from backend.tables import Comparison, Judgment, Project, User
-
-BATCH = 2_000
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Annotator:
 
 def of_project(session: Session, project: Project) -> rules.Agreement:
     """Agreement between the annotators of a project."""
-    return rules.agreement(judged for _, _, judged in _judged(session, project))
+    rows = session.execute(work.facts().where(Judgment.project_id == project.id))
+    return rules.agreement(work.judged(row) for row in rows)
 
 
 def annotators(session: Session, project: Project) -> list[Annotator]:
@@ -42,53 +42,36 @@ def annotators(session: Session, project: Project) -> list[Annotator]:
         for id, name, last in session.execute(
             select(User.id, User.name, func.max(Judgment.created_at))
             .join(Judgment, Judgment.annotator_id == User.id)
-            .where(Judgment.project_id == project.id, *_stands())
+            .where(Judgment.project_id == project.id, *work.stands())
             .group_by(User.id)
         )
     }
-    rows = list(_judged(session, project))
-    stats = rules.annotators(judged for _, _, judged in rows)
-    by_comparison = {comparison.id: judged for comparison, _, judged in rows}
-    twice: dict[uuid.UUID, list[tuple[rules.Judged, rules.Judged]]] = defaultdict(list)
-    for comparison, annotator_id, judged in rows:
-        if comparison.repeat_of in by_comparison:
-            twice[annotator_id].append((by_comparison[comparison.repeat_of], judged))
-    found = [
-        Annotator(
+    rows = session.execute(
+        work.facts(Comparison.id, Comparison.repeat_of).where(Judgment.project_id == project.id)
+    ).all()
+    told = [work.judged(row) for row in rows]
+    stats = rules.annotators(told)
+    twice: dict[Hashable, list[tuple[rules.Judged, rules.Judged]]] = defaultdict(list)
+    for pair in work.twice(rows, told):
+        twice[pair[1].annotator].append(pair)
+    nothing = rules.AnnotatorStats(0, None, None, None)
+
+    def told_of(id: uuid.UUID) -> Annotator:
+        name, last = people[id]
+        own = stats.get(id, nothing)
+        return Annotator(
             id=id,
             name=name,
-            judgments=stats[id].judgments,
+            judgments=own.judgments,
             last_judgment_at=last,
-            majority_agreement=stats[id].majority_agreement,
-            left_share=stats[id].left_share,
-            repeat_consistency=rules.repeat_consistency(twice[id]),
-            median_active_ms=stats[id].median_active_ms,
+            majority_agreement=_value(own.majority_agreement),
+            left_share=_value(own.left_lean),
+            repeat_consistency=_value(rules.repeat_consistency(twice[id])),
+            median_active_ms=own.median_active_ms,
         )
-        for id, (name, last) in people.items()
-    ]
-    return sorted(found, key=lambda annotator: (-annotator.judgments, annotator.name))
+
+    return sorted(map(told_of, people), key=lambda annotator: (-annotator.judgments, annotator.name))
 
 
-def _stands() -> tuple[ColumnElement[bool], ...]:
-    return Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
-
-
-def _judged(session: Session, project: Project) -> Iterator[tuple[Comparison, uuid.UUID, rules.Judged]]:
-    statement = (
-        select(Judgment, Comparison)
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(Judgment.project_id == project.id, *_stands())
-        .order_by(Judgment.sequence)
-        .execution_options(yield_per=BATCH)
-    )
-    for judgment, comparison in session.execute(statement):
-        ranks = None if judgment.ranks is None else tuple(judgment.ranks)
-        verdict = Verdict(ranks=ranks, none_acceptable=ranks is None)
-        judged = rules.Judged(
-            judgment.annotator_id,
-            judgment.prompt_id,
-            comparison.completions,
-            verdict.rating_ranks(len(comparison.completions)),
-            judgment.active_ms,
-        )
-        yield comparison, judgment.annotator_id, judged
+def _value(share: Share | None) -> float | None:
+    return None if share is None else share.share

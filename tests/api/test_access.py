@@ -76,6 +76,10 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/ratings": ADMIN_READER,
     f"GET {PROJECT}/agreement": ADMIN_READER,
     f"GET {PROJECT}/annotators": ADMIN_READER,
+    f"GET {PROJECT}/my-work": ANNOTATOR,
+    f"GET {PROJECT}/annotators/{{user_id}}": ADMIN_READER,
+    # everybody, in a project that ranks people; this one does not
+    f"GET {PROJECT}/people-ranking": ADMIN_READER,
     f"POST {PROJECT}/reward-sets": ADMIN,
     f"GET {PROJECT}/reward-sets": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}": ADMIN_READER,

@@ -12,9 +12,12 @@ from backend.domain.agreement import (
     agreement,
     annotators,
     krippendorff_alpha,
-    left_share,
+    left_lean,
+    length_lean,
     repeat_consistency,
+    with_the_majority,
 )
+from backend.domain.shares import share_of
 from tests.domain.real_data import votes
 
 RANKS = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}
@@ -35,7 +38,8 @@ def test_a_real_study_told_both_ways_round() -> None:
     assert found.units == 2139 - sum(1 for said in units().values() if len(set(said)) < 2)
     assert found.alpha_nominal == pytest.approx(0.2914, abs=5e-4)
     assert found.alpha_interval == pytest.approx(0.2896, abs=5e-4)
-    assert left_share(study()) == pytest.approx(0.533, abs=5e-4)
+    lean = left_lean(study())
+    assert lean and lean.share == pytest.approx(0.533, abs=5e-4) and lean.low > 0.5
     assert len(annotators(study())) == 124
     assert sum(each.judgments for each in annotators(study()).values()) == 8931
 
@@ -68,8 +72,9 @@ def test_majority_by_hand() -> None:
     ]
     found = annotators(said)
     # ann and bob: the others are one for x and one for y, so nothing to hold them against; cat disagrees with both.
-    assert [found[who].majority_agreement for who in ("ann", "bob", "cat")] == [None, None, 0.0]
-    assert [found[who].left_share for who in ("ann", "bob", "cat")] == [1.0, 0.0, 0.0]
+    assert [found[who].majority_agreement for who in ("ann", "bob")] == [None, None]
+    assert found["cat"].majority_agreement == with_the_majority(said, "cat") == share_of(0, 1)
+    assert [found[who].left_lean for who in ("ann", "bob", "cat")] == [share_of(1, 1), share_of(0, 1), share_of(0, 1)]
     assert [found[who].median_active_ms for who in ("ann", "bob", "cat")] == [1500, 3000, None]
     assert [found[who].judgments for who in ("ann", "bob", "cat")] == [2, 1, 1]
     both = agreement(said)
@@ -89,14 +94,47 @@ def test_rankings_of_three_agree_pair_by_pair() -> None:
     found = agreement([Judged("ann", "p", "xyz", (1, 2, 3)), Judged("bob", "p", "zxy", (3, 2, 1))])
     assert found.units == 3
     assert found.majority_agreement == pytest.approx(2 / 3)
-    assert left_share([Judged("ann", "p", "xyz", (1, 2, 3)), Judged("bob", "p", "zxy", (3, 2, 1))]) == 0.5
+    assert left_lean([Judged("ann", "p", "xyz", (1, 2, 3)), Judged("bob", "p", "zxy", (3, 2, 1))]) == share_of(3, 6)
+
+
+def test_with_the_majority_needs_only_what_one_person_judged() -> None:
+    said = [
+        Judged("ann", "p", "xy", (1, 2)),
+        Judged("bob", "p", "yx", (2, 1)),
+        Judged("cat", "p", "xy", (1, 1)),
+        Judged("ann", "q", "xyz", (1, 2, 3)),
+        Judged("bob", "q", "zy", (1, 2)),  # one pair of the three
+        Judged("ann", "r", "xy", (1, 2)),
+        Judged("ann", "r", "yx", (1, 2)),  # asked again, and now otherwise
+        Judged("dan", "r", "xy", (1, 2)),
+        Judged("dan", "s", "xy", (1, 2)),
+        Judged("bob", "s", "xy", (2, 1)),
+    ]
+    # On p the others are split; on q bob alone says otherwise; on r one of her two answers is dan's.
+    assert with_the_majority(said, "ann") == share_of(1, 3)
+    assert with_the_majority(said[:-2], "ann") == share_of(1, 3)
+    assert with_the_majority(said, "eve") is None
+    assert with_the_majority(said[:1], "ann") is None
+
+
+def test_lean_to_length_by_hand() -> None:
+    lengths = {"x": 10, "y": 40, "z": 41, "w": 400}
+    said = [
+        Judged("ann", "p", "xy", (2, 1)),  # 30 apart is the same length
+        Judged("ann", "p", "xz", (2, 1)),  # the longer one
+        Judged("ann", "p", "zx", (2, 1)),  # the shorter one
+        Judged("ann", "p", "xw", (1, 1)),  # undecided
+        Judged("ann", "p", "xyw", (2, 3, 1)),  # two pairs, the longer one of both; x and y are the same length
+    ]
+    assert length_lean(said, lengths) == share_of(3, 4)
+    assert length_lean(said[:1], lengths) is None
 
 
 def test_repeats_are_told_in_the_same_order() -> None:
     once = Judged("ann", "p", "xy", (1, 2))
-    assert repeat_consistency([(once, Judged("ann", "p", "yx", (2, 1)))]) == 1.0
-    assert repeat_consistency([(once, Judged("ann", "p", "yx", (1, 2)))]) == 0.0
-    assert repeat_consistency([(once, once), (once, Judged("ann", "p", "yx", (1, 1)))]) == 0.5
+    assert repeat_consistency([(once, Judged("ann", "p", "yx", (2, 1)))]) == share_of(1, 1)
+    assert repeat_consistency([(once, Judged("ann", "p", "yx", (1, 2)))]) == share_of(0, 1)
+    assert repeat_consistency([(once, once), (once, Judged("ann", "p", "yx", (1, 1)))]) == share_of(1, 2)
     assert repeat_consistency([]) is None
 
 
@@ -121,5 +159,6 @@ def test_order_and_sides_change_nothing(judged: list[Judged], rng: Any) -> None:
     assert plain.units == other.units
     for name in ("majority_agreement", "alpha_nominal", "alpha_interval"):
         assert getattr(plain, name) == pytest.approx(getattr(other, name))
-    lean = left_share(judged)
-    assert left_share(turned) == (None if lean is None else pytest.approx(1 - lean))
+    lean, other_lean = left_lean(judged), left_lean(turned)
+    assert (lean is None) == (other_lean is None)
+    assert lean is None or other_lean is None or other_lean.share == pytest.approx(1 - lean.share)

@@ -411,6 +411,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/annotators/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Annotator
+         * @description One annotator's numbers.
+         */
+        get: operations["read_annotator"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/comparisons": {
         parameters: {
             query?: never;
@@ -543,6 +563,46 @@ export interface paths {
          * @description The caller's latest judgments, newest first.
          */
         get: operations["list_own_judgments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/my-work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read My Work
+         * @description The caller's own numbers.
+         */
+        get: operations["read_my_work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/people-ranking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read People Ranking
+         * @description Who judged how much, the busiest first; only where the project switched it on, or for admins.
+         */
+        get: operations["read_people_ranking"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1035,6 +1095,35 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+        };
+        /**
+         * AnnotatorWork
+         * @description The same, as an admin sees it.
+         */
+        AnnotatorWork: {
+            /** Active Ms */
+            active_ms: number;
+            /** Active Ms Today */
+            active_ms_today: number;
+            agreement: components["schemas"]["ShareOut"] | null;
+            gold: components["schemas"]["ShareOut"] | null;
+            /** Id */
+            id: string;
+            /** Judgments */
+            judgments: number;
+            /** Last Judgment At */
+            last_judgment_at: string | null;
+            left_lean: components["schemas"]["ShareOut"] | null;
+            length_lean: components["schemas"]["ShareOut"] | null;
+            /** Median Active Ms */
+            median_active_ms: number | null;
+            /** Name */
+            name: string;
+            self_consistency: components["schemas"]["ShareOut"] | null;
+            /** Skipped */
+            skipped: number;
+            /** Today */
+            today: number;
         };
         /**
          * Aspect
@@ -1583,6 +1672,33 @@ export interface components {
             name: string;
         };
         /**
+         * MyWork
+         * @description One person's part in a project; a share is null where there is nothing to tell it from.
+         *
+         *     `agreement`: answers that are the commonest among the others' on the same pair. `self_consistency`: pairs answered
+         *     the same when asked again. `gold`: comparisons with a known answer that were right. Leans, of the decided pairs: how
+         *     often what was shown first won, and how often the longer one (where more than 30 characters apart).
+         */
+        MyWork: {
+            /** Active Ms */
+            active_ms: number;
+            /** Active Ms Today */
+            active_ms_today: number;
+            agreement: components["schemas"]["ShareOut"] | null;
+            gold: components["schemas"]["ShareOut"] | null;
+            /** Judgments */
+            judgments: number;
+            left_lean: components["schemas"]["ShareOut"] | null;
+            length_lean: components["schemas"]["ShareOut"] | null;
+            /** Median Active Ms */
+            median_active_ms: number | null;
+            self_consistency: components["schemas"]["ShareOut"] | null;
+            /** Skipped */
+            skipped: number;
+            /** Today */
+            today: number;
+        };
+        /**
          * NewInvitation
          * @description A link to send to somebody.
          */
@@ -1728,6 +1844,13 @@ export interface components {
         Page_PromptOut_: {
             /** Items */
             items: components["schemas"]["PromptOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[RankedPerson] */
+        Page_RankedPerson_: {
+            /** Items */
+            items: components["schemas"]["RankedPerson"][];
             /** Next */
             next?: string | null;
         };
@@ -2033,6 +2156,20 @@ export interface components {
             python: string;
         };
         /**
+         * RankedPerson
+         * @description One line of the ranking of people; `me` is the caller.
+         */
+        RankedPerson: {
+            /** Active Ms */
+            active_ms: number;
+            /** Judgments */
+            judgments: number;
+            /** Me */
+            me: boolean;
+            /** Name */
+            name: string;
+        };
+        /**
          * RatingOut
          * @description One line of a leaderboard, in Elo points; for completions `name` is the model that wrote it.
          */
@@ -2316,6 +2453,20 @@ export interface components {
             items: components["schemas"]["SampleOut"][];
             /** Next After */
             next_after: number;
+        };
+        /**
+         * ShareOut
+         * @description A share of `n` cases with its 95 % Wilson interval.
+         */
+        ShareOut: {
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** N */
+            n: number;
+            /** Share */
+            share: number;
         };
         /**
          * ShownComparison
@@ -3496,6 +3647,50 @@ export interface operations {
             };
         };
     };
+    read_annotator: {
+        parameters: {
+            query?: {
+                /** @description so that `today` is yours */
+                utc_offset_minutes?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnotatorWork"];
+                };
+            };
+        };
+    };
     list_comparisons: {
         parameters: {
             query?: {
@@ -3807,6 +4002,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_OwnJudgment_"];
+                };
+            };
+        };
+    };
+    read_my_work: {
+        parameters: {
+            query?: {
+                /** @description so that `today` is yours */
+                utc_offset_minutes?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWork"];
+                };
+            };
+        };
+    };
+    read_people_ranking: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RankedPerson_"];
                 };
             };
         };

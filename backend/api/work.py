@@ -1,0 +1,105 @@
+"""Each annotator's own numbers over HTTP, the same for admins, and the ranking of people where a project has one."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend.api.deps import AdminReader, Annotator, Reader, SessionDep
+from backend.api.projects import ProjectDep
+from backend.api.wire import IdStr, Page, Time, Wire
+from backend.services import accounts, work
+
+router = APIRouter(tags=["work"])
+
+UtcOffset = Annotated[int, Query(ge=-14 * 60, le=14 * 60, description="so that `today` is yours")]
+
+
+class ShareOut(Wire):
+    """A share of `n` cases with its 95 % Wilson interval."""
+
+    share: float
+    low: float
+    high: float
+    n: int
+
+
+class MyWork(Wire):
+    """One person's part in a project; a share is null where there is nothing to tell it from.
+
+    `agreement`: answers that are the commonest among the others' on the same pair. `self_consistency`: pairs answered
+    the same when asked again. `gold`: comparisons with a known answer that were right. Leans, of the decided pairs: how
+    often what was shown first won, and how often the longer one (where more than 30 characters apart).
+    """
+
+    judgments: int
+    today: int
+    skipped: int
+    active_ms: int
+    active_ms_today: int
+    median_active_ms: int | None
+    agreement: ShareOut | None
+    self_consistency: ShareOut | None
+    gold: ShareOut | None
+    left_lean: ShareOut | None
+    length_lean: ShareOut | None
+
+
+class AnnotatorWork(MyWork):
+    """The same, as an admin sees it."""
+
+    id: IdStr
+    name: str
+    last_judgment_at: Time | None
+
+
+class RankedPerson(Wire):
+    """One line of the ranking of people; `me` is the caller."""
+
+    name: str
+    judgments: int
+    active_ms: int
+    me: bool
+
+
+def midnight(utc_offset_minutes: int) -> datetime:
+    """When the day began for somebody whose clock is so far from UTC."""
+    local = datetime.now(UTC) + timedelta(minutes=utc_offset_minutes)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(minutes=utc_offset_minutes)
+
+
+@router.get("/projects/{project}/my-work")
+def read_my_work(
+    project: ProjectDep, session: SessionDep, caller: Annotator, utc_offset_minutes: UtcOffset = 0
+) -> MyWork:
+    """The caller's own numbers."""
+    return MyWork.model_validate(work.of_person(session, project, caller.user.id, midnight(utc_offset_minutes)))
+
+
+@router.get("/projects/{project}/annotators/{user_id}")
+def read_annotator(
+    project: ProjectDep,
+    user_id: uuid.UUID,
+    session: SessionDep,
+    caller: AdminReader,
+    utc_offset_minutes: UtcOffset = 0,
+) -> AnnotatorWork:
+    """One annotator's numbers."""
+    user = accounts.get(session, user_id)
+    found = work.of_person(session, project, user.id, midnight(utc_offset_minutes))
+    return AnnotatorWork.model_validate({**found.__dict__, "id": user.id, "name": user.name})
+
+
+@router.get("/projects/{project}/people-ranking")
+def read_people_ranking(project: ProjectDep, session: SessionDep, caller: Reader) -> Page[RankedPerson]:
+    """Who judged how much, the busiest first; only where the project switched it on, or for admins."""
+    sees_all = caller.user.role == "admin" and bool(caller.scopes & {"read", "admin"})
+    found = work.ranking(session, project, for_admin=sees_all)
+    items = [
+        RankedPerson(
+            name=one.name, judgments=one.judgments, active_ms=one.active_ms, me=one.annotator_id == caller.user.id
+        )
+        for one in found
+    ]
+    return Page(items=items, next=None)
