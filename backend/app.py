@@ -39,6 +39,7 @@ from backend.api import (
     ratings,
     rewards,
     runs,
+    voidings,
     work,
 )
 from backend.api.edge import API_PREFIX, Edge
@@ -75,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     ratings.router,
     agreement.router,
     work.router,
+    voidings.router,
     rewards.router,
     imports.router,
     exports.router,

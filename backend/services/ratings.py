@@ -95,6 +95,18 @@ def rebuild(session: Session, project_id: uuid.UUID) -> int:
     return count
 
 
+def make_stale(session: Session, project_id: uuid.UUID) -> None:
+    """Have a project's ratings made anew at the next fold, since judgments are set aside or stand again.
+
+    Those that wait get their place in the order first, so that setting them aside and back changes no digit.
+    """
+    project = _locked(session, project_id)
+    while rows := _waiting(session, project_id):
+        _number(session, project, rows)
+    project.ratings_stale = True
+    session.flush()
+
+
 def _locked(session: Session, project_id: uuid.UUID) -> Project:
     """The project row, locked against another fold but not against people judging."""
     return session.scalars(

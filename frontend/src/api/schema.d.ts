@@ -715,6 +715,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/voidings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Voidings
+         * @description What was set aside together, newest first, also what stands again since.
+         */
+        get: operations["list_voidings"];
+        put?: never;
+        /**
+         * Void Annotator
+         * @description Set aside all that an annotator said in this project; others are asked in their place.
+         */
+        post: operations["void_annotator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reward-sets/{reward_set_id}": {
         parameters: {
             query?: never;
@@ -1029,6 +1053,26 @@ export interface paths {
          * @description Change a person; disabling ends their sessions and tokens at once.
          */
         patch: operations["change_user"];
+        trace?: never;
+    };
+    "/api/v1/voidings/{voiding_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Restore Voiding
+         * @description Let these judgments stand again; the ratings are as if they had never been set aside.
+         */
+        delete: operations["restore_voiding"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
 }
@@ -1889,6 +1933,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[VoidingOut] */
+        Page_VoidingOut_: {
+            /** Items */
+            items: components["schemas"]["VoidingOut"][];
+            /** Next */
+            next?: string | null;
+        };
         /**
          * Problem
          * @description Every error, as `application/problem+json` (RFC 9457).
@@ -2600,6 +2651,43 @@ export interface components {
             password?: string | null;
             /** Role */
             role?: ("admin" | "annotator") | null;
+        };
+        /**
+         * VoidingIn
+         * @description Whose judgments to set aside, and why.
+         */
+        VoidingIn: {
+            /**
+             * Annotator
+             * Format: uuid
+             */
+            annotator: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * VoidingOut
+         * @description Judgments set aside together: those of an annotator, or those that an adjudication overruled.
+         */
+        VoidingOut: {
+            /** Adjudication */
+            adjudication: string | null;
+            annotator: components["schemas"]["AnnotatorRef"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            created_by: components["schemas"]["AnnotatorRef"] | null;
+            /** Id */
+            id: string;
+            /** Judgments */
+            judgments: number;
+            /** Reason */
+            reason: string;
+            /** Undone At */
+            undone_at: string | null;
+            undone_by: components["schemas"]["AnnotatorRef"] | null;
         };
     };
     responses: never;
@@ -4355,6 +4443,95 @@ export interface operations {
             };
         };
     };
+    list_voidings: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_VoidingOut_"];
+                };
+            };
+        };
+    };
+    void_annotator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoidingIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoidingOut"];
+                };
+            };
+        };
+    };
     read_reward_set: {
         parameters: {
             query?: never;
@@ -5145,6 +5322,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+        };
+    };
+    restore_voiding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                voiding_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoidingOut"];
                 };
             };
         };
