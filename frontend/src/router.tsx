@@ -96,6 +96,8 @@ const overview = createRoute({
 const annotate = createRoute({
   getParentRoute: () => project,
   path: "/annotate",
+  // A judgment of one's own that is to be taken back and judged again.
+  validateSearch: (search: Record<string, unknown>): { again?: string } => ({ again: text(search["again"]) }),
   component: lazyRouteComponent(() => import("./pages/AnnotatePage"), "AnnotatePage"),
 });
 const mine = createRoute({

@@ -124,6 +124,21 @@ export const myJudgmentsQuery = (slug: string, limit: number) =>
     queryKey: ["project", slug, "my-judgments", limit],
     queryFn: () => call(api.GET("/api/v1/projects/{project}/my-judgments", { params: { path: { project: slug }, query: { limit } } })),
   });
+export const myWorkQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "my-work"],
+    queryFn: () =>
+      call(
+        api.GET("/api/v1/projects/{project}/my-work", {
+          params: { path: { project: slug }, query: { utc_offset_minutes: -new Date().getTimezoneOffset() } },
+        }),
+      ),
+  });
+export const peopleRankingQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "people-ranking"],
+    queryFn: () => call(api.GET("/api/v1/projects/{project}/people-ranking", project(slug))),
+  });
 export const judgmentsQuery = (slug: string, after: string | null) =>
   queryOptions({
     queryKey: ["project", slug, "judgments", after],

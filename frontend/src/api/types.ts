@@ -26,6 +26,7 @@ export type Comparison = Schemas["ShownComparison"];
 export type NewJudgment = Schemas["JudgmentIn"];
 export type Judgment = Schemas["JudgmentReceipt"];
 export type MyJudgment = Schemas["OwnJudgment"];
+export type MyWork = Schemas["MyWork"];
 export type Rating = Schemas["RatingOut"];
 export type RewardSet = Schemas["RewardSetOut"];
 export type RunKind = Schemas["RunKind"];

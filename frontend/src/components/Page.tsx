@@ -8,6 +8,8 @@ interface PageProps {
   lead?: ReactNode;
   actions?: ReactNode;
   wide?: boolean;
+  /** It speaks the reader's language. Those of admins are English, whatever is around them. */
+  translated?: boolean;
   children: ReactNode;
 }
 
@@ -17,10 +19,10 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
-export function Page({ title, back, lead, actions, wide, children }: PageProps) {
+export function Page({ title, back, lead, actions, wide, translated, children }: PageProps) {
   useTitle(title);
   return (
-    <div className={`mx-auto w-full px-4 pt-5 pb-16 sm:px-7 sm:pt-7 ${wide ? "max-w-[96rem]" : "max-w-[68rem]"}`}>
+    <div lang={translated ? undefined : "en"} className={`mx-auto w-full px-4 pt-5 pb-16 sm:px-7 sm:pt-7 ${wide ? "max-w-[96rem]" : "max-w-[68rem]"}`}>
       <header className="mb-5 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
         <div className="min-w-0">
           {back && <div className="mb-1 text-sm text-faint">{back}</div>}

@@ -4,6 +4,7 @@
  */
 import type { Nodes, Root } from "hast";
 import { type ComponentProps, type ReactNode, useId } from "react";
+import { useTranslation } from "react-i18next";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
@@ -60,19 +61,35 @@ const components: Components = {
     ) : (
       <span>{children}</span>
     ),
-  img: ({ alt, src }) => (
-    <span className="rounded-sm border border-dashed border-edge px-1.5 py-0.5 text-soft">
-      Picture, not loaded{alt ? `: ${alt}` : ""} <span className="break-all text-faint">({String(src ?? "no address")})</span>
-    </span>
-  ),
-  input: ({ checked }) => <span role="img" aria-label={checked ? "done" : "to do"}>{checked ? "☑" : "☐"}</span>,
+  img: ({ alt, src }) => <Picture alt={alt} src={src} />,
+  input: ({ checked }) => <Tick checked={checked} />,
   pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
-  table: ({ children, dir }) => (
-    <div className="scroll" tabIndex={0} role="group" aria-label="Table">
+  table: ({ children, dir }) => <Table dir={dir}>{children}</Table>,
+};
+
+function Picture({ alt, src }: ComponentProps<"img">) {
+  const { t } = useTranslation();
+  return (
+    <span className="rounded-sm border border-dashed border-edge px-1.5 py-0.5 text-soft">
+      {alt ? t("text.pictureOf", { alt }) : t("text.picture")} <span className="break-all text-faint">({String(src ?? t("text.noAddress"))})</span>
+    </span>
+  );
+}
+
+function Tick({ checked }: ComponentProps<"input">) {
+  const { t } = useTranslation();
+  return <span role="img" aria-label={checked ? t("text.done") : t("text.toDo")}>{checked ? "☑" : "☐"}</span>;
+}
+
+/** A wide table scrolls on its own, also by keyboard. */
+function Table({ dir, children }: ComponentProps<"table">) {
+  const { t } = useTranslation();
+  return (
+    <div className="scroll" tabIndex={0} role="group" aria-label={t("text.table")}>
       <table dir={dir}>{children}</table>
     </div>
-  ),
-};
+  );
+}
 
 export interface BodyProps {
   text: string;

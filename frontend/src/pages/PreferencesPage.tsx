@@ -25,7 +25,7 @@ export function PreferencesPage() {
   const { t } = useTranslation("preferences");
   const { me } = useRouteContext({ from: "/app" });
   return (
-    <Page title={t("title")} lead={t("lead", { who: me.user.email ?? me.user.name })}>
+    <Page translated title={t("title")} lead={t("lead", { who: me.user.email ?? me.user.name })}>
       <Looks />
       <Keys />
       <Account />

@@ -1,4 +1,4 @@
-/** All projects, each with how far it is. */
+/** All projects, each with how far it is; annotators see what they can judge. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useRouteContext } from "@tanstack/react-router";
 import { projectsQuery } from "../api/queries";
@@ -8,26 +8,30 @@ import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { count, plural } from "../format";
+import { ChooseProjectPage } from "./ChooseProjectPage";
 
 export function ProjectsPage() {
   const { me } = useRouteContext({ from: "/app" });
-  const admin = me.user.role === "admin";
+  return me.user.role === "admin" ? <AllProjects /> : <ChooseProjectPage />;
+}
+
+function AllProjects() {
   const projects = useQuery(projectsQuery);
   return (
     <Page
       title="Projects"
       lead="A project is one study: its guidelines, what is asked, its prompts, its people and its models."
-      actions={admin && <ButtonLink to="/new-project" look="primary" icon="plus">New project</ButtonLink>}
+      actions={<ButtonLink to="/new-project" look="primary" icon="plus">New project</ButtonLink>}
     >
       <Loaded query={projects}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty icon="book" title="No project yet" action={admin && <ButtonLink to="/new-project" look="primary">Make the first project</ButtonLink>}>
-              {admin ? "Begin with a name and a few lines on what makes an answer good." : "An admin has to make a project before there is something to judge."}
+            <Empty icon="book" title="No project yet" action={<ButtonLink to="/new-project" look="primary">Make the first project</ButtonLink>}>
+              Begin with a name and a few lines on what makes an answer good.
             </Empty>
           ) : (
             <ul className="grid gap-3 lg:grid-cols-2">
-              {items.map((project) => <Card key={project.id} project={project} admin={admin} />)}
+              {items.map((project) => <Card key={project.id} project={project} />)}
             </ul>
           )
         }
@@ -36,14 +40,14 @@ export function ProjectsPage() {
   );
 }
 
-function Card({ project, admin }: { project: Project; admin: boolean }) {
+function Card({ project }: { project: Project }) {
   const { counts, protocol } = project;
   const asked = protocol.size > 2 ? `ranking of ${protocol.size}` : protocol.strength_levels > 0 ? `pairs, ${protocol.strength_levels} degrees` : "pairs";
   return (
     <li className="panel relative p-4 hover:border-edge">
       <div className="flex items-baseline justify-between gap-3">
         <h2 className="title min-w-0 text-lg [overflow-wrap:anywhere]">
-          <Link to={admin ? "/projects/$project" : "/projects/$project/annotate"} params={{ project: project.slug }} className="after:absolute after:inset-0 after:rounded-lg">
+          <Link to="/projects/$project" params={{ project: project.slug }} className="after:absolute after:inset-0 after:rounded-lg">
             {project.name}
           </Link>
         </h2>

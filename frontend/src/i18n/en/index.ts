@@ -4,5 +4,7 @@ import common from "./common";
 import entry from "./entry";
 import frame from "./frame";
 import preferences from "./preferences";
+import projects from "./projects";
+import work from "./work";
 
-export default { common, frame, entry, preferences, annotate };
+export default { common, frame, entry, projects, annotate, work, preferences };

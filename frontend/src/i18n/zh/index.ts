@@ -5,5 +5,7 @@ import common from "./common";
 import entry from "./entry";
 import frame from "./frame";
 import preferences from "./preferences";
+import projects from "./projects";
+import work from "./work";
 
-export default { common, frame, entry, preferences, annotate } satisfies Texts;
+export default { common, frame, entry, projects, annotate, work, preferences } satisfies Texts;
