@@ -3,6 +3,7 @@
 import itertools
 import random
 import uuid
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,7 @@ def make_project(
     random_share: float = 0.1,
     repeat_share: float = 0.0,
     lease_minutes: float = 10.0,
+    **more: Any,
 ) -> Project:
     """An empty active project."""
     return projects.create(
@@ -40,6 +42,7 @@ def make_project(
         random_share=random_share,
         repeat_share=repeat_share,
         lease_minutes=lease_minutes,
+        **more,
     )
 
 

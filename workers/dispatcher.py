@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from backend.database import SessionFactory, make_engine, make_session_factory, may_pass
 from backend.errors import PodiumError, Unavailable
 from backend.logs import configure_logging
-from backend.services import comparisons, ratings, runs
+from backend.services import leases, ratings, runs
 from backend.settings import Settings
 from workers.celery_app import Bell
 
@@ -52,7 +52,7 @@ class Dispatcher:
         self.duties = [
             Duty("requeue lost runs", self._requeue_lost),
             Duty("fold judgments", ratings.fold_pending),
-            Duty("end leases", comparisons.end_leases),
+            Duty("end leases", leases.end_leases),
         ]
 
     def run(self) -> None:

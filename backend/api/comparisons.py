@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -9,14 +10,29 @@ from pydantic import Field
 from sqlalchemy import select
 
 from backend.api.corpus import MessageOut
-from backend.api.deps import AdminReader, Annotator, SessionDep
+from backend.api.deps import Admin, AdminReader, Annotator, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain.judgments import Protocol
-from backend.services import comparisons
-from backend.tables import Comparison
+from backend.domain.masks import mask
+from backend.services import comparisons, leases, skips
+from backend.tables import Comparison, Project, Prompt
 
 router = APIRouter(tags=["comparisons"])
+
+
+class PersonRef(Wire):
+    """A person, as other things name them."""
+
+    id: IdStr
+    name: str
+
+
+class PromptRef(Wire):
+    """A prompt, as other things name it: the beginning of its last message."""
+
+    id: IdStr
+    excerpt: str
 
 
 class ShownPrompt(Wire):
@@ -63,6 +79,30 @@ class SkipIn(Body):
     reason: str | None = Field(default=None, max_length=2000)
 
 
+class GivenBack(Wire):
+    """The comparison, on lease to the annotator again; null when it is no longer theirs."""
+
+    comparison: ShownComparison | None
+
+
+class SkipOut(Wire):
+    """Who skipped, and why if they said so."""
+
+    annotator: PersonRef
+    reason: str | None
+    at: Time
+
+
+class SkippedSetOut(Wire):
+    """Completions that were skipped; `retired`: so many skipped them that nobody else gets them."""
+
+    set_key: IdStr
+    prompt: PromptRef
+    completions: list[IdStr]
+    skips: list[SkipOut]
+    retired: bool
+
+
 class ComparisonOut(Wire):
     """A comparison as an admin sees it: who has it, how it was chosen, what became of it."""
 
@@ -80,20 +120,37 @@ class ComparisonOut(Wire):
     created_at: Time
 
 
+def prompt_ref(prompt: Prompt, phrases: Sequence[str] = ()) -> PromptRef:
+    """A prompt by its excerpt, with phrases hidden where an annotator is to read it."""
+    return PromptRef(id=str(prompt.id), excerpt=excerpt(prompt, phrases))
+
+
+def excerpt(prompt: Prompt, phrases: Sequence[str] = ()) -> str:
+    """The beginning of a prompt's last message."""
+    last = prompt.messages[-1]
+    # Hidden first: a phrase that is cut in two would no longer be found.
+    return _content(last, phrases)[:200]
+
+
+def _content(message: dict[str, Any], phrases: Sequence[str]) -> str:
+    content = str(message["content"])
+    return mask(content, phrases) if message["role"] == "assistant" else content
+
+
 def shown(item: comparisons.Shown) -> ShownComparison:
     """What leaves the server of a comparison: texts in their order and the lease, nothing else."""
+    masks = item.project.masks
     return ShownComparison(
         id=str(item.comparison.id),
-        prompt=ShownPrompt(id=str(item.prompt.id), messages=[MessageOut(**_turn(m)) for m in item.prompt.messages]),
-        completions=[ShownCompletion(id=str(c.id), text=c.text) for c in item.completions],
+        prompt=ShownPrompt(
+            id=str(item.prompt.id),
+            messages=[MessageOut(role=m["role"], content=_content(m, masks)) for m in item.prompt.messages],
+        ),
+        completions=[ShownCompletion(id=str(c.id), text=mask(c.text, masks)) for c in item.completions],
         lease=LeaseOut.model_validate({"id": item.comparison.lease_id, "expires_at": item.comparison.lease_expires_at}),
         protocol=Protocol.model_validate(item.project.protocol),
         guidelines_version=item.comparison.guidelines_version,
     )
-
-
-def _turn(message: dict[str, Any]) -> dict[str, str]:
-    return {"role": message["role"], "content": message["content"]}
 
 
 @router.post("/projects/{project}/comparisons/next")
@@ -114,13 +171,51 @@ def skip_comparison(
     comparison_id: uuid.UUID, session: SessionDep, caller: Annotator, body: SkipIn | None = None
 ) -> None:
     """Give a comparison back without judging it; it is not shown to the caller again."""
-    comparisons.skip(session, comparison_id, caller.user.id, body.reason if body else None)
+    skips.skip(session, comparison_id, caller.user.id, body.reason if body else None)
+
+
+@router.post("/comparisons/{comparison_id}/unskip")
+def unskip_comparison(comparison_id: uuid.UUID, session: SessionDep, caller: Annotator) -> GivenBack:
+    """Take a skip back; the comparison is the caller's again, unless others have taken its place since."""
+    comparison = skips.unskip(session, comparison_id, caller.user.id)
+    if comparison is None:
+        return GivenBack(comparison=None)
+    project = session.get_one(Project, comparison.project_id)
+    return GivenBack(comparison=shown(comparisons.show(session, project, [comparison])[0]))
+
+
+@router.get("/projects/{project}/skips")
+def list_skips(
+    project: ProjectDep, session: SessionDep, caller: AdminReader, after: After = None, limit: Limit = 50
+) -> Page[SkippedSetOut]:
+    """Sets of completions that annotators skipped and nobody has settled, the one skipped last first."""
+    found, cursor = skips.skipped_sets(session, project, after, limit)
+    items = [
+        SkippedSetOut(
+            set_key=str(one.set_key),
+            prompt=prompt_ref(one.prompt),
+            completions=[str(id) for id in one.completions],
+            skips=[
+                SkipOut(annotator=PersonRef(id=str(s.annotator_id), name=s.name), reason=s.reason, at=s.at)
+                for s in one.skips
+            ],
+            retired=one.retired,
+        )
+        for one in found
+    ]
+    return Page(items=items, next=cursor)
+
+
+@router.post("/projects/{project}/skips/{set_key}/settle", status_code=204)
+def settle_skips(project: ProjectDep, set_key: uuid.UUID, session: SessionDep, caller: Admin) -> None:
+    """Let others have a set again that was skipped."""
+    skips.settle(session, project, set_key)
 
 
 @router.post("/leases/{lease_id}/renew")
 def renew_lease(lease_id: uuid.UUID, session: SessionDep, caller: Annotator) -> LeaseOut:
     """Hold on to a comparison; 409 when the lease has ended."""
-    comparison = comparisons.renew(session, lease_id, caller.user.id)
+    comparison = leases.renew(session, lease_id, caller.user.id)
     return LeaseOut.model_validate({"id": comparison.lease_id, "expires_at": comparison.lease_expires_at})
 
 
@@ -132,7 +227,7 @@ def give_back_lease(
     after_s: Annotated[int, Query(ge=0, le=300, description="seconds during which its person may come back to it")] = 0,
 ) -> None:
     """Let others have the comparison, at once or soon, as a closing page does."""
-    comparisons.give_back(session, lease_id, caller.user.id, after_s)
+    leases.give_back(session, lease_id, caller.user.id, after_s)
 
 
 @router.get("/projects/{project}/comparisons")

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from sqlalchemy import select
 
-from backend.api.comparisons import ShownComparison, shown
+from backend.api.comparisons import GivenBack, excerpt, shown
 from backend.api.corpus import ModelRef
 from backend.api.deps import AdminReader, Annotator, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate_rows
 from backend.domain.judgments import MAX_COMMENT, Verdict
+from backend.domain.spans import MAX_SPANS, Span
 from backend.services import comparisons, judgments
 from backend.tables import Comparison, Completion, Judgment, Model, Project, User
 
@@ -33,6 +34,11 @@ class JudgmentIn(Body):
     aspects: dict[str, Ranks] = Field(default_factory=dict)
     comment: str | None = Field(default=None, max_length=MAX_COMMENT)
     active_ms: int | None = Field(default=None, ge=0, le=24 * 3600 * 1000)
+    ideal_answer: str | None = Field(default=None, max_length=100_000)
+    spans: list[Span] = Field(default_factory=list, max_length=MAX_SPANS)
+    guidelines_version: int | None = Field(
+        default=None, ge=1, le=2**31, description="the guidelines that were read; that of the comparison unless told"
+    )
 
 
 class JudgmentReceipt(Wire):
@@ -43,12 +49,6 @@ class JudgmentReceipt(Wire):
     counted: bool
     reason: str | None
     created_at: Time
-
-
-class Undone(Wire):
-    """The comparison, on lease to the annotator again; null when it is no longer theirs."""
-
-    comparison: ShownComparison | None
 
 
 class OwnJudgment(Wire):
@@ -123,6 +123,9 @@ def put_judgment(
         comparison_id=body.comparison,
         verdict=verdict,
         active_ms=body.active_ms,
+        ideal_answer=body.ideal_answer,
+        spans=body.spans,
+        guidelines_version=body.guidelines_version,
     )
     if not created:
         response.status_code = 200
@@ -137,7 +140,7 @@ def put_judgment(
 
 
 @router.delete("/judgments/{judgment_id}")
-def undo_judgment(judgment_id: uuid.UUID, session: SessionDep, caller: Annotator) -> Undone:
+def undo_judgment(judgment_id: uuid.UUID, session: SessionDep, caller: Annotator) -> GivenBack:
     """Take a judgment back; its annotator gets the comparison again. Admins may void anybody's."""
     comparison = judgments.void(
         session,
@@ -147,9 +150,9 @@ def undo_judgment(judgment_id: uuid.UUID, session: SessionDep, caller: Annotator
         at=datetime.now(UTC),
     )
     if comparison is None:
-        return Undone(comparison=None)
+        return GivenBack(comparison=None)
     project = session.get_one(Project, comparison.project_id)
-    return Undone(comparison=shown(comparisons.show(session, project, [comparison])[0]))
+    return GivenBack(comparison=shown(comparisons.show(session, project, [comparison])[0]))
 
 
 @router.get("/projects/{project}/my-judgments")
@@ -166,7 +169,7 @@ def list_own_judgments(
                 **own.judgment.__dict__,
                 "comparison": own.judgment.comparison_id,
                 "counted": own.judgment.uncounted_reason is None,
-                "prompt_excerpt": str(own.prompt.messages[-1]["content"])[:200],
+                "prompt_excerpt": excerpt(own.prompt, project.masks),
             }
         )
         for own in judgments.latest_of(session, project.id, caller.user.id, limit)

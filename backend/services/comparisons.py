@@ -8,18 +8,16 @@ import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import comb
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from backend.database import uuid7
 from backend.domain import elo, pairing
 from backend.domain.judgments import Protocol
-from backend.errors import Conflict, NotFound
+from backend.services import leases, skips
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Project, Prompt
-from backend.tables.comparisons import OPEN
 
 # A repeat tests whether a person agrees with themself, so it must not follow at once.
 REPEAT_AFTER_JUDGMENTS = 10
@@ -33,11 +31,6 @@ class Shown:
     prompt: Prompt
     completions: list[Completion]
     project: Project
-
-
-def now() -> datetime:
-    """The time of leases; one clock for all of them."""
-    return datetime.now(UTC)
 
 
 def set_key(completions: Sequence[uuid.UUID]) -> uuid.UUID:
@@ -75,7 +68,7 @@ def hand_out(
         )
     )
     for comparison in held:
-        _extend(comparison, project)
+        comparison.lease_expires_at = leases.end_of_new(project)
     exhausted: set[uuid.UUID] = set()
     while len(held) < count:
         new = _repeat(session, project, annotator_id, rng) or _pick(
@@ -91,20 +84,6 @@ def _lock_annotator(session: Session, project: Project, annotator_id: uuid.UUID)
     """One request of a person at a time: two tabs must not be given the same place."""
     key = f"{project.id}/{annotator_id}"
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-
-
-def _extend(comparison: Comparison, project: Project) -> None:
-    comparison.lease_expires_at = now() + timedelta(minutes=project.lease_minutes)
-
-
-def lease_again(session: Session, project: Project, comparison: Comparison) -> Comparison:
-    """Put the comparison on a fresh lease for its annotator."""
-    comparison.state = "leased"
-    comparison.lease_id = uuid7()
-    _extend(comparison, project)
-    session.add(comparison)
-    session.flush()
-    return comparison
 
 
 def _pick(
@@ -138,6 +117,7 @@ def _pick(
                 n >= 2,
                 n >= protocol.size,
                 Prompt.handed_out < sets * project.overlap,
+                Prompt.sets_retired < sets,
                 mine < sets,
                 Prompt.id.not_in(exhausted),
             )
@@ -169,7 +149,7 @@ def _pick(
             continue
         savepoint.commit()
         prompt.handed_out += 1
-        return lease_again(
+        return leases.lease_again(
             session,
             project,
             Comparison(
@@ -218,15 +198,27 @@ def _choose(
             asked[key] = asked.get(key, 0) + 1
         if who == annotator_id:
             seen.add(key)
+    closed = seen | _retired(session, project, prompt)
     return pairing.choose(
         candidates,
         asked,
-        seen,
+        closed,
         overlap=project.overlap,
         size=protocol.size,
         random_share=project.random_share,
         rng=rng,
     )
+
+
+def _retired(session: Session, project: Project, prompt: Prompt) -> set[frozenset[uuid.UUID]]:
+    """Sets of the prompt that too many people skipped."""
+    if not prompt.sets_retired:
+        return set()
+    keys = skips.retired_sets(project).where(Comparison.prompt_id == prompt.id)
+    rows = session.scalars(
+        select(Comparison.completions).where(Comparison.prompt_id == prompt.id, Comparison.set_key.in_(keys))
+    )
+    return {frozenset(completions) for completions in rows}
 
 
 def _repeat(session: Session, project: Project, annotator_id: uuid.UUID, rng: random.Random) -> Comparison | None:
@@ -257,7 +249,7 @@ def _repeat(session: Session, project: Project, annotator_id: uuid.UUID, rng: ra
     )
     if first is None:
         return None
-    return lease_again(
+    return leases.lease_again(
         session,
         project,
         Comparison(
@@ -289,114 +281,6 @@ def show(session: Session, project: Project, comparisons: Sequence[Comparison]) 
         Shown(comparison, prompts[comparison.prompt_id], [completions[id] for id in comparison.completions], project)
         for comparison in comparisons
     ]
-
-
-def own(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID) -> Comparison:
-    """The annotator's comparison, locked. Somebody else's does not exist for them (NotFound)."""
-    comparison = session.scalar(
-        select(Comparison)
-        .where(Comparison.id == comparison_id, Comparison.annotator_id == annotator_id)
-        .with_for_update()
-    )
-    if comparison is None:
-        raise NotFound("There is no such comparison among those handed to you.", field="comparison")
-    return comparison
-
-
-def skip(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID, reason: str | None) -> None:
-    """Give a comparison back on purpose: others get its place, this person does not see it again."""
-    comparison = own(session, comparison_id, annotator_id)
-    if comparison.state == "judged":
-        raise Conflict("You have judged this comparison; undo the judgment to skip it.")
-    if comparison.state == "leased":
-        free_place(session, [comparison])
-    comparison.state = "skipped"
-    comparison.skip_reason = reason
-    session.flush()
-
-
-def renew(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> Comparison:
-    """Hold on to a comparison for as long again. Raises NotFound, or Conflict when the lease has ended."""
-    comparison, project = _leased(session, lease_id, annotator_id)
-    if comparison.state != "leased":
-        raise Conflict("This lease has ended; ask for the next comparison.")
-    _extend(comparison, project)
-    session.flush()
-    return comparison
-
-
-def give_back(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID, after_s: int = 0) -> None:
-    """End a lease early, as a closing page does; does nothing when it has ended.
-
-    For `after_s` seconds it still is this person's, so that a page that was only reloaded goes on where it was.
-    """
-    comparison, _ = _leased(session, lease_id, annotator_id)
-    if comparison.state != "leased":
-        return
-    if after_s > 0:
-        assert comparison.lease_expires_at is not None  # as for every comparison on lease
-        comparison.lease_expires_at = min(comparison.lease_expires_at, now() + timedelta(seconds=after_s))
-    else:
-        free_place(session, [comparison])
-        comparison.state = "released"
-    session.flush()
-
-
-def _leased(session: Session, lease_id: uuid.UUID, annotator_id: uuid.UUID) -> tuple[Comparison, Project]:
-    row = session.execute(
-        select(Comparison, Project)
-        .join(Project, Project.id == Comparison.project_id)
-        .where(Comparison.lease_id == lease_id, Comparison.annotator_id == annotator_id)
-        .with_for_update(of=Comparison)
-    ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such lease among yours.")
-    return row[0], row[1]
-
-
-def end_leases(session: Session, limit: int = 1000) -> int:
-    """Take back comparisons whose lease has ended; returns how many."""
-    ended = list(
-        session.scalars(
-            select(Comparison)
-            .where(Comparison.state == "leased", Comparison.lease_expires_at < now())
-            .order_by(Comparison.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    )
-    free_place(session, ended)
-    for comparison in ended:
-        comparison.state = "released"
-    session.flush()
-    return len(ended)
-
-
-def free_place(session: Session, comparisons: Sequence[Comparison], change: int = -1) -> None:
-    """Count these out of (or, with +1, into) what their prompts have handed out."""
-    per_prompt: dict[uuid.UUID, int] = {}
-    for comparison in comparisons:
-        if comparison.kind == "regular":
-            per_prompt[comparison.prompt_id] = per_prompt.get(comparison.prompt_id, 0) + change
-    # In the order of ids, so that two at once cannot wait for each other.
-    for prompt_id in sorted(per_prompt):
-        session.execute(
-            update(Prompt).where(Prompt.id == prompt_id).values(handed_out=Prompt.handed_out + per_prompt[prompt_id])
-        )
-
-
-def has_room(session: Session, comparison: Comparison, project: Project) -> bool:
-    """Whether another judgment of these completions is still asked for."""
-    session.scalar(select(Prompt.id).where(Prompt.id == comparison.prompt_id).with_for_update(key_share=True))
-    taken = session.scalar(
-        select(func.count()).where(
-            Comparison.prompt_id == comparison.prompt_id,
-            Comparison.set_key == comparison.set_key,
-            Comparison.kind == "regular",
-            text(OPEN),
-        )
-    )
-    return (taken or 0) < project.overlap
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from backend.domain.formats.records import (
     Record,
     Rejected,
 )
-from backend.services import corpus, ratings
+from backend.services import corpus, ideal_answers, ratings
 from backend.services.comparisons import set_key
 from backend.tables import Comparison, Judgment, Model, Project, Prompt, User
 
@@ -149,6 +149,8 @@ def _keep_judgments(
         occurrences[fact] += 1
         judgment_id = uuid.uuid5(_IDS, f"{project.id}/{fact}/{occurrences[fact]}")
         comparison_id = uuid.uuid5(judgment_id, "comparison")
+        # Versions of the study it comes from, as far as this one has had as many.
+        version = max(1, min(record.guidelines_version or project.guidelines_version, project.guidelines_version))
         comparisons.append(
             {
                 "id": comparison_id,
@@ -157,9 +159,9 @@ def _keep_judgments(
                 "annotator_id": annotators[record.annotator],
                 "completions": ids,
                 "set_key": set_key(ids),
-                "kind": "regular",
+                "kind": record.kind,
                 "policy": "imported",
-                "guidelines_version": project.guidelines_version,
+                "guidelines_version": version,
                 "state": "judged",
             }
         )
@@ -176,7 +178,10 @@ def _keep_judgments(
                 "aspects": record.aspects,
                 "comment": record.comment,
                 "active_ms": record.active_ms,
-                "guidelines_version": project.guidelines_version,
+                "ideal_answer": record.ideal_answer,
+                "spans": [span.model_dump() for span in record.spans] or None,
+                "guidelines_version": version,
+                "position": None if record.kind == "regular" else 0,
             }
         )
     new = session.scalars(insert(Comparison).on_conflict_do_nothing().returning(Comparison.id), comparisons).all()
@@ -185,8 +190,11 @@ def _keep_judgments(
     kept = [row for row in judgments if row["comparison_id"] in fresh]
     if kept:
         session.execute(insert(Judgment), kept)
+        ideal_answers.keep(session, [row["id"] for row in kept if row["ideal_answer"]])
     per_prompt = Counter(
-        prompt_id for (prompt_id, _, _), row in zip(judged, judgments, strict=True) if row["comparison_id"] in fresh
+        prompt_id
+        for (prompt_id, record, _), row in zip(judged, judgments, strict=True)
+        if row["comparison_id"] in fresh and record.kind == "regular"
     )
     corpus.count_in(session, Prompt.handed_out, per_prompt)
     report.created["comparisons"] += len(kept)

@@ -1,16 +1,22 @@
 """Taking judgments: each exactly once, none lost, and undoing them."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol, Verdict, check
-from backend.errors import Conflict, NotFound
-from backend.services import comparisons
-from backend.tables import Comparison, Judgment, Project, Prompt
+from backend.domain.spans import Span
+from backend.domain.spans import check as check_spans
+from backend.domain.spans import placed as place_spans
+from backend.errors import Conflict, Invalid, NotFound
+from backend.services import gold, ideal_answers, leases, skips
+from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 
 def cast(
@@ -21,6 +27,9 @@ def cast(
     comparison_id: uuid.UUID,
     verdict: Verdict,
     active_ms: int | None = None,
+    ideal_answer: str | None = None,
+    spans: Sequence[Span] = (),
+    guidelines_version: int | None = None,
 ) -> tuple[Judgment, bool]:
     """Keep what an annotator said of a comparison handed to them; returns the judgment and whether it is new.
 
@@ -28,47 +37,103 @@ def cast(
     asked for; one that is no longer (or is a second one) is kept with the reason and not counted: nothing that a
     person said is thrown away. Raises Conflict when `id` was used for something else.
     """
-    comparison = comparisons.own(session, comparison_id, annotator_id)  # the lock makes two sends at once two in a row
-    project = session.get_one(Project, comparison.project_id)
-    check(verdict, Protocol.model_validate(project.protocol), len(comparison.completions))
-    judgment = Judgment(
-        id=id,
-        project_id=project.id,
-        prompt_id=comparison.prompt_id,
-        comparison_id=comparison.id,
-        annotator_id=annotator_id,
-        ranks=None if verdict.ranks is None else list(verdict.ranks),
-        none_acceptable=verdict.none_acceptable,
-        strength=verdict.strength,
-        aspects={name: list(ranks) for name, ranks in verdict.aspects.items()} or None,
-        comment=verdict.comment,
-        active_ms=active_ms,
-        position=None if comparison.kind == "regular" else 0,
-        guidelines_version=comparison.guidelines_version,
-    )
-    known = session.get(Judgment, id)
-    if known is not None:
-        if (known.annotator_id, known.comparison_id, known.ranks, known.none_acceptable) != (
-            annotator_id,
-            comparison_id,
-            judgment.ranks,
-            judgment.none_acceptable,
-        ):
-            raise Conflict("This id belongs to another judgment; a new judgment needs a new id.", field="id")
-        return known, False
+    # The lock makes two sends at once two in a row.
+    comparison, project = leases.own(session, comparison_id, annotator_id)
+    protocol = Protocol.model_validate(project.protocol)
+    size = len(comparison.completions)
+    check(verdict, protocol, size)
+    check_spans(spans, protocol, size)
+    ranks = None if verdict.ranks is None else list(verdict.ranks)
+    said: dict[str, Any] = {
+        "id": id,
+        "project_id": project.id,
+        "prompt_id": comparison.prompt_id,
+        "comparison_id": comparison.id,
+        "annotator_id": annotator_id,
+        "ranks": ranks,
+        "none_acceptable": verdict.none_acceptable,
+        "strength": verdict.strength,
+        "aspects": {name: list(ranks) for name, ranks in verdict.aspects.items()} or None,
+        "comment": verdict.comment,
+        "ideal_answer": _ideal_answer(ideal_answer, protocol),
+        "spans": _placed(session, project, comparison, spans),
+        "guidelines_version": _version(guidelines_version, comparison, project),
+        "active_ms": active_ms,
+        "position": None if comparison.kind == "regular" else 0,
+    }
+    known = None if comparison.state == "leased" else session.get(Judgment, id)
+    if known is None:
+        if comparison.gold_id is not None:
+            said["gold_right"] = gold.is_right(session, comparison, ranks)
+        said["uncounted_reason"] = _why_not_counted(session, comparison, project)
+        judgment = session.scalar(
+            insert(Judgment).values(said).on_conflict_do_nothing(index_elements=[Judgment.id]).returning(Judgment)
+        )
+        if judgment is not None:
+            if judgment.uncounted_reason is None:
+                _settle(session, project, comparison, judgment)
+            return judgment, True
+        known = session.get_one(Judgment, id)
+    if (known.annotator_id, known.comparison_id, known.ranks, known.none_acceptable) != (
+        annotator_id,
+        comparison_id,
+        ranks,
+        verdict.none_acceptable,
+    ):
+        raise Conflict("This id belongs to another judgment; a new judgment needs a new id.", field="id")
+    return known, False
 
+
+def _why_not_counted(session: Session, comparison: Comparison, project: Project) -> str | None:
+    """None when a judgment of this comparison counts; the place it takes is then counted in."""
+    if comparison.state == "leased":
+        return None
     if comparison.state == "judged":
-        judgment.uncounted_reason = "You had already judged this comparison."
-    elif comparison.state != "leased" and comparison.kind == "regular":
-        if comparisons.has_room(session, comparison, project):
-            comparisons.free_place(session, [comparison], change=+1)
-        else:
-            judgment.uncounted_reason = "The lease had ended and others have judged it since."
-    if judgment.uncounted_reason is None:
-        comparison.state = "judged"
-    session.add(judgment)
+        return "You had already judged this comparison."
+    if comparison.kind == "regular":
+        if not leases.has_room(session, comparison, project):
+            return "The lease had ended and others have judged it since."
+        leases.free_place(session, [comparison], change=+1)
+    return None
+
+
+def _settle(session: Session, project: Project, comparison: Comparison, judgment: Judgment) -> None:
+    """What follows from a judgment that counts."""
+    was_skipped = comparison.state == "skipped"
+    comparison.state = "judged"
     session.flush()
-    return judgment, True
+    if was_skipped:
+        skips.recount(session, project, comparison)
+    if judgment.ideal_answer is not None:
+        ideal_answers.keep(session, [judgment.id])
+
+
+def _ideal_answer(text: str | None, protocol: Protocol) -> str | None:
+    if text is None or not text.strip():
+        return None
+    if protocol.ideal_answer == "off":
+        raise Invalid("this project does not ask for an ideal answer", "ideal_answer")
+    return text
+
+
+def _placed(
+    session: Session, project: Project, comparison: Comparison, spans: Sequence[Span]
+) -> list[dict[str, Any]] | None:
+    if not spans:
+        return None
+    texts: dict[uuid.UUID, str] = dict(
+        session.execute(select(Completion.id, Completion.text).where(Completion.id.in_(comparison.completions))).all()
+    )
+    placed = place_spans(spans, [texts[id] for id in comparison.completions], project.masks)
+    return [span.model_dump() for span in placed]
+
+
+def _version(version: int | None, comparison: Comparison, project: Project) -> int:
+    if version is None:
+        return comparison.guidelines_version
+    if not 1 <= version <= project.guidelines_version:
+        raise Invalid(f"the guidelines have versions 1 to {project.guidelines_version}", "guidelines_version")
+    return version
 
 
 def find(session: Session, id: uuid.UUID) -> Judgment:
@@ -100,10 +165,10 @@ def void(session: Session, id: uuid.UUID, *, by: uuid.UUID, may_void_others: boo
             if judgment.position:
                 _ratings_are_stale(session, project.id)
             if mine:
-                comparisons.lease_again(session, project, comparison)
+                leases.lease_again(session, project, comparison)
             else:
-                comparisons.free_place(session, [comparison])
-                comparison.state = "released"
+                leases.release(session, [comparison])
+            ideal_answers.withdraw(session, [judgment.id])
         session.flush()
     return comparison if mine and comparison.state == "leased" else None
 

@@ -45,7 +45,7 @@ def paginate_rows(
 ) -> tuple[list[Any], str | None]:
     """As `paginate` for a query of several columns: rows, each with the key appended as its last column."""
     if after is not None:
-        last = _decode(after, key.type.python_type)
+        last = decode_cursor(after, key.type.python_type)
         query = query.where(key < last if newest_first else key > last)
     query = query.add_columns(key.label("page_key")).order_by(key.desc() if newest_first else key.asc())
     rows = list(session.execute(query.limit(limit + 1)))
@@ -59,7 +59,8 @@ def encode_cursor(key: uuid.UUID | int) -> str:
     return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, kind: type) -> uuid.UUID | int:
+def decode_cursor(cursor: str, kind: type) -> uuid.UUID | int:
+    """The key in a cursor. Raises Invalid."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         value: uuid.UUID | int = uuid.UUID(text) if kind is uuid.UUID else int(text)

@@ -3,17 +3,20 @@
 import re
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol
+from backend.domain.masks import clean as clean_masks
 from backend.errors import Conflict, Invalid, NotFound
+from backend.services import skips
 from backend.tables import Completion, GuidelinesVersion, Judgment, Project, Prompt
 
-STATES = ("active", "paused", "closed")
+STATES = ("active", "paused", "closed", "archived")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ def create(
     repeat_share: float = 0.0,
     random_share: float = 0.1,
     lease_minutes: float = 10.0,
+    skips_to_retire: int | None = None,
+    masks: Sequence[str] = (),
+    qualification_share: float = 0.8,
+    people_ranking: bool = False,
     created_by: uuid.UUID | None = None,
 ) -> Project:
     """Start a study. Raises Conflict when the name (as a slug) is taken."""
@@ -61,6 +68,10 @@ def create(
         repeat_share=repeat_share,
         random_share=random_share,
         lease_minutes=lease_minutes,
+        skips_to_retire=skips_to_retire,
+        masks=clean_masks(masks),
+        qualification_share=qualification_share,
+        people_ranking=people_ranking,
         state="active",
         created_by=created_by,
     )
@@ -102,11 +113,21 @@ def change(session: Session, project: Project, changes: dict[str, Any]) -> Proje
         session.add(GuidelinesVersion(project_id=project.id, version=project.guidelines_version, text=guidelines))
     if changes.get("state", project.state) not in STATES:
         raise Invalid(f"A project is one of {', '.join(STATES)}.", field="state")
+    if "masks" in changes:
+        changes["masks"] = clean_masks(changes["masks"])
+    retires = changes.get("skips_to_retire", project.skips_to_retire) != project.skips_to_retire
     for field, value in changes.items():
         setattr(project, field, value)
     _check_shares(project)
     session.flush()
+    if retires:
+        skips.count_retired(session, project)
     return project
+
+
+def guidelines(project: Project) -> Select[GuidelinesVersion]:
+    """Every version of the guidelines."""
+    return select(GuidelinesVersion).where(GuidelinesVersion.project_id == project.id)
 
 
 def _check_shares(project: Project) -> None:

@@ -29,6 +29,8 @@ class Comparison(Base):
         Index("ix_comparisons_annotator", "annotator_id", "project_id", "id"),
         Index("ix_comparisons_leased", "lease_expires_at", postgresql_where="state = 'leased'"),
         Index("ix_comparisons_project_id", "project_id", "id"),
+        Index("ix_comparisons_skipped", "project_id", "set_key", postgresql_where="state = 'skipped'"),
+        Index("ix_comparisons_gold_id", "gold_id", postgresql_where="gold_id IS NOT NULL"),
     )
 
     id: Mapped[Id]
@@ -47,6 +49,7 @@ class Comparison(Base):
     lease_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     lease_expires_at: Mapped[datetime | None]
     skip_reason: Mapped[str | None]
+    skipped_at: Mapped[datetime | None]
     skip_settled_at: Mapped[datetime | None]
     created_at: Mapped[Now]
 

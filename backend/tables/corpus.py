@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.tables.base import Base, Id, Now
@@ -11,7 +11,8 @@ from backend.tables.base import Base, Id, Now
 
 class Prompt(Base):
     """Chat messages that end before the answer. `digest` is the SHA-256 of their canonical JSON: it makes imports
-    repeatable and decides the split. `handed_out` counts comparisons judged or on lease, which orders the queue."""
+    repeatable and decides the split. `handed_out` counts comparisons judged or on lease, which orders the queue;
+    `sets_retired` how many sets of its completions are kept back because too many people skipped them."""
 
     __tablename__ = "prompts"
     __table_args__ = (
@@ -25,6 +26,7 @@ class Prompt(Base):
     messages: Mapped[list[dict[str, Any]]]
     completions: Mapped[int] = mapped_column(default=0)
     handed_out: Mapped[int] = mapped_column(default=0)
+    sets_retired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Now]
 
 

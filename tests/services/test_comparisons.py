@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from backend.database import make_engine, make_session_factory
 from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Conflict, NotFound
-from backend.services import comparisons, judgments
+from backend.services import comparisons, judgments, leases, skips
 from backend.tables import Comparison, Judgment, Project, Prompt
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
 
@@ -73,10 +73,10 @@ def test_an_ended_lease_goes_to_the_next_person(session):
     held = hold(session, project, first)[0].comparison
     held.lease_expires_at = datetime.now(UTC) - timedelta(seconds=1)
     session.flush()
-    assert comparisons.end_leases(session) == 1
+    assert leases.end_leases(session) == 1
     assert hold(session, project, second)[0].comparison.id != held.id
     with pytest.raises(Conflict):
-        comparisons.renew(session, held.lease_id, first.id)
+        leases.renew(session, held.lease_id, first.id)
 
 
 def test_a_late_judgment_counts_only_while_it_is_asked_for(session):
@@ -85,7 +85,7 @@ def test_a_late_judgment_counts_only_while_it_is_asked_for(session):
     held = hold(session, project, late)[0].comparison
     held.lease_expires_at = datetime.now(UTC) - timedelta(seconds=1)
     session.flush()
-    comparisons.end_leases(session)
+    leases.end_leases(session)
     assert make_judgment(session, project, quick).uncounted_reason is None
     judgment, _ = judgments.cast(
         session, id=uuid.uuid4(), annotator_id=late.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
@@ -100,7 +100,7 @@ def test_a_late_judgment_is_taken_when_nobody_else_came(session):
     project = make_study(session, prompts=1, models=2, overlap=1)
     late, quick = make_user(session), make_user(session)
     held = hold(session, project, late)[0].comparison
-    comparisons.give_back(session, held.lease_id, late.id)
+    leases.give_back(session, held.lease_id, late.id)
     judgment, _ = judgments.cast(
         session, id=uuid.uuid4(), annotator_id=late.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
     )
@@ -112,7 +112,7 @@ def test_a_skipped_comparison_goes_to_others_and_not_back(session):
     project = make_study(session, prompts=1, models=2, overlap=1)
     first, second = make_user(session), make_user(session)
     held = hold(session, project, first)[0].comparison
-    comparisons.skip(session, held.id, first.id, "cannot read it")
+    skips.skip(session, held.id, first.id, "cannot read it")
     assert hold(session, project, first) == []
     assert len(hold(session, project, second)) == 1
 
@@ -122,9 +122,9 @@ def test_nobody_reaches_somebody_elses_comparison(session):
     owner, other = make_user(session), make_user(session)
     held = hold(session, project, owner)[0].comparison
     with pytest.raises(NotFound):
-        comparisons.skip(session, held.id, other.id, None)
+        skips.skip(session, held.id, other.id, None)
     with pytest.raises(NotFound):
-        comparisons.renew(session, held.lease_id, other.id)
+        leases.renew(session, held.lease_id, other.id)
     with pytest.raises(NotFound):
         judgments.cast(
             session, id=uuid.uuid4(), annotator_id=other.id, comparison_id=held.id, verdict=Verdict(ranks=(1, 2))
@@ -259,8 +259,8 @@ def test_a_closed_page_frees_its_place_at_once(session):
     project = make_study(session, prompts=1, models=2)
     first, second = make_user(session), make_user(session)
     held = hold(session, project, first)[0].comparison
-    comparisons.give_back(session, held.lease_id, first.id)
-    comparisons.give_back(session, held.lease_id, first.id)
+    leases.give_back(session, held.lease_id, first.id)
+    leases.give_back(session, held.lease_id, first.id)
     assert len(hold(session, project, second)) == 1
     assert session.scalar(select(Prompt.handed_out).where(Prompt.project_id == project.id)) == 1
 
@@ -269,25 +269,25 @@ def test_a_page_that_is_back_soon_goes_on_where_it_was(session):
     project = make_study(session, prompts=2, models=2)
     first, second = make_user(session), make_user(session)
     before = [shown.comparison.id for shown in hold(session, project, first, count=2)]
-    leases = [shown.comparison.lease_id for shown in hold(session, project, first, count=2)]
-    for lease in leases:
-        comparisons.give_back(session, lease, first.id, after_s=30)
-    comparisons.end_leases(session)
+    held = [shown.comparison.lease_id for shown in hold(session, project, first, count=2)]
+    for lease in held:
+        leases.give_back(session, lease, first.id, after_s=30)
+    leases.end_leases(session)
     assert hold(session, project, second) == []
     again = hold(session, project, first, count=2)
     assert [shown.comparison.id for shown in again] == before
-    assert all(shown.comparison.lease_expires_at > comparisons.now() + timedelta(minutes=1) for shown in again)
+    assert all(shown.comparison.lease_expires_at > leases.now() + timedelta(minutes=1) for shown in again)
 
 
 def test_a_page_that_does_not_come_back_frees_its_place_soon(session):
     project = make_study(session, prompts=1, models=2)
     first, second = make_user(session), make_user(session)
     held = hold(session, project, first)[0].comparison
-    comparisons.give_back(session, held.lease_id, first.id, after_s=30)
-    assert held.lease_expires_at <= comparisons.now() + timedelta(seconds=30)
+    leases.give_back(session, held.lease_id, first.id, after_s=30)
+    assert held.lease_expires_at <= leases.now() + timedelta(seconds=30)
     held.lease_expires_at -= timedelta(seconds=31)
     session.flush()
-    comparisons.end_leases(session)
+    leases.end_leases(session)
     assert len(hold(session, project, second)) == 1
 
 
@@ -298,6 +298,6 @@ def test_leases_of_others_are_untouched_when_one_ends(session):
     session.execute(
         update(Comparison).where(Comparison.id == ended.id).values(lease_expires_at=datetime(2020, 1, 1, tzinfo=UTC))
     )
-    assert comparisons.end_leases(session) == 1
+    assert leases.end_leases(session) == 1
     session.refresh(kept)
     assert kept.state == "leased"

@@ -3,15 +3,20 @@
 import csv
 import io
 import json
+import random
+import uuid
+from collections import Counter
 
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
 from backend.domain.formats import writers
+from backend.domain.judgments import Protocol, Verdict
+from backend.domain.spans import Span
 from backend.errors import NotFound
-from backend.services import exports, imports, ratings, rewards
-from backend.tables import Completion, Judgment, ModelRating
+from backend.services import comparisons, exports, imports, judgments, ratings, rewards
+from backend.tables import Comparison, Completion, Demonstration, Judgment, ModelRating
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
 
 
@@ -44,6 +49,59 @@ def test_judgments_come_back_with_the_same_ratings(session, format):
         for id in (project.id, copy.id)
     ]
     assert boards[0] == boards[1]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_what_came_with_a_judgment_comes_back_with_it(session, format):
+    protocol = Protocol(ideal_answer="optional", spans=True, comment="optional")
+    project, user = make_study(session, prompts=3, protocol=protocol, repeat_share=0.0), make_user(session)
+    for place, item in enumerate(comparisons.hand_out(session, project, user.id, 3, random.Random(1))):
+        text = item.completions[1].text
+        judgments.cast(
+            session,
+            id=uuid.uuid4(),
+            annotator_id=user.id,
+            comparison_id=item.comparison.id,
+            verdict=Verdict(ranks=(1, 2), comment="why"),
+            ideal_answer="Tea, said “she”." if place else None,
+            spans=[Span(completion=1, start=3, end=9, quote=text[3:9], remark="wrong"), Span(completion=0, quote="x")]
+            if place != 1
+            else [],
+        )
+    body = export(session, project, "judgments", format)
+    copy = make_project(session)
+    for _ in range(2):  # a second time changes nothing
+        report = imports.load(session, copy, io.BytesIO(body), format=None, filename=f"x.{format}")
+        assert report.rejected == []
+
+    def kept(of):
+        rows = session.scalars(select(Judgment).where(Judgment.project_id == of.id).order_by(Judgment.sequence))
+        return [(row.ideal_answer, row.spans, row.comment, row.guidelines_version) for row in rows]
+
+    def shown(of):
+        rows = session.scalars(select(Demonstration).where(Demonstration.project_id == of.id))
+        return sorted((row.digest, row.text) for row in rows)
+
+    assert kept(copy) == kept(project)
+    assert shown(copy) == shown(project)
+    assert len(shown(copy)) == 2
+
+
+def test_gold_and_repeats_come_back_as_what_they_are(session):
+    project, user = make_study(session, prompts=30, repeat_share=0.5), make_user(session)
+    while judge_next(session, project, user):
+        pass
+    copy = make_project(session)
+    imports.load(session, copy, io.BytesIO(export(session, project, "judgments")), format=None, filename="x")
+    ratings.fold_pending(session)
+
+    def kinds(of):
+        return Counter(session.scalars(select(Comparison.kind).where(Comparison.project_id == of.id)))
+
+    assert kinds(copy) == kinds(project)
+    assert kinds(copy)["repeat"] > 0
+    rated = select(func.count()).where(Judgment.project_id == copy.id, Judgment.position > 0)
+    assert session.scalar(rated) == 30
 
 
 @pytest.mark.parametrize("layout", ["podium", "trl", "hh-rlhf"])

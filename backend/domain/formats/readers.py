@@ -17,6 +17,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Literal, cast, get_args
 
+from pydantic import ValidationError
+
 from backend.domain.formats import llmfao, rows
 from backend.domain.formats.fields import (
     Bad,
@@ -44,6 +46,7 @@ from backend.domain.formats.records import (
     Rejected,
 )
 from backend.domain.judgments import MAX_SIZE
+from backend.domain.spans import MAX_SPANS, Span
 from backend.errors import Invalid
 
 Format = Literal[
@@ -300,7 +303,31 @@ def _judgment(line: int, row: Mapping[str, Any]) -> Record:
         aspects=_aspects(row, len(answers)),
         comment=text_of(row, "comment", empty=True) if "comment" in row else None,
         active_ms=number_of(row, "active_ms", "[0-9]{1,9}", "a whole number of milliseconds"),
+        ideal_answer=text_of(row, "ideal_answer", empty=True) if "ideal_answer" in row else None,
+        spans=_spans(row, len(answers)),
+        guidelines_version=number_of(row, "guidelines_version", "[0-9]{1,6}", "the number of a version"),
+        # Other studies may have a column of this name that means something else.
+        kind="gold" if row.get("kind") == "gold" else "repeat" if row.get("kind") == "repeat" else "regular",
     )
+
+
+def _spans(row: Mapping[str, Any], size: int) -> tuple[Span, ...]:
+    spans = row.get("spans")
+    if isinstance(spans, str):
+        spans = from_json(spans, "spans")
+    if spans is None:
+        return ()
+    if not isinstance(spans, list) or len(spans) > MAX_SPANS:
+        raise Bad(f"spans is a list of at most {MAX_SPANS} marked parts")
+    try:
+        read = tuple(Span.model_validate(span) for span in spans)
+    except ValidationError as error:
+        raise Bad(f"spans cannot be read: {error.errors()[0]['msg']}") from error
+    for span in read:
+        if span.completion >= size:
+            raise Bad(f"spans name completion {span.completion} of {size}, counted from 0")
+        check_storable(span.quote + span.remark, "spans")
+    return read
 
 
 def _verdict(row: Mapping[str, Any], size: int) -> tuple[int, ...] | None:

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from backend.domain.spans import Span
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 Message = dict[str, str]
@@ -77,6 +79,11 @@ class JudgmentRecord:
     aspects: dict[str, tuple[int, ...]] | None = None
     comment: str | None = None
     active_ms: int | None = None
+    ideal_answer: str | None = None
+    spans: tuple[Span, ...] = ()
+    guidelines_version: int | None = None
+    # "regular", or "gold" or "repeat", which never rate.
+    kind: str = "regular"
 
 
 Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord | JudgmentRecord

@@ -128,11 +128,22 @@ def _schema(rows: list[dict[str, Any]]) -> pa.Schema:
 
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_SPAN = pa.struct(
+    [
+        ("completion", pa.int64()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("quote", pa.string()),
+        ("remark", pa.string()),
+    ]
+)
 _KNOWN = {
     "prompt": pa.field("prompt", _MESSAGES),
     "strength": pa.field("strength", pa.int64()),
     "active_ms": pa.field("active_ms", pa.int64()),
     "ranks": pa.field("ranks", pa.list_(pa.int64())),
+    "ideal_answer": pa.field("ideal_answer", pa.string()),
+    "spans": pa.field("spans", pa.list_(_SPAN)),
     "standard_error": pa.field("standard_error", pa.float64()),
     "rating": pa.field("rating", pa.float64()),
 }
