@@ -21,7 +21,7 @@ from backend.tables import Comparison, Project, Prompt
 router = APIRouter(tags=["comparisons"])
 
 
-class PersonRef(Wire):
+class AnnotatorRef(Wire):
     """A person, as other things name them."""
 
     id: IdStr
@@ -88,7 +88,7 @@ class GivenBack(Wire):
 class SkipOut(Wire):
     """Who skipped, and why if they said so."""
 
-    annotator: PersonRef
+    annotator: AnnotatorRef
     reason: str | None
     at: Time
 
@@ -196,7 +196,7 @@ def list_skips(
             prompt=prompt_ref(one.prompt),
             completions=[str(id) for id in one.completions],
             skips=[
-                SkipOut(annotator=PersonRef(id=str(s.annotator_id), name=s.name), reason=s.reason, at=s.at)
+                SkipOut(annotator=AnnotatorRef(id=str(s.annotator_id), name=s.name), reason=s.reason, at=s.at)
                 for s in one.skips
             ],
             retired=one.retired,

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from backend.api.comparisons import PersonRef, PromptRef, prompt_ref
+from backend.api.comparisons import AnnotatorRef, PromptRef, prompt_ref
 from backend.api.deps import Admin, AdminReader, Annotator, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate_rows
@@ -33,7 +33,7 @@ class FlagOut(Wire):
 
     id: IdStr
     comparison: IdStr
-    annotator: PersonRef
+    annotator: AnnotatorRef
     prompt: PromptRef
     reason: str
     created_at: Time
@@ -46,7 +46,7 @@ def _out(flag: Flag, name: str, prompt: Prompt, masks: list[str]) -> FlagOut:
         {
             **flag.__dict__,
             "comparison": flag.comparison_id,
-            "annotator": PersonRef(id=str(flag.annotator_id), name=name),
+            "annotator": AnnotatorRef(id=str(flag.annotator_id), name=name),
             "prompt": prompt_ref(prompt, masks),
         }
     )

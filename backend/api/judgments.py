@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from sqlalchemy import select
 
-from backend.api.comparisons import GivenBack, excerpt, shown
+from backend.api.comparisons import AnnotatorRef, GivenBack, excerpt, shown
 from backend.api.corpus import ModelRef
 from backend.api.deps import AdminReader, Annotator, SessionDep
 from backend.api.projects import ProjectDep
@@ -63,13 +63,6 @@ class OwnJudgment(Wire):
     comment: str | None
     counted: bool
     created_at: Time
-
-
-class AnnotatorRef(Wire):
-    """A person, as other things name them."""
-
-    id: IdStr
-    name: str
 
 
 class JudgedCompletion(Wire):

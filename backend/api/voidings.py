@@ -9,8 +9,8 @@ from pydantic import StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.api.comparisons import AnnotatorRef
 from backend.api.deps import Admin, AdminReader, SessionDep
-from backend.api.judgments import AnnotatorRef
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate
 from backend.services import voidings

@@ -142,7 +142,8 @@ def _keep_judgments(
     if not judged:
         return
     annotators = _annotators(session, project, {record.annotator for _, record, _ in judged}, report)
-    comparisons, judgments = [], []
+    comparisons: list[dict[str, Any]] = []
+    judgments: list[dict[str, Any]] = []
     for prompt_id, record, ids in judged:
         # The same vote may stand in a file twice, and then it is two; the same file sent twice is one.
         fact = digest([str(prompt_id), [str(id) for id in ids], record.ranks and list(record.ranks), record.annotator])

@@ -108,6 +108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/comparisons/{comparison_id}/flag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Flag Comparison
+         * @description Ask an admin to look at a comparison handed to the caller; it can be judged or skipped all the same.
+         */
+        post: operations["flag_comparison"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/comparisons/{comparison_id}/skip": {
         parameters: {
             query?: never;
@@ -122,6 +142,86 @@ export interface paths {
          * @description Give a comparison back without judging it; it is not shown to the caller again.
          */
         post: operations["skip_comparison"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/comparisons/{comparison_id}/unskip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unskip Comparison
+         * @description Take a skip back; the comparison is the caller's again, unless others have taken its place since.
+         */
+        post: operations["unskip_comparison"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flags/{flag_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw Flag
+         * @description Take the caller's own flag back, as long as nobody has dealt with it.
+         */
+        delete: operations["withdraw_flag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flags/{flag_id}/resolution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Reopen Flag
+         * @description Take back that a flag was dealt with.
+         */
+        delete: operations["reopen_flag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flags/{flag_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve Flag
+         * @description Say that a flag was dealt with, and how.
+         */
+        post: operations["resolve_flag"];
         delete?: never;
         options?: never;
         head?: never;
@@ -511,6 +611,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/flags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Flags
+         * @description What annotators flagged, newest first.
+         */
+        get: operations["list_flags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/guidelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Guidelines
+         * @description Every version of the guidelines, newest first.
+         */
+        get: operations["list_guidelines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/imports": {
         parameters: {
             query?: never;
@@ -709,6 +849,46 @@ export interface paths {
          * @description Freeze the ratings as they stand now into rewards.
          */
         post: operations["create_reward_set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/skips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Skips
+         * @description Sets of completions that annotators skipped and nobody has settled, the one skipped last first.
+         */
+        get: operations["list_skips"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/skips/{set_key}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle Skips
+         * @description Let others have a set again that was skipped.
+         */
+        post: operations["settle_skips"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1369,6 +1549,37 @@ export interface components {
             message: string;
         };
         /**
+         * FlagIn
+         * @description What is wrong.
+         */
+        FlagIn: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * FlagOut
+         * @description An annotator wants an admin to look at a comparison.
+         */
+        FlagOut: {
+            annotator: components["schemas"]["AnnotatorRef"];
+            /** Comparison */
+            comparison: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            prompt: components["schemas"]["PromptRef"];
+            /** Reason */
+            reason: string;
+            /** Resolution */
+            resolution: string | null;
+            /** Resolved At */
+            resolved_at: string | null;
+        };
+        /**
          * FolderSource
          * @description A folder on the workers' machine.
          */
@@ -1380,6 +1591,28 @@ export interface components {
             kind: "folder";
             /** Path */
             path: string;
+        };
+        /**
+         * GivenBack
+         * @description The comparison, on lease to the annotator again; null when it is no longer theirs.
+         */
+        GivenBack: {
+            comparison: components["schemas"]["ShownComparison"] | null;
+        };
+        /**
+         * GuidelinesOut
+         * @description The guidelines as they stood.
+         */
+        GuidelinesOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Text */
+            text: string;
+            /** Version */
+            version: number;
         };
         /**
          * HubSource
@@ -1495,6 +1728,13 @@ export interface components {
              */
             comparison: string;
             /**
+             * Guidelines Version
+             * @description the guidelines that were read; that of the comparison unless told
+             */
+            guidelines_version?: number | null;
+            /** Ideal Answer */
+            ideal_answer?: string | null;
+            /**
              * Lease
              * Format: uuid
              */
@@ -1506,6 +1746,8 @@ export interface components {
             none_acceptable: boolean;
             /** Ranks */
             ranks?: number[] | null;
+            /** Spans */
+            spans?: components["schemas"]["Span"][];
             /** Strength */
             strength?: number | null;
         };
@@ -1856,6 +2098,20 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[FlagOut] */
+        Page_FlagOut_: {
+            /** Items */
+            items: components["schemas"]["FlagOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[GuidelinesOut] */
+        Page_GuidelinesOut_: {
+            /** Items */
+            items: components["schemas"]["GuidelinesOut"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[JudgmentOut] */
         Page_JudgmentOut_: {
             /** Items */
@@ -1916,6 +2172,13 @@ export interface components {
         Page_RunOut_: {
             /** Items */
             items: components["schemas"]["RunOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[SkippedSetOut] */
+        Page_SkippedSetOut_: {
+            /** Items */
+            items: components["schemas"]["SkippedSetOut"][];
             /** Next */
             next?: string | null;
         };
@@ -2004,6 +2267,11 @@ export interface components {
              * @default 10
              */
             lease_minutes: number;
+            /**
+             * Masks
+             * @description phrases hidden from annotators; `*` is up to 40 characters
+             */
+            masks?: string[];
             /** Name */
             name: string;
             /**
@@ -2012,7 +2280,17 @@ export interface components {
              * @default 1
              */
             overlap: number;
+            /**
+             * People Ranking
+             * @default false
+             */
+            people_ranking: boolean;
             protocol?: components["schemas"]["Protocol"];
+            /**
+             * Qualification Share
+             * @default 0.8
+             */
+            qualification_share: number;
             /**
              * Random Share
              * @default 0.1
@@ -2023,6 +2301,11 @@ export interface components {
              * @default 0
              */
             repeat_share: number;
+            /**
+             * Skips To Retire
+             * @description so many people's skips keep a set of completions from all others; null: never
+             */
+            skips_to_retire?: number | null;
         };
         /**
          * ProjectOut
@@ -2045,22 +2328,30 @@ export interface components {
             id: string;
             /** Lease Minutes */
             lease_minutes: number;
+            /** Masks */
+            masks: string[];
             /** Name */
             name: string;
             /** Overlap */
             overlap: number;
+            /** People Ranking */
+            people_ranking: boolean;
             protocol: components["schemas"]["Protocol"];
+            /** Qualification Share */
+            qualification_share: number;
             /** Random Share */
             random_share: number;
             /** Repeat Share */
             repeat_share: number;
+            /** Skips To Retire */
+            skips_to_retire: number | null;
             /** Slug */
             slug: string;
             /**
              * State
              * @enum {string}
              */
-            state: "active" | "paused" | "closed";
+            state: "active" | "paused" | "closed" | "archived";
         };
         /**
          * ProjectPatch
@@ -2073,17 +2364,28 @@ export interface components {
             guidelines?: string | null;
             /** Lease Minutes */
             lease_minutes?: number | null;
+            /** Masks */
+            masks?: string[] | null;
             /** Name */
             name?: string | null;
             /** Overlap */
             overlap?: number | null;
+            /** People Ranking */
+            people_ranking?: boolean | null;
             protocol?: components["schemas"]["Protocol"] | null;
+            /** Qualification Share */
+            qualification_share?: number | null;
             /** Random Share */
             random_share?: number | null;
             /** Repeat Share */
             repeat_share?: number | null;
+            /**
+             * Skips To Retire
+             * @description so many people's skips keep a set of completions from all others; null: never
+             */
+            skips_to_retire?: number | null;
             /** State */
-            state?: ("active" | "paused" | "closed") | null;
+            state?: ("active" | "paused" | "closed" | "archived") | null;
         };
         /**
          * ProjectRef
@@ -2134,6 +2436,16 @@ export interface components {
             judgments: number;
             /** Messages */
             messages: components["schemas"]["MessageOut"][];
+        };
+        /**
+         * PromptRef
+         * @description A prompt, as other things name it: the beginning of its last message.
+         */
+        PromptRef: {
+            /** Excerpt */
+            excerpt: string;
+            /** Id */
+            id: string;
         };
         /**
          * Protocol
@@ -2245,6 +2557,14 @@ export interface components {
             line: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * ResolutionIn
+         * @description What was done about it.
+         */
+        ResolutionIn: {
+            /** Resolution */
+            resolution?: string | null;
         };
         /**
          * RewardOut
@@ -2573,6 +2893,67 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * SkipOut
+         * @description Who skipped, and why if they said so.
+         */
+        SkipOut: {
+            annotator: components["schemas"]["AnnotatorRef"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string | null;
+        };
+        /**
+         * SkippedSetOut
+         * @description Completions that were skipped; `retired`: so many skipped them that nobody else gets them.
+         */
+        SkippedSetOut: {
+            /** Completions */
+            completions: string[];
+            prompt: components["schemas"]["PromptRef"];
+            /** Retired */
+            retired: boolean;
+            /** Set Key */
+            set_key: string;
+            /** Skips */
+            skips: components["schemas"]["SkipOut"][];
+        };
+        /**
+         * Span
+         * @description A marked part of one completion, with a remark. Without offsets only the quoted words tell where it is.
+         */
+        Span: {
+            /**
+             * Completion
+             * @description which completion, counted from 0 as shown
+             */
+            completion: number;
+            /**
+             * End
+             * @description the character after it, or null
+             */
+            end?: number | null;
+            /**
+             * Quote
+             * @description the marked words as they were shown
+             */
+            quote: string;
+            /**
+             * Remark
+             * @description what is to be said of them
+             * @default
+             */
+            remark: string;
+            /**
+             * Start
+             * @description its first character, or null
+             */
+            start?: number | null;
+        };
+        /**
          * Token
          * @description An API token without its secret.
          */
@@ -2604,13 +2985,6 @@ export interface components {
             id: string;
             /** Token */
             token: string;
-        };
-        /**
-         * Undone
-         * @description The comparison, on lease to the annotator again; null when it is no longer theirs.
-         */
-        Undone: {
-            comparison: components["schemas"]["ShownComparison"] | null;
         };
         /**
          * User
@@ -2947,6 +3321,50 @@ export interface operations {
             };
         };
     };
+    flag_comparison: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagOut"];
+                };
+            };
+        };
+    };
     skip_comparison: {
         parameters: {
             query?: never;
@@ -2986,6 +3404,168 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    unskip_comparison: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenBack"];
+                };
+            };
+        };
+    };
+    withdraw_flag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flag_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    reopen_flag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flag_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagOut"];
+                };
+            };
+        };
+    };
+    resolve_flag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flag_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResolutionIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagOut"];
+                };
             };
         };
     };
@@ -3194,7 +3774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Undone"];
+                    "application/json": components["schemas"]["GivenBack"];
                 };
             };
         };
@@ -3491,6 +4071,8 @@ export interface operations {
             query?: {
                 /** @description Continue after this cursor, which is `next` of the page before. */
                 after?: string | null;
+                /** @description those that are archived, too */
+                archived?: boolean;
                 /** @description How many at most; 50 unless told. */
                 limit?: number;
             };
@@ -3957,6 +4539,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_flags: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+                /** @description only those that nobody has dealt with */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlagOut_"];
+                };
+            };
+        };
+    };
+    list_guidelines: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_GuidelinesOut_"];
+                };
             };
         };
     };
@@ -4440,6 +5114,90 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RewardSetOut"];
                 };
+            };
+        };
+    };
+    list_skips: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SkippedSetOut_"];
+                };
+            };
+        };
+    };
+    settle_skips: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                set_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

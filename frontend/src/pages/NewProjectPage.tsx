@@ -14,7 +14,7 @@ import { ErrorNote } from "../components/Status";
 const PAIRS: Protocol = { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off", ideal_answer: "off", spans: false };
 
 /** How comparisons are handed out at first; the settings change it. */
-const HANDING_OUT = { gold_share: 0, repeat_share: 0.05, random_share: 0.1, lease_minutes: 15 };
+const HANDING_OUT = { gold_share: 0, repeat_share: 0.05, random_share: 0.1, lease_minutes: 15, qualification_share: 0.8, people_ranking: false };
 
 export function NewProjectPage() {
   const client = useQueryClient();

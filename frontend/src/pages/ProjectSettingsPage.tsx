@@ -81,8 +81,8 @@ function General({ slug, project }: PartProps) {
           <Field label="Name" error={errors["name"]}>{(ids) => <input {...ids} className="field" required value={name} onChange={(event) => setName(event.target.value)} />}</Field>
           <div>
             <p className="mb-1 font-medium">State</p>
-            <Segments label="State" value={state} onChange={setState} options={[{ value: "active", label: "Active" }, { value: "paused", label: "Paused" }, { value: "closed", label: "Closed" }]} />
-            <p className="mt-1 text-sm text-faint">{{ active: "Comparisons are handed out.", paused: "Nothing is handed out for now; what is judged stays.", closed: "The study is over; everything stays readable." }[state]}</p>
+            <Segments label="State" value={state} onChange={setState} options={[{ value: "active", label: "Active" }, { value: "paused", label: "Paused" }, { value: "closed", label: "Closed" }, { value: "archived", label: "Archived" }]} />
+            <p className="mt-1 text-sm text-faint">{{ active: "Comparisons are handed out.", paused: "Nothing is handed out for now; what is judged stays.", closed: "The study is over; everything stays readable.", archived: "As closed, and left out of the list of projects." }[state]}</p>
           </div>
         </div>
       )}
