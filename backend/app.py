@@ -27,6 +27,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend import __version__
 from backend.api import (
     accounts,
+    adjudications,
     agreement,
     checkpoints,
     comparisons,
@@ -38,6 +39,7 @@ from backend.api import (
     judgments,
     projects,
     ratings,
+    review,
     rewards,
     runs,
     voidings,
@@ -74,6 +76,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     corpus.router,
     comparisons.router,
     judgments.router,
+    review.router,
+    adjudications.router,
     flags.router,
     ratings.router,
     agreement.router,

@@ -2,21 +2,19 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
-from sqlalchemy import select
 
-from backend.api.comparisons import AnnotatorRef, GivenBack, excerpt, shown
-from backend.api.corpus import ModelRef
-from backend.api.deps import AdminReader, Annotator, SessionDep
+from backend.api.comparisons import GivenBack, excerpt, shown
+from backend.api.deps import Annotator, SessionDep
 from backend.api.projects import ProjectDep
-from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate_rows
+from backend.api.wire import Body, Id, IdStr, Page, Time, Wire
 from backend.domain.judgments import MAX_COMMENT, Verdict
 from backend.domain.spans import MAX_SPANS, Span
 from backend.services import comparisons, judgments
-from backend.tables import Comparison, Completion, Judgment, Model, Project, User
+from backend.tables import Project
 
 router = APIRouter(tags=["judgments"])
 
@@ -63,34 +61,6 @@ class OwnJudgment(Wire):
     comment: str | None
     counted: bool
     created_at: Time
-
-
-class JudgedCompletion(Wire):
-    """A completion in the order it was shown."""
-
-    id: IdStr
-    model: ModelRef
-
-
-class JudgmentOut(Wire):
-    """A judgment as an admin sees it."""
-
-    id: IdStr
-    comparison: IdStr
-    annotator: AnnotatorRef
-    prompt: IdStr
-    completions: list[JudgedCompletion]
-    ranks: list[int] | None
-    none_acceptable: bool
-    strength: int | None
-    aspects: dict[str, Any] | None
-    comment: str | None
-    active_ms: int | None
-    counted: bool
-    reason: str | None
-    guidelines_version: int
-    created_at: Time
-    voided_at: Time | None
 
 
 @router.put("/judgments/{judgment_id}", status_code=201)
@@ -168,51 +138,3 @@ def list_own_judgments(
         for own in judgments.latest_of(session, project.id, caller.user.id, limit)
     ]
     return Page(items=items, next=None)
-
-
-@router.get("/projects/{project}/judgments")
-def list_judgments(
-    project: ProjectDep,
-    session: SessionDep,
-    caller: AdminReader,
-    after: After = None,
-    limit: Limit = 50,
-    annotator: uuid.UUID | None = None,
-    prompt: uuid.UUID | None = None,
-) -> Page[JudgmentOut]:
-    """All judgments, newest first, with what was voided or not counted."""
-    query = (
-        select(Judgment, Comparison, User.name)
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .join(User, User.id == Judgment.annotator_id)
-        .where(Judgment.project_id == project.id)
-    )
-    if annotator is not None:
-        query = query.where(Judgment.annotator_id == annotator)
-    if prompt is not None:
-        query = query.where(Judgment.prompt_id == prompt)
-    rows, cursor = paginate_rows(session, query, key=Judgment.sequence, after=after, limit=limit)
-    ids = {id for row in rows for id in row[1].completions}
-    models = {
-        id: ModelRef(id=str(model_id), name=name)
-        for id, model_id, name in session.execute(
-            select(Completion.id, Model.id, Model.name)
-            .join(Model, Model.id == Completion.model_id)
-            .where(Completion.id.in_(ids))
-        )
-    }
-    items = [
-        JudgmentOut.model_validate(
-            {
-                **judgment.__dict__,
-                "comparison": comparison.id,
-                "annotator": AnnotatorRef(id=str(judgment.annotator_id), name=name),
-                "prompt": judgment.prompt_id,
-                "completions": [JudgedCompletion(id=str(id), model=models[id]) for id in comparison.completions],
-                "counted": judgment.uncounted_reason is None and judgment.voided_at is None,
-                "reason": judgment.uncounted_reason,
-            }
-        )
-        for judgment, comparison, name, _ in rows
-    ]
-    return Page(items=items, next=cursor)

@@ -85,7 +85,7 @@ def judgments(session: Session, project: Project) -> Iterator[dict[str, Any]]:
 def preferences(session: Session, project: Project) -> Iterator[dict[str, Any]]:
     """`{"prompt", "chosen", "rejected", ...}` for every decided pair; ties prefer nothing and are left out."""
     for judgment, comparison, messages, digest, annotator, shown in _judged(session, project):
-        if comparison.kind != "regular" or judgment.ranks is None:
+        if comparison.kind in ("gold", "repeat") or judgment.ranks is None:
             continue
         for outcome in outcomes(judgment.ranks):
             if outcome.score == 0.5:

@@ -15,7 +15,7 @@ from backend.domain.spans import Span
 from backend.domain.spans import check as check_spans
 from backend.domain.spans import placed as place_spans
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import gold, ideal_answers, leases, skips
+from backend.services import adjudications, gold, ideal_answers, leases, skips
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 
@@ -153,6 +153,9 @@ def void(session: Session, id: uuid.UUID, *, by: uuid.UUID, may_void_others: boo
     judgment = session.get(Judgment, id)
     if judgment is None or (judgment.annotator_id != by and not may_void_others):
         raise NotFound("There is no such judgment among yours.")
+    if session.scalar(select(Comparison.kind).where(Comparison.id == judgment.comparison_id)) == "adjudication":
+        adjudications.undo(session, judgment, by=by, at=at)
+        return None
     comparison = session.scalar(select(Comparison).where(Comparison.id == judgment.comparison_id).with_for_update())
     judgment = find(session, id)
     assert comparison is not None  # the foreign key says so

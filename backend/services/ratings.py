@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from backend.domain import bradley_terry, elo
 from backend.domain.judgments import Verdict, outcomes
 from backend.errors import Invalid
-from backend.services import bulk
+from backend.services import bulk, disagreements
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
 
 BATCH = 2_000
@@ -66,6 +66,7 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
     if project.ratings_stale:
         return rebuild(session, project_id)
     folded = 0
+    touched: dict[uuid.UUID, uuid.UUID] = {}
     while rows := _waiting(session, project_id):
         rankings = _rankings(session, rows)
         state = _Elo.load(session, project_id, rankings)
@@ -73,7 +74,9 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
             state.play(ranking)
         state.save(session, project_id)
         _number(session, project, rows)
+        touched.update((row.set_key, row.prompt_id) for row in rows)
         folded += len(rows)
+    disagreements.refresh(session, project_id, touched)
     return folded
 
 
@@ -90,6 +93,7 @@ def rebuild(session: Session, project_id: uuid.UUID) -> int:
         state.play(ranking)
         count += 1
     state.save(session, project_id)
+    disagreements.refresh(session, project_id)
     project.ratings_stale = False
     session.flush()
     return count
@@ -148,9 +152,14 @@ def _number(session: Session, project: Project, rows: Sequence[Row[Any]]) -> Non
 
 
 def _facts() -> Any:
-    return select(Judgment.id, Judgment.prompt_id, Judgment.annotator_id, Judgment.ranks, Comparison.completions).join(
-        Comparison, Comparison.id == Judgment.comparison_id
-    )
+    return select(
+        Judgment.id,
+        Judgment.prompt_id,
+        Judgment.annotator_id,
+        Judgment.ranks,
+        Comparison.completions,
+        Comparison.set_key,
+    ).join(Comparison, Comparison.id == Judgment.comparison_id)
 
 
 def _rankings(session: Session, rows: Iterable[Row[Any]]) -> list[Ranking]:

@@ -12,8 +12,16 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session, aliased
 
 from backend.errors import Conflict, NotFound
-from backend.services import bulk, corpus, ratings
+from backend.services import bulk, corpus, ideal_answers, ratings, skips
 from backend.tables import Comparison, Judgment, Project, Prompt, User, Voiding
+
+# What is needed of judgments that were changed; not the ideal answer itself, which may be long.
+_RETURNED = (
+    Judgment.id,
+    Judgment.comparison_id,
+    Judgment.uncounted_reason,
+    Judgment.ideal_answer.is_not(None).label("wrote"),
+)
 
 
 def void_annotator(
@@ -30,9 +38,7 @@ def void_annotator(
             Judgment.annotator_id == annotator_id, Judgment.project_id == project.id, Judgment.voided_at.is_(None)
         )
     ).all()
-    voiding = Voiding(
-        project_id=project.id, annotator_id=annotator_id, reason=reason, created_by=by, created_at=at, judgments=0
-    )
+    voiding = Voiding(project_id=project.id, annotator_id=annotator_id, reason=reason, created_by=by, created_at=at)
     set_aside(session, voiding, ids, free_places=True)
     if not voiding.judgments:
         raise Conflict("No judgment of this person in this project stands; there is nothing to void.", "annotator")
@@ -45,16 +51,18 @@ def set_aside(session: Session, voiding: Voiding, ids: Collection[uuid.UUID], *,
     # of these (undoing, folding, ending leases) does so in the same order, so nobody waits for each other.
     _lock(session, select(Comparison.id).where(Judgment.id.in_(select(_ids(ids).c.id))))
     ratings.make_stale(session, voiding.project_id)
+    voiding.judgments = 0
     session.add(voiding)
     session.flush()
     voided = session.execute(
         update(Judgment)
         .where(Judgment.id.in_(select(_ids(ids).c.id)), Judgment.voided_at.is_(None))
         .values(voided_at=voiding.created_at, voided_by=voiding.created_by, voiding_id=voiding.id)
-        .returning(Judgment.comparison_id, Judgment.uncounted_reason)
+        .returning(*_RETURNED)
         .execution_options(synchronize_session=False)
     ).all()
     voiding.judgments = len(voided)
+    ideal_answers.withdraw(session, [row.id for row in voided if row.wrote])
     if free_places:
         counted = [row.comparison_id for row in voided if row.uncounted_reason is None]
         freed = _move(session, counted, ("judged",), "released")
@@ -83,13 +91,18 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
         update(Judgment)
         .where(*mine, Judgment.uncounted_reason.is_not(None) | ~judged_anew)
         .values(voided_at=None, voided_by=None)
-        .returning(Judgment.comparison_id, Judgment.uncounted_reason)
+        .returning(*_RETURNED)
         .execution_options(synchronize_session=False)
     ).all()
     counted = [row.comparison_id for row in restored if row.uncounted_reason is None]
-    taken = _move(session, counted, ("released", "skipped"), "judged")
+    ideal_answers.keep(session, [row.id for row in restored if row.wrote])
+    skipped = _move(session, counted, ("skipped",), "judged")
+    taken = [*skipped, *_move(session, counted, ("released",), "judged")]
     corpus.count_in(session, Prompt.handed_out, _places(taken, +1))
     _move(session, counted, ("leased",), "judged")  # it holds its place already
+    if skipped:
+        project = session.get_one(Project, voiding.project_id)
+        skips.count_retired(session, project, Prompt.id.in_({row.prompt_id for row in skipped}))
     voiding.undone_at = at
     voiding.undone_by = by
     session.flush()

@@ -65,7 +65,7 @@ def facts(*more: Any) -> Select[Any]:
             *more,
         )
         .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(*stands(), Comparison.policy != "adjudication")
+        .where(*stands(), Comparison.kind != "adjudication")
     )
 
 

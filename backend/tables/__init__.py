@@ -5,7 +5,7 @@ from backend.tables.base import Base
 from backend.tables.checkpoints import Checkpoint
 from backend.tables.comparisons import Comparison, Flag, Gold
 from backend.tables.corpus import Completion, Demonstration, Document, Model, Prompt
-from backend.tables.judgments import Judgment, Voiding
+from backend.tables.judgments import Disagreement, Judgment, Voiding
 from backend.tables.projects import GuidelinesVersion, Project, Standing
 from backend.tables.ratings import CompletionRating, ModelRating
 from backend.tables.rewards import Reward, RewardOutcome, RewardSet
@@ -18,6 +18,7 @@ __all__ = [
     "Completion",
     "CompletionRating",
     "Demonstration",
+    "Disagreement",
     "Document",
     "Flag",
     "Gold",

@@ -17,13 +17,14 @@ class Comparison(Base):
 
     States: leased (an annotator has it), judged, skipped (given back on purpose), released (the lease ended).
     A comparison is made when it is handed out and stays with its annotator; a released one no longer holds a place.
-    A skip that an admin has settled (`skip_settled_at`) no longer keeps the set from others.
+    An `adjudication` is an admin's own judgment of what annotators disagree on: it was never handed out and takes no
+    place of theirs. A skip that an admin has settled (`skip_settled_at`) no longer keeps the set from others.
     """
 
     __tablename__ = "comparisons"
     __table_args__ = (
         CheckConstraint("state IN ('leased', 'judged', 'skipped', 'released')", name="state"),
-        CheckConstraint("kind IN ('regular', 'gold', 'repeat')", name="kind"),
+        CheckConstraint("kind IN ('regular', 'gold', 'repeat', 'adjudication')", name="kind"),
         CheckConstraint("cardinality(completions) BETWEEN 2 AND 9", name="size"),
         Index("ix_comparisons_prompt_id", "prompt_id"),
         Index("ix_comparisons_annotator", "annotator_id", "project_id", "id"),
@@ -31,6 +32,7 @@ class Comparison(Base):
         Index("ix_comparisons_project_id", "project_id", "id"),
         Index("ix_comparisons_skipped", "project_id", "set_key", postgresql_where="state = 'skipped'"),
         Index("ix_comparisons_gold_id", "gold_id", postgresql_where="gold_id IS NOT NULL"),
+        Index("ix_comparisons_adjudicated", "project_id", "set_key", postgresql_where="kind = 'adjudication'"),
     )
 
     id: Mapped[Id]

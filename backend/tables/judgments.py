@@ -37,6 +37,7 @@ class Judgment(Base):
         Index("ix_judgments_folded", "project_id", "position"),
         Index("ix_judgments_annotator", "annotator_id", "project_id", "sequence"),
         Index("ix_judgments_prompt_id", "prompt_id"),
+        Index("ix_judgments_created_at", "project_id", "created_at"),
         Index("ix_judgments_voiding_id", "voiding_id", postgresql_where="voiding_id IS NOT NULL"),
     )
 
@@ -85,3 +86,26 @@ class Voiding(Base):
     created_at: Mapped[Now]
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+
+
+class Disagreement(Base):
+    """Completions that annotators ranked in opposite ways, as far as the ratings hold their judgments.
+
+    Not a fact: it is told from the judgments whenever these are folded, and made anew with the ratings. `completions`
+    are sorted. `conflict` counts the answers that oppose each other, each as much as its strength says; `latest` is the
+    sequence of the last judgment of the set.
+    """
+
+    __tablename__ = "disagreements"
+    __table_args__ = (
+        Index("ix_disagreements_strongest", "project_id", "conflict", "set_key"),
+        Index("ix_disagreements_newest", "project_id", "latest"),
+    )
+
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    set_key: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    prompt_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("prompts.id", ondelete="CASCADE"))
+    completions: Mapped[list[uuid.UUID]]
+    judgments: Mapped[int]
+    conflict: Mapped[float]
+    latest: Mapped[int]

@@ -109,6 +109,28 @@ def upgrade() -> None:
     op.add_column('judgments', sa.Column('voiding_id', sa.UUID(), nullable=True))
     op.create_index('ix_judgments_voiding_id', 'judgments', ['voiding_id'], unique=False, postgresql_where='voiding_id IS NOT NULL')
     op.create_foreign_key(op.f('fk_judgments_voiding_id_voidings'), 'judgments', 'voidings', ['voiding_id'], ['id'], ondelete='SET NULL')
+    op.create_index('ix_judgments_created_at', 'judgments', ['project_id', 'created_at'], unique=False)
+    op.create_table('disagreements',
+    sa.Column('project_id', sa.UUID(), nullable=False),
+    sa.Column('set_key', sa.UUID(), nullable=False),
+    sa.Column('prompt_id', sa.UUID(), nullable=False),
+    sa.Column('completions', postgresql.ARRAY(sa.UUID()), nullable=False),
+    sa.Column('judgments', sa.BigInteger(), nullable=False),
+    sa.Column('conflict', sa.Double(), nullable=False),
+    sa.Column('latest', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_disagreements_project_id_projects'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['prompt_id'], ['prompts.id'], name=op.f('fk_disagreements_prompt_id_prompts'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('project_id', 'set_key', name=op.f('pk_disagreements'))
+    )
+    op.create_index('ix_disagreements_newest', 'disagreements', ['project_id', 'latest'], unique=False)
+    op.create_index('ix_disagreements_strongest', 'disagreements', ['project_id', 'conflict', 'set_key'], unique=False)
+    # The next fold tells them from the judgments that are there already.
+    op.execute('UPDATE projects SET ratings_stale = true WHERE judgments_folded > 0')
+    op.drop_constraint(op.f('ck_comparisons_kind'), 'comparisons', type_='check')
+    op.create_check_constraint(
+        op.f('ck_comparisons_kind'), 'comparisons', "kind IN ('regular', 'gold', 'repeat', 'adjudication')"
+    )
+    op.create_index('ix_comparisons_adjudicated', 'comparisons', ['project_id', 'set_key'], unique=False, postgresql_where="kind = 'adjudication'")
     op.drop_constraint(op.f('ck_projects_state'), 'projects', type_='check')
     op.create_check_constraint(
         op.f('ck_projects_state'), 'projects', "state IN ('active', 'paused', 'closed', 'archived')"
@@ -120,6 +142,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index('ix_comparisons_adjudicated', table_name='comparisons', postgresql_where="kind = 'adjudication'")
+    op.execute("DELETE FROM comparisons WHERE kind = 'adjudication'")
+    op.drop_constraint(op.f('ck_comparisons_kind'), 'comparisons', type_='check')
+    op.create_check_constraint(op.f('ck_comparisons_kind'), 'comparisons', "kind IN ('regular', 'gold', 'repeat')")
+    op.drop_table('disagreements')
+    op.drop_index('ix_judgments_created_at', table_name='judgments')
     op.execute("UPDATE projects SET state = 'closed' WHERE state = 'archived'")
     op.drop_constraint(op.f('ck_projects_state'), 'projects', type_='check')
     op.create_check_constraint(op.f('ck_projects_state'), 'projects', "state IN ('active', 'paused', 'closed')")

@@ -78,6 +78,9 @@ RULES: dict[str, str] = {
     f"DELETE {V1}/judgments/{{judgment_id}}": ANNOTATOR,
     f"GET {PROJECT}/my-judgments": ANNOTATOR,
     f"GET {PROJECT}/judgments": ADMIN_READER,
+    f"GET {V1}/judgments/{{judgment_id}}": ADMIN_READER,
+    f"GET {PROJECT}/disagreements": ADMIN_READER,
+    f"POST {PROJECT}/adjudications": ADMIN,
     # files in and out
     f"POST {PROJECT}/imports": ADMIN,
     f"GET {PROJECT}/export": ADMIN_READER,

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import event, func, select
 
 from backend.database import make_engine, make_session_factory
+from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Conflict, NotFound
-from backend.services import judgments, ratings, voidings
-from backend.tables import Comparison, Judgment, Project, Prompt, Voiding
+from backend.services import judgments, ratings, skips, voidings
+from backend.tables import Comparison, Demonstration, Judgment, Project, Prompt, Voiding
 from tests.factories import judge_next, make_judgment, make_study, make_user
 from tests.services.test_comparisons import hold
 from tests.services.test_judgments import cast
@@ -128,6 +129,46 @@ def test_judged_anew_meanwhile_is_not_counted_twice(session):
     session.expire_all()
     assert (first.voided_at, second.voided_at) == (NOW, None)
     assert session.scalar(select(Prompt.handed_out).where(Prompt.project_id == project.id)) == 1
+
+
+def test_ideal_answers_go_and_come_back(session):
+    project = make_study(session, prompts=1, overlap=3, protocol=Protocol(ideal_answer="optional"))
+    ann, bob, admin = (make_user(session) for _ in range(3))
+    for person, text in ((ann, "What she wrote."), (bob, "What both wrote.")):
+        comparison = hold(session, project, person)[0].comparison
+        judgments.cast(
+            session,
+            id=uuid.uuid4(),
+            annotator_id=person.id,
+            comparison_id=comparison.id,
+            verdict=Verdict(ranks=(1, 2)),
+            ideal_answer=text,
+        )
+
+    def kept() -> list[str]:
+        query = select(Demonstration.text).where(Demonstration.project_id == project.id).order_by(Demonstration.text)
+        return list(session.scalars(query))
+
+    assert kept() == ["What both wrote.", "What she wrote."]
+    voiding = void(session, project, ann, admin)
+    assert kept() == ["What both wrote."]
+    voidings.restore(session, voiding, by=admin.id, at=NOW)
+    assert kept() == ["What both wrote.", "What she wrote."]
+
+
+def test_one_that_was_skipped_meanwhile_is_judged_again(session):
+    """Set aside, its comparison is skipped by a page that still shows it; restored, it is no skip any more."""
+    project, ann, admin = make_study(session, prompts=1), make_user(session), make_user(session)
+    project.skips_to_retire = 1
+    comparison = session.get_one(Comparison, make_judgment(session, project, ann).comparison_id)
+    voiding = void(session, project, ann, admin)
+    skips.skip(session, comparison.id, ann.id, "Broken.")
+    session.expire_all()
+    prompt = session.get_one(Prompt, comparison.prompt_id)
+    assert (prompt.handed_out, prompt.sets_retired) == (0, 1)
+    voidings.restore(session, voiding, by=admin.id, at=NOW)
+    session.expire_all()
+    assert (comparison.state, prompt.handed_out, prompt.sets_retired) == ("judged", 1, 0)
 
 
 def test_nothing_to_void_and_nobody(session, study):

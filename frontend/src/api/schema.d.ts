@@ -295,7 +295,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Read Judgment
+         * @description One judgment: what was shown, what was said, what others said of it, and what happened to it.
+         */
+        get: operations["read_judgment"];
         /**
          * Put Judgment
          * @description Keep a judgment under an id made by the client; sending it again changes nothing and answers 200.
@@ -471,6 +475,26 @@ export interface paths {
         patch: operations["change_project"];
         trace?: never;
     };
+    "/api/v1/projects/{project}/adjudications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adjudicate
+         * @description Decide a set as an admin. Undoing this judgment lets those that it set aside stand again.
+         */
+        post: operations["adjudicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/agreement": {
         parameters: {
             query?: never;
@@ -591,6 +615,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/disagreements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Disagreements
+         * @description Sets on which judgments that stand say the opposite, the strongest or the newest first.
+         */
+        get: operations["list_disagreements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/export": {
         parameters: {
             query?: never;
@@ -680,7 +724,7 @@ export interface paths {
         };
         /**
          * List Judgments
-         * @description All judgments, newest first, with what was voided or not counted.
+         * @description Judgments, newest first, with what was voided or not counted. `disagreeing`: of sets ranked in opposite ways.
          */
         get: operations["list_judgments"];
         put?: never;
@@ -1272,6 +1316,33 @@ export interface components {
             password: string;
         };
         /**
+         * AdjudicationIn
+         * @description What the admin says of a set; `ranks` in the order of `completions`. `set_aside` voids what says otherwise.
+         */
+        AdjudicationIn: {
+            /** Comment */
+            comment?: string | null;
+            /** Completions */
+            completions: string[];
+            /**
+             * None Acceptable
+             * @default false
+             */
+            none_acceptable: boolean;
+            /** Ranks */
+            ranks?: number[] | null;
+            /**
+             * Set Aside
+             * @default false
+             */
+            set_aside: boolean;
+            /**
+             * Set Key
+             * Format: uuid
+             */
+            set_key: string;
+        };
+        /**
          * AgreementOut
          * @description Over all pairs that two or more people judged; null where there are none. The alphas are Krippendorff's.
          */
@@ -1516,6 +1587,48 @@ export interface components {
             prompts: number;
         };
         /**
+         * DisagreementOut
+         * @description Completions that annotators ranked in opposite ways.
+         *
+         *     `conflict` counts the answers that oppose each other, each as much as its strength says. `adjudicated` is the
+         *     admin's judgment that decided it, if one stands.
+         */
+        DisagreementOut: {
+            /** Adjudicated */
+            adjudicated: string | null;
+            /** Completions */
+            completions: components["schemas"]["JudgedCompletion"][];
+            /** Conflict */
+            conflict: number;
+            /** Judgments */
+            judgments: components["schemas"]["DisputedJudgment"][];
+            prompt: components["schemas"]["PromptRef"];
+            /** Set Key */
+            set_key: string;
+        };
+        /**
+         * DisputedJudgment
+         * @description What one annotator said, told in the order of the set.
+         */
+        DisputedJudgment: {
+            annotator: components["schemas"]["AnnotatorRef"];
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** None Acceptable */
+            none_acceptable: boolean;
+            /** Ranks */
+            ranks: number[] | null;
+            /** Strength */
+            strength: number | null;
+        };
+        /**
          * EndpointSource
          * @description An OpenAI-style endpoint; the key is read from the worker's environment, never stored here.
          *
@@ -1537,6 +1650,22 @@ export interface components {
             model: string;
             /** Url */
             url: string;
+        };
+        /**
+         * EventOut
+         * @description Something that happened to a judgment; `at` is null where the time was not kept.
+         */
+        EventOut: {
+            /** At */
+            at: string | null;
+            by: components["schemas"]["AnnotatorRef"] | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "handed_out" | "judged" | "folded" | "flagged" | "resolved" | "voided" | "taken_back" | "restored";
         };
         /**
          * FieldProblem
@@ -1710,6 +1839,86 @@ export interface components {
             model: components["schemas"]["ModelRef"];
         };
         /**
+         * JudgedText
+         * @description The same with its text.
+         */
+        JudgedText: {
+            /** Id */
+            id: string;
+            model: components["schemas"]["ModelRef"];
+            /** Text */
+            text: string;
+        };
+        /**
+         * JudgmentDetail
+         * @description A judgment with what it was made of, what others said of the same, and its history.
+         *
+         *     `others` are told in the order of this one, those set aside among them. `policy` and `probability`: how the set was
+         *     chosen, and how likely that was.
+         */
+        JudgmentDetail: {
+            /** Active Ms */
+            active_ms: number | null;
+            annotator: components["schemas"]["AnnotatorRef"];
+            /** Aspects */
+            aspects: {
+                [key: string]: unknown;
+            } | null;
+            /** Comment */
+            comment: string | null;
+            /** Comparison */
+            comparison: string;
+            /** Completions */
+            completions: components["schemas"]["JudgedText"][];
+            /** Counted */
+            counted: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            gold: components["schemas"]["KnownAnswer"] | null;
+            /** Gold Right */
+            gold_right: boolean | null;
+            /** Guidelines Version */
+            guidelines_version: number;
+            /** History */
+            history: components["schemas"]["EventOut"][];
+            /** Id */
+            id: string;
+            /** Ideal Answer */
+            ideal_answer: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "regular" | "gold" | "repeat" | "adjudication";
+            /** Messages */
+            messages: components["schemas"]["MessageOut"][];
+            /** None Acceptable */
+            none_acceptable: boolean;
+            /** Others */
+            others: components["schemas"]["JudgmentOut"][];
+            /** Policy */
+            policy: string;
+            /** Probability */
+            probability: number | null;
+            /** Prompt */
+            prompt: string;
+            /** Ranks */
+            ranks: number[] | null;
+            /** Reason */
+            reason: string | null;
+            /** Set Key */
+            set_key: string;
+            /** Spans */
+            spans: components["schemas"]["SpanOut"][];
+            /** Strength */
+            strength: number | null;
+            /** Voided At */
+            voided_at: string | null;
+        };
+        /**
          * JudgmentIn
          * @description What the annotator said: one rank per completion in shown order (1 best, equal = tie), or none acceptable.
          */
@@ -1753,7 +1962,7 @@ export interface components {
         };
         /**
          * JudgmentOut
-         * @description A judgment as an admin sees it.
+         * @description A judgment as an admin sees it; `completions` and `ranks` are in the same order.
          */
         JudgmentOut: {
             /** Active Ms */
@@ -1776,10 +1985,17 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Gold Right */
+            gold_right: boolean | null;
             /** Guidelines Version */
             guidelines_version: number;
             /** Id */
             id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "regular" | "gold" | "repeat" | "adjudication";
             /** None Acceptable */
             none_acceptable: boolean;
             /** Prompt */
@@ -1788,6 +2004,8 @@ export interface components {
             ranks: number[] | null;
             /** Reason */
             reason: string | null;
+            /** Set Key */
+            set_key: string;
             /** Strength */
             strength: number | null;
             /** Voided At */
@@ -1811,6 +2029,20 @@ export interface components {
             id: string;
             /** Reason */
             reason: string | null;
+        };
+        /**
+         * KnownAnswer
+         * @description The answer to a gold comparison, told in the order shown.
+         */
+        KnownAnswer: {
+            /** Explanation */
+            explanation: string;
+            /** Id */
+            id: string;
+            /** Ranks */
+            ranks: number[] | null;
+            /** Use */
+            use: string;
         };
         /**
          * LeaderboardOut
@@ -2095,6 +2327,13 @@ export interface components {
         Page_CompletionOut_: {
             /** Items */
             items: components["schemas"]["CompletionOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[DisagreementOut] */
+        Page_DisagreementOut_: {
+            /** Items */
+            items: components["schemas"]["DisagreementOut"][];
             /** Next */
             next?: string | null;
         };
@@ -2954,6 +3193,22 @@ export interface components {
             start?: number | null;
         };
         /**
+         * SpanOut
+         * @description A remark on a part of a completion, by its place in the order shown; offsets count code points.
+         */
+        SpanOut: {
+            /** Completion */
+            completion: number;
+            /** End */
+            end: number | null;
+            /** Quote */
+            quote: string;
+            /** Remark */
+            remark: string;
+            /** Start */
+            start: number | null;
+        };
+        /**
          * Token
          * @description An API token without its secret.
          */
@@ -3695,6 +3950,46 @@ export interface operations {
             };
         };
     };
+    read_judgment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                judgment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgmentDetail"];
+                };
+            };
+        };
+    };
     put_judgment: {
         parameters: {
             query?: never;
@@ -4237,6 +4532,50 @@ export interface operations {
             };
         };
     };
+    adjudicate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdjudicationIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgmentOut"];
+                };
+            };
+        };
+    };
     read_agreement: {
         parameters: {
             query?: never;
@@ -4498,6 +4837,54 @@ export interface operations {
             };
         };
     };
+    list_disagreements: {
+        parameters: {
+            query?: {
+                /** @description only those that are, or are not yet, decided */
+                adjudicated?: boolean | null;
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+                order?: "strongest" | "newest";
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DisagreementOut_"];
+                };
+            };
+        };
+    };
     export_project: {
         parameters: {
             query: {
@@ -4685,9 +5072,12 @@ export interface operations {
                 /** @description Continue after this cursor, which is `next` of the page before. */
                 after?: string | null;
                 annotator?: string | null;
+                disagreeing?: boolean | null;
+                kind?: ("regular" | "gold" | "repeat" | "adjudication") | null;
                 /** @description How many at most; 50 unless told. */
                 limit?: number;
                 prompt?: string | null;
+                voided?: boolean | null;
             };
             header?: never;
             path: {
