@@ -37,6 +37,7 @@ from backend.api import (
     health,
     imports,
     judgments,
+    progress,
     projects,
     ratings,
     review,
@@ -73,6 +74,7 @@ log = structlog.get_logger("podium.app")
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     projects.router,
+    progress.router,
     corpus.router,
     comparisons.router,
     judgments.router,

@@ -1,6 +1,5 @@
 """Projects over HTTP: make, list, read, change; and how far each is."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -12,7 +11,7 @@ from backend.api.deps import Admin, Caller, Reader, SessionDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain import masks
 from backend.domain.judgments import Protocol
-from backend.services import comparisons, projects
+from backend.services import projects
 from backend.tables import GuidelinesVersion, Project
 
 router = APIRouter(tags=["projects"])
@@ -106,17 +105,6 @@ class GuidelinesOut(Wire):
     created_at: Time
 
 
-class ProgressOut(Wire):
-    """How far a project is; `wanted` is what its overlap asks for in all, `mine` and `today` are the caller's own."""
-
-    judgments: int
-    wanted: int
-    open_leases: int
-    skipped: int
-    mine: int
-    today: int
-
-
 def get_project(project: str, caller: Reader, session: SessionDep) -> Project:
     """The project in the path, by id or slug; only people and programs that are known hear whether it exists."""
     return projects.find(session, project)
@@ -186,16 +174,3 @@ def list_guidelines(
         session, projects.guidelines(project), key=GuidelinesVersion.version, after=after, limit=limit
     )
     return Page(items=[GuidelinesOut.model_validate(row) for row in rows], next=cursor)
-
-
-@router.get("/projects/{project}/progress")
-def read_progress(
-    project: ProjectDep,
-    session: SessionDep,
-    caller: Reader,
-    utc_offset_minutes: Annotated[int, Query(ge=-14 * 60, le=14 * 60, description="so that `today` is yours")] = 0,
-) -> ProgressOut:
-    """How far a project is, and the caller's own part."""
-    local = datetime.now(UTC) + timedelta(minutes=utc_offset_minutes)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(minutes=utc_offset_minutes)
-    return ProgressOut.model_validate(comparisons.progress(session, project, caller.user.id, midnight))

@@ -1,6 +1,6 @@
 """What all requests and answers share on the wire: base models, ids, times, pages. Knows no noun and no table."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -26,7 +26,9 @@ __all__ = [
     "Problem",
     "Time",
     "TimeIn",
+    "UtcOffset",
     "Wire",
+    "midnight",
     "paginate",
     "paginate_rows",
 ]
@@ -75,6 +77,16 @@ Limit = Annotated[
     int,
     Query(ge=1, le=200, description=f"How many at most; {DEFAULT_LIMIT} unless told."),
 ]
+
+
+# So that a day begins when it does for whoever asks.
+UtcOffset = Annotated[int, Query(ge=-14 * 60, le=14 * 60, description="so that `today` is yours")]
+
+
+def midnight(utc_offset_minutes: int) -> datetime:
+    """When the day began for somebody whose clock is so far from UTC."""
+    local = datetime.now(UTC) + timedelta(minutes=utc_offset_minutes)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(minutes=utc_offset_minutes)
 
 
 class Wire(BaseModel):

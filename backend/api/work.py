@@ -1,19 +1,15 @@
 """Each annotator's own numbers over HTTP, the same for admins, and the ranking of people where a project has one."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from backend.api.deps import AdminReader, Annotator, Reader, SessionDep
 from backend.api.projects import ProjectDep
-from backend.api.wire import IdStr, Page, Time, Wire
+from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
 from backend.services import accounts, work
 
 router = APIRouter(tags=["work"])
-
-UtcOffset = Annotated[int, Query(ge=-14 * 60, le=14 * 60, description="so that `today` is yours")]
 
 
 class ShareOut(Wire):
@@ -61,12 +57,6 @@ class RankedPerson(Wire):
     judgments: int
     active_ms: int
     me: bool
-
-
-def midnight(utc_offset_minutes: int) -> datetime:
-    """When the day began for somebody whose clock is so far from UTC."""
-    local = datetime.now(UTC) + timedelta(minutes=utc_offset_minutes)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(minutes=utc_offset_minutes)
 
 
 @router.get("/projects/{project}/my-work")

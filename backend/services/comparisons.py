@@ -8,11 +8,10 @@ import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import comb
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, cast, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.domain import elo, pairing
 from backend.domain.judgments import Protocol
@@ -41,6 +40,12 @@ def set_key(completions: Sequence[uuid.UUID]) -> uuid.UUID:
 def sets_wanted(completions: int, size: int) -> int:
     """How many comparisons of `size` cover every pair of a prompt's completions about once."""
     return -(-comb(completions, 2) // comb(size, 2))
+
+
+def sets_of(completions: ColumnElement[int] | InstrumentedAttribute[int], size: int) -> ColumnElement[int]:
+    """The same of a column."""
+    pairs = size * (size - 1)
+    return cast(func.div(completions * (completions - 1) + (pairs - 1), pairs), Integer)
 
 
 def hand_out(
@@ -98,7 +103,7 @@ def _pick(
     """A new comparison of the prompt that was handed out least, or None."""
     protocol = Protocol.model_validate(project.protocol)
     n = Prompt.completions
-    sets = _ceil_div(n * (n - 1), protocol.size * (protocol.size - 1))
+    sets = sets_of(n, protocol.size)
     mine = (
         select(func.count())
         .where(
@@ -164,10 +169,6 @@ def _pick(
                 guidelines_version=project.guidelines_version,
             ),
         )
-
-
-def _ceil_div(a: ColumnElement[int], b: int) -> ColumnElement[int]:
-    return cast((a + (b - 1)) / b, Integer) if b == 1 else cast(func.div(a + (b - 1), b), Integer)
 
 
 def _choose(
@@ -281,44 +282,3 @@ def show(session: Session, project: Project, comparisons: Sequence[Comparison]) 
         Shown(comparison, prompts[comparison.prompt_id], [completions[id] for id in comparison.completions], project)
         for comparison in comparisons
     ]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a project is; `wanted` is what the overlap asks for in all."""
-
-    judgments: int
-    wanted: int
-    open_leases: int
-    skipped: int
-    mine: int
-    today: int
-
-
-def progress(session: Session, project: Project, annotator_id: uuid.UUID, since: datetime) -> Progress:
-    """Counts for the progress bar; `today` are this annotator's judgments since `since`."""
-    size = Protocol.model_validate(project.protocol).size
-    wanted = sum(
-        prompts * project.overlap * sets_wanted(completions, size)
-        for completions, prompts in session.execute(
-            select(Prompt.completions, func.count())
-            .where(Prompt.project_id == project.id, Prompt.completions >= size)
-            .group_by(Prompt.completions)
-        )
-    )
-    counted = and_(Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
-    judgments, mine, today = session.execute(
-        select(
-            func.count().filter(or_(Judgment.position.is_(None), Judgment.position > 0)),
-            func.count().filter(Judgment.annotator_id == annotator_id),
-            func.count().filter(Judgment.annotator_id == annotator_id, Judgment.created_at >= since),
-        ).where(Judgment.project_id == project.id, counted)
-    ).one()
-    states = dict(
-        session.execute(
-            select(Comparison.state, func.count())
-            .where(Comparison.project_id == project.id, Comparison.state.in_(("leased", "skipped")))
-            .group_by(Comparison.state)
-        ).all()
-    )
-    return Progress(judgments, wanted, states.get("leased", 0), states.get("skipped", 0), mine, today)

@@ -172,16 +172,6 @@ def test_repeats_come_swapped_after_a_while_and_once(session):
     assert sum(row.kind == "regular" for row in rows) == 40
 
 
-def test_progress_counts_what_is_wanted(session):
-    project = make_study(session, prompts=2, models=3, overlap=2)
-    user = make_user(session)
-    make_judgment(session, project, user)
-    hold(session, project, user)
-    progress = comparisons.progress(session, project, user.id, datetime.now(UTC) - timedelta(hours=1))
-    assert (progress.judgments, progress.wanted, progress.open_leases) == (1, 2 * 3 * 2, 1)
-    assert (progress.mine, progress.today) == (1, 1)
-
-
 def test_an_empty_project_has_nothing_to_judge(session):
     project = make_project(session)
     assert hold(session, project, make_user(session)) == []

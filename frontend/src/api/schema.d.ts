@@ -804,7 +804,7 @@ export interface paths {
         };
         /**
          * Read Progress
-         * @description How far a project is, and the caller's own part.
+         * @description How far a project is, the caller's own part, and for admins a forecast.
          */
         get: operations["read_progress"];
         put?: never;
@@ -2470,11 +2470,21 @@ export interface components {
         };
         /**
          * ProgressOut
-         * @description How far a project is; `wanted` is what its overlap asks for in all, `mine` and `today` are the caller's own.
+         * @description How far a project is. `mine` and `today` are the caller's own.
+         *
+         *     `wanted` is what its overlap asks for in all, `left` what of it can still be judged. For admins, and null where
+         *     nothing tells it: judgments a day (the mean of the last seven days that had any, without today unless there is no
+         *     other), days left at that pace, and the time that the rest takes of people, from the median of the last judgments.
          */
         ProgressOut: {
+            /** Days Left */
+            days_left: number | null;
             /** Judgments */
             judgments: number;
+            /** Judgments Per Day */
+            judgments_per_day: number | null;
+            /** Left */
+            left: number;
             /** Mine */
             mine: number;
             /** Open Leases */
@@ -2485,6 +2495,8 @@ export interface components {
             today: number;
             /** Wanted */
             wanted: number;
+            /** Work Ms Left */
+            work_ms_left: number | null;
         };
         /**
          * ProjectIn

@@ -1,0 +1,129 @@
+"""How far a project is, and when it will be done at the pace of the last days."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import mean, median
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from backend.domain.judgments import Protocol
+from backend.services.comparisons import sets_of
+from backend.tables import Comparison, Judgment, Project, Prompt
+
+# The pace is that of the last days on which anybody judged, as long as so many days back tell it.
+DAYS_WITH_WORK = 7
+DAYS_LOOKED_AT = 60
+# The time a judgment takes is told from the last so many.
+LATEST_TIMES = 1_000
+
+_COUNTED = and_(Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`wanted` is what the overlap asks for in all, `left` what of it is not judged and can still be handed out."""
+
+    judgments: int
+    wanted: int
+    left: int
+    open_leases: int
+    skipped: int
+    mine: int
+    today: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is left at the pace of the last days that had any judgment; None where nothing tells it."""
+
+    judgments_per_day: float | None
+    days_left: float | None
+    work_ms_left: int | None
+
+
+def of_project(session: Session, project: Project, annotator_id: uuid.UUID, since: datetime) -> Progress:
+    """Counts for the progress bar; `today` are this annotator's judgments since `since`."""
+    size = Protocol.model_validate(project.protocol).size
+    sets = sets_of(Prompt.completions, size)
+    free = (sets - Prompt.sets_retired) * project.overlap - Prompt.handed_out
+    wanted, free = session.execute(
+        select(
+            func.coalesce(func.sum(sets * project.overlap), 0), func.coalesce(func.sum(func.greatest(free, 0)), 0)
+        ).where(Prompt.project_id == project.id, Prompt.completions >= size)
+    ).one()
+    judgments, mine, today = session.execute(
+        select(
+            func.count().filter(or_(Judgment.position.is_(None), Judgment.position > 0)),
+            func.count().filter(Judgment.annotator_id == annotator_id),
+            func.count().filter(Judgment.annotator_id == annotator_id, Judgment.created_at >= since),
+        ).where(Judgment.project_id == project.id, _COUNTED)
+    ).one()
+    regular = Comparison.kind == "regular"
+    leased, to_judge, skipped = session.execute(
+        select(
+            func.count().filter(Comparison.state == "leased"),
+            func.count().filter(Comparison.state == "leased", regular),
+            func.count().filter(Comparison.state == "skipped"),
+        ).where(Comparison.project_id == project.id, Comparison.state.in_(("leased", "skipped")))
+    ).one()
+    return Progress(judgments, int(wanted), int(free) + to_judge, leased, skipped, mine, today)
+
+
+def forecast(session: Session, project: Project, left: int, midnight: datetime) -> Forecast:
+    """When the rest will be done; days begin at the hour of `midnight`, which begins today."""
+    pace = _per_day(session, project, midnight)
+    times = session.scalars(
+        _asked_here(Judgment.active_ms, project)
+        .where(Judgment.active_ms.is_not(None))
+        .order_by(Judgment.created_at.desc())
+        .limit(LATEST_TIMES)
+    ).all()
+    return Forecast(
+        judgments_per_day=pace,
+        days_left=0.0 if left == 0 else None if pace is None else left / pace,
+        work_ms_left=0 if left == 0 else round(left * median(times)) if times else None,
+    )
+
+
+def _per_day(session: Session, project: Project, midnight: datetime) -> float | None:
+    """The mean over the last days with any judgment; today, which is not over, tells it only where no other day does.
+
+    Goes back a day at a time by an index, so that a large project is not read as a whole.
+    """
+    counts: list[int] = []
+    today = _between(session, project, midnight, None)
+    end = midnight
+    for _ in range(DAYS_LOOKED_AT):
+        latest = session.scalar(
+            select(func.max(Judgment.created_at)).where(Judgment.project_id == project.id, Judgment.created_at < end)
+        )
+        if latest is None or len(counts) == DAYS_WITH_WORK:
+            break
+        start = end - timedelta(days=-((latest - end) // timedelta(days=1)))
+        if made := _between(session, project, start, start + timedelta(days=1)):
+            counts.append(made)
+        end = start
+    return mean(counts) if counts else float(today) if today else None
+
+
+def _between(session: Session, project: Project, start: datetime, end: datetime | None) -> int:
+    query = _asked_here(func.count(), project).where(Judgment.created_at >= start)
+    return session.scalar(query if end is None else query.where(Judgment.created_at < end)) or 0
+
+
+def _asked_here(what: Any, project: Project) -> Select[Any]:
+    """Judgments that people were asked for here: what was imported says nothing of the pace."""
+    return (
+        select(what)
+        .select_from(Judgment)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .where(
+            Judgment.project_id == project.id,
+            _COUNTED,
+            Comparison.kind == "regular",
+            Comparison.policy != "imported",
+        )
+    )
