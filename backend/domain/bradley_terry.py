@@ -1,10 +1,9 @@
 """Bradley-Terry by penalised maximum likelihood: ratings that do not depend on the order of judgments, with errors.
 
-`fit_prompts` rates completions within their prompts, thousands of small groups at once, each with a normal prior whose
-width is learnt over all of them; so one vote gives a small finite gap and thirty a gap to be trusted. `fit_models`
-rates a leaderboard, one dense group, with intervals that know that votes on one prompt, or by one annotator, are not
-independent. Everything is computed in log-odds and reported on the Elo scale. A tie is half a win for both. A judgment
-of three or more enters as all its pairs: a consistent estimate, whose errors are a little too small.
+Completions are rated within their prompts, thousands of small groups at once, each with a normal prior whose width is
+learnt over all of them; so one vote gives a small finite gap and thirty a gap to be trusted. Everything is computed in
+log-odds and reported on the Elo scale. A tie is half a win for both. A judgment of three or more enters as all its
+pairs: a consistent estimate, whose errors are a little too small.
 
 Knows nothing of people or storage. Who is rated is told apart by any hashable id.
 """
@@ -12,8 +11,7 @@ Knows nothing of people or storage. Who is rated is told apart by any hashable i
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,6 @@ from backend.errors import Invalid
 
 T = TypeVar("T", bound=Hashable)
 Floats = NDArray[np.floating[Any]]
-Cluster = Literal["votes", "prompt", "annotator", "both"]
 
 # Below so many prompts the width of the prior is not learnt but kept at 1: a judgment, not a measurement.
 PROMPTS_TO_LEARN_PRIOR = 50
@@ -67,80 +64,116 @@ class PromptsFit(Generic[T]):
     prior_deviation: float
 
 
-class Vote(NamedTuple):
-    """One outcome between two models; prompt and annotator say which votes hang together."""
-
-    a: Hashable
-    b: Hashable
-    score: float
-    weight: float = 1.0
-    prompt: Hashable = None
-    annotator: Hashable = None
-
-
-class ModelRating(NamedTuple):
-    """A model on the Elo scale (mean 1000) with the standard error of its distance from the mean."""
-
-    rating: float
-    standard_error: float
-    votes: float
-
-
 @dataclass(frozen=True, slots=True)
-class Leaderboard:
-    """Ratings of all models, best first.
+class GroupsFit:
+    """All items of all groups, in columns by item; see `Estimate`. `connected` is one per group."""
 
-    `connected`: every model has won and lost (or tied) along some chain against every other, so the ratings are held by
-    the votes alone. `clusters` of kind `cluster` carry the errors; below 30 of them the errors are rough.
-    """
-
-    ratings: Mapping[Hashable, ModelRating]
-    connected: bool
-    cluster: Cluster
-    clusters: int
-    steps: int
+    log_odds: Floats
+    standard_deviation: Floats
+    votes: Floats
+    component: NDArray[np.intp]
+    connected: NDArray[np.bool_]
+    prior_deviation: float
 
 
 def fit_prompts(
     groups: Sequence[Sequence[T]], rows: Iterable[Row[T]], prior_deviation: float | None = None
 ) -> PromptsFit[T]:
-    """Rate the completions of each group (prompt) by the outcomes among them.
+    """Rate the completions of each group (prompt) by the outcomes among them; `fit_groups` for ids of any kind."""
+    items = [item for group in groups for item in group]
+    number = {item: i for i, item in enumerate(items)}
+    if len(number) < len(items):
+        twice = next(item for i, item in enumerate(items) if number[item] != i)
+        raise Invalid(f"{twice!r} is listed twice")
+    left, right, score, weight = [], [], [], []
+    for row in rows:
+        a, b, said, times = checked(row)
+        if a not in number or b not in number:
+            raise Invalid(f"{a if a not in number else b!r} is in none of the prompts")
+        left.append(number[a])
+        right.append(number[b])
+        score.append(said)
+        weight.append(times)
+    group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    columns = (np.array(left, np.intp), np.array(right, np.intp), np.array(score, float), np.array(weight, float))
+    fit = fit_groups(group_of, *columns, prior_deviation=prior_deviation, groups=len(groups))
+    values = zip(
+        fit.log_odds.tolist(), fit.standard_deviation.tolist(), fit.votes.tolist(), fit.component.tolist(), strict=True
+    )
+    estimates = {item: Estimate(*value) for item, value in zip(items, values, strict=True)}
+    return PromptsFit(estimates, fit.connected.tolist(), fit.prior_deviation)
 
-    Without `prior_deviation` the prior is learnt from all groups that have votes, and is 1 where there are too few.
+
+def fit_groups(
+    group_of: NDArray[np.integer[Any]],
+    left: NDArray[np.integer[Any]],
+    right: NDArray[np.integer[Any]],
+    score: Floats,
+    weight: Floats | None = None,
+    *,
+    prior_deviation: float | None = None,
+    groups: int | None = None,
+) -> GroupsFit:
+    """Rate items within their groups, all groups at once.
+
+    `group_of` (items,) names the group of each item; outcomes are columns of one length: the items `left` and `right`
+    of one group, the `score` of `left` (1, 0.5, 0), its `weight`. Without `prior_deviation` the prior is learnt from
+    all groups that have votes, and is 1 where there are too few. Raises Invalid for what is no outcome.
     """
     if prior_deviation is not None and not 0.0 < prior_deviation < math.inf:
         raise Invalid("a prior deviation is a number above 0", "prior_deviation")
-    blocks, where = _lay_out(groups)
-    for row in rows:
-        a, b, score, weight = checked(row)
-        if a not in where or b not in where:
-            raise Invalid(f"{a if a not in where else b!r} is in none of the prompts")
-        number, group, i = where[a]
-        other_number, other_group, j = where[b]
-        if (number, group) != (other_number, other_group):
-            raise Invalid(f"{a!r} and {b!r} answer different prompts and cannot be compared")
-        blocks[number].wins[group, i, j] += weight * score
-        blocks[number].wins[group, j, i] += weight * (1.0 - score)
+    check_columns(left, right, score, weight, len(group_of))
+    group = group_of[left]
+    if not np.array_equal(group, group_of[right]):
+        at = int(np.flatnonzero(group != group_of[right])[0])
+        raise Invalid(f"outcome {at} compares items of different prompts, which cannot be compared")
+    count = groups if groups is not None else (int(group_of.max()) + 1 if len(group_of) else 0)
+    blocks = lay_out(group_of, count)
+    _count_wins(blocks, group_of, left, right, score, weight)
     precision = _learnt_precision(blocks) if prior_deviation is None else prior_deviation**-2
-    estimates: dict[T, Estimate] = {}
-    connected = [True] * len(groups)
+    n = len(group_of)
+    fit = GroupsFit(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, np.intp), np.ones(count, bool), precision**-0.5)
     for block in blocks:
         block.solve(precision)
-        _report(block, groups, estimates, connected)
-    return PromptsFit(estimates, connected, precision**-0.5)
+        report(block, fit)
+    return fit
 
 
-class _Block:
-    """Groups of one size: their win sums, and the mode and covariance of the utilities given a prior."""
+def check_columns(
+    left: NDArray[np.integer[Any]],
+    right: NDArray[np.integer[Any]],
+    score: Floats,
+    weight: Floats | None,
+    items: int,
+) -> None:
+    """The checks of `elo.checked` for columns. Raises Invalid, naming the first outcome at fault."""
+    columns = (left, right, score) if weight is None else (left, right, score, weight)
+    if len({len(column) for column in columns}) > 1:
+        raise Invalid("the columns of the outcomes differ in length")
+    faults = {
+        "compares an item with itself": left == right,
+        "names an item that is not there": (np.minimum(left, right) < 0) | (np.maximum(left, right) >= items),
+        "has a score that does not lie between 0 and 1": ~((score >= 0.0) & (score <= 1.0)),
+    }
+    if weight is not None:
+        faults["has a weight that is no number, 0 or more"] = ~((weight >= 0.0) & (weight < math.inf))
+    for fault, where in faults.items():
+        if where.any():
+            raise Invalid(f"outcome {int(np.flatnonzero(where)[0])} {fault}")
 
-    def __init__(self, members: list[int], wins: Floats) -> None:
+
+class Block:
+    """Groups of one size: their items, win sums, and the mode and covariance of the utilities given a prior."""
+
+    def __init__(self, members: NDArray[np.intp], items: NDArray[np.intp], wins: Floats) -> None:
         self.members = members
+        self.items = items
         self.wins = wins
         self.mode: Floats = np.zeros(wins.shape[:2])
-        self.covariance: Floats = np.zeros_like(wins)
+        self.covariance: Floats = wins  # until it is solved
 
     def solve(self, precision: float) -> None:
-        self.mode, hessian, _ = _newton(self.wins, precision, self.mode)
+        self.mode, hessian, _ = newton(self.wins, precision, self.mode)
         self.covariance = np.linalg.inv(hessian)
 
     def contrast_variance(self) -> Floats:
@@ -151,28 +184,48 @@ class _Block:
         return variance
 
 
-def _lay_out(groups: Sequence[Sequence[T]]) -> tuple[list[_Block], dict[T, tuple[int, int, int]]]:
-    """Blocks of equal size, and where each completion sits: (block, group within it, place within the group)."""
-    by_size: dict[int, list[int]] = {}
-    for number, group in enumerate(groups):
-        if group:
-            by_size.setdefault(len(group), []).append(number)
-    blocks: list[_Block] = []
-    where: dict[T, tuple[int, int, int]] = {}
-    for size, members in by_size.items():
-        at_once = max(1, CELLS_AT_ONCE // size**2)
-        for first in range(0, len(members), at_once):
-            part = members[first : first + at_once]
-            for row, number in enumerate(part):
-                for place, item in enumerate(groups[number]):
-                    if item in where:
-                        raise Invalid(f"{item!r} is listed twice")
-                    where[item] = (len(blocks), row, place)
-            blocks.append(_Block(part, np.zeros((len(part), size, size))))
-    return blocks, where
+def lay_out(group_of: NDArray[np.integer[Any]], count: int) -> list[Block]:
+    """Blocks of groups of equal size, without votes as yet."""
+    sizes = np.bincount(group_of, minlength=count)
+    by_group = np.argsort(group_of, kind="stable")
+    first = np.cumsum(sizes) - sizes
+    blocks = []
+    for size in np.unique(sizes[sizes > 0]).tolist():
+        members = np.flatnonzero(sizes == size)
+        for start in range(0, len(members), max(1, CELLS_AT_ONCE // size**2)):
+            part = members[start : start + max(1, CELLS_AT_ONCE // size**2)]
+            items = by_group[first[part][:, None] + np.arange(size)]
+            blocks.append(Block(part, items, np.zeros((len(part), size, size))))
+    return blocks
 
 
-def _learnt_precision(blocks: Sequence[_Block]) -> float:
+def _count_wins(
+    blocks: Sequence[Block],
+    group_of: NDArray[np.integer[Any]],
+    left: NDArray[np.integer[Any]],
+    right: NDArray[np.integer[Any]],
+    score: Floats,
+    weight: Floats | None,
+) -> None:
+    """Sum the scores of each ordered pair."""
+    # Where the cell of (item, other) lies in all blocks laid end to end: start of the item's row + place of the other.
+    row_start = np.zeros(len(group_of), np.intp)
+    place = np.zeros(len(group_of), np.intp)
+    total = 0
+    for block in blocks:
+        rows, size = block.items.shape
+        row_start[block.items] = total + np.arange(rows * size).reshape(rows, size) * size
+        place[block.items] = np.arange(size)
+        total += block.wins.size
+    won, lost = (score, 1.0 - score) if weight is None else (weight * score, weight * (1.0 - score))
+    cells = sums(row_start[left] + place[right], won, total) + sums(row_start[right] + place[left], lost, total)
+    start = 0
+    for block in blocks:
+        block.wins[...] = cells[start : start + block.wins.size].reshape(block.wins.shape)
+        start += block.wins.size
+
+
+def _learnt_precision(blocks: Sequence[Block]) -> float:
     """1 / s.d.^2 of utilities inside their prompts, by expectation-maximisation from 1.
 
     What the normal approximation at the mode leaves out would bias the width far down (by a third at two votes a
@@ -190,7 +243,8 @@ def _learnt_precision(blocks: Sequence[_Block]) -> float:
     for place in np.linspace(0, len(judged) - 1, number).astype(int).tolist():
         block, row = judged[place]
         chosen.setdefault(block.wins.shape[1], []).append(block.wins[row])
-    sample = [_Block([], np.stack(wins)) for wins in chosen.values()]
+    nothing = np.zeros(0, np.intp)
+    sample = [Block(nothing, nothing, np.stack(wins)) for wins in chosen.values()]
     free = sum(len(block.wins) * (block.wins.shape[1] - 1) for block in sample)
     precision = 1.0
     for _ in range(PRIOR_ROUNDS):
@@ -200,7 +254,7 @@ def _learnt_precision(blocks: Sequence[_Block]) -> float:
     return precision
 
 
-def _posterior_spread(block: _Block, precision: float, rng: np.random.Generator) -> float:
+def _posterior_spread(block: Block, precision: float, rng: np.random.Generator) -> float:
     """The expected sum of squared distances from the group's mean, over all groups of a block."""
     block.solve(precision)
     factor = np.linalg.cholesky(block.covariance)
@@ -217,121 +271,19 @@ def _posterior_spread(block: _Block, precision: float, rng: np.random.Generator)
     return float((weight * np.array(spread)).sum(axis=0) @ (1.0 / weight.sum(axis=0)))
 
 
-def _report(block: _Block, groups: Sequence[Sequence[T]], estimates: dict[T, Estimate], connected: list[bool]) -> None:
-    centred = (block.mode - block.mode.mean(axis=1, keepdims=True)).tolist()
-    deviation = np.sqrt(np.maximum(block.contrast_variance(), 0.0)).tolist()
+def report(block: Block, fit: GroupsFit) -> None:
+    items = block.items
+    fit.log_odds[items] = block.mode - block.mode.mean(axis=1, keepdims=True)
+    fit.standard_deviation[items] = np.sqrt(np.maximum(block.contrast_variance(), 0.0))
     games = block.wins + block.wins.transpose(0, 2, 1)
-    votes = games.sum(axis=2).tolist()
+    fit.votes[items] = games.sum(axis=2)
     # The number of a component is the place of its first completion.
-    component = _reachable(games > 0).argmax(axis=2)
-    whole = (component == 0).all(axis=1)
-    for row, number in enumerate(block.members):
-        connected[number] = bool(whole[row])
-        for place, item in enumerate(groups[number]):
-            estimates[item] = Estimate(
-                centred[row][place], deviation[row][place], votes[row][place], int(component[row, place])
-            )
+    component = reachable(games > 0).argmax(axis=2)
+    fit.component[items] = component
+    fit.connected[block.members] = (component == 0).all(axis=1)
 
 
-def fit_models(
-    votes: Sequence[Vote], ridge: float = 0.0, cluster: Cluster = "prompt", models: Iterable[Hashable] = ()
-) -> Leaderboard:
-    """Rate all models in `votes` (and in `models`, voted on or not).
-
-    `ridge` is the precision of a normal prior on every utility (1 / s.d.^2, in log-odds). Without one the votes must
-    connect all models both ways, or no finite ratings exist and the fit is refused. Errors are those of a sandwich
-    estimate over clusters: prompts, annotators, both at once, or every vote by itself. With fewer than two clusters
-    there is nothing to compare, and votes stand by themselves.
-    """
-    if not 0.0 <= ridge < math.inf:
-        raise Invalid("a ridge is a number, 0 or more", "ridge")
-    place: dict[Hashable, int] = {model: i for i, model in enumerate(dict.fromkeys(models))}
-    for vote in votes:
-        checked((vote.a, vote.b, vote.score, vote.weight))
-        place.setdefault(vote.a, len(place))
-        place.setdefault(vote.b, len(place))
-    if not place:
-        return Leaderboard({}, True, cluster, 0, 0)
-    # A vote of weight 0 is no vote: it makes neither a cluster nor a link.
-    votes = [vote for vote in votes if vote.weight > 0]
-    count = len(place)
-    a = np.array([place[vote.a] for vote in votes], dtype=np.intp)
-    b = np.array([place[vote.b] for vote in votes], dtype=np.intp)
-    score = np.array([vote.score for vote in votes], dtype=float)
-    weight = np.array([vote.weight for vote in votes], dtype=float)
-    wins: Floats = np.zeros((count, count))
-    np.add.at(wins, (a, b), weight * score)
-    np.add.at(wins, (b, a), weight * (1.0 - score))
-    connected = bool(_reachable(wins[None] > 0).all())
-    if not connected and ridge == 0.0:
-        raise Invalid(
-            "these votes do not connect all models both ways (somebody only won or only lost, or groups never met): "
-            "use a ridge above 0, or collect more votes",
-            "ridge",
-        )
-    mode, hessian, steps = _newton(wins[None], ridge, np.zeros((1, count)))
-    utility, inverse = mode[0] - mode[0].mean(), np.linalg.inv(hessian[0])
-    surprise = weight * (score - _chance(utility[a] - utility[b]))
-    labels = _clusters(votes, cluster)
-    if any(len(set(column)) < 2 for column in labels):
-        cluster, labels = "votes", []
-    meat: Floats = np.zeros((count, count))
-    if not labels:
-        # Of equal votes counted as one, each is still a vote of its own: weight times the square, not its square.
-        square = np.bincount(a * count + b, surprise**2 / weight, count * count).reshape(count, count)
-        square = square + square.T
-        meat = np.diag(square.sum(axis=1)) - square
-    else:
-        for column in labels:
-            meat += _meat(column, a, b, surprise, count)
-        if len(labels) == 2:
-            meat -= _meat(list(zip(*labels, strict=True)), a, b, surprise, count)
-            # What two overlapping clusterings take away twice may leave a negative direction: there is none.
-            values, vectors = np.linalg.eigh(meat)
-            meat = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    # The prior counts as one more observation of every utility, so a model without votes is as uncertain as it.
-    covariance = inverse @ (meat + ridge * np.eye(count)) @ inverse
-    centre = np.eye(count) - 1.0 / count
-    error = np.sqrt(np.maximum(np.diag(centre @ covariance @ centre), 0.0)) * POINTS_PER_LOG_ODDS
-    games = (wins + wins.T).sum(axis=1)
-    found = {
-        model: ModelRating(START + POINTS_PER_LOG_ODDS * float(utility[i]), float(error[i]), float(games[i]))
-        for model, i in place.items()
-    }
-    best_first = dict(sorted(found.items(), key=lambda entry: -entry[1].rating))
-    number = min((len(set(column)) for column in labels), default=len(votes))
-    return Leaderboard(best_first, connected, cluster, number, steps)
-
-
-def _clusters(votes: Sequence[Vote], cluster: Cluster) -> list[list[Hashable]]:
-    columns: list[list[Hashable]] = []
-    if cluster in ("prompt", "both"):
-        columns.append([vote.prompt for vote in votes])
-    if cluster in ("annotator", "both"):
-        columns.append([vote.annotator for vote in votes])
-    return columns
-
-
-def _meat(column: Sequence[Hashable], a: NDArray[np.intp], b: NDArray[np.intp], surprise: Floats, count: int) -> Floats:
-    """The sum over clusters of the square of what its votes pull at each model, with the small-sample factor."""
-    number = {label: i for i, label in enumerate(dict.fromkeys(column))}
-    label = np.array([number[each] for each in column], dtype=np.intp)
-    # Only as many clusters at a time as fit into some 8 MB.
-    at_once = max(1, CELLS_AT_ONCE // count)
-    order = np.argsort(label, kind="stable")
-    starts = np.searchsorted(label[order], np.arange(0, len(number) + at_once, at_once))
-    total = np.zeros((count, count))
-    for block, (first, last) in enumerate(pairwise(starts.tolist())):
-        rows = order[first:last]
-        base = (label[rows] - block * at_once) * count
-        cells = at_once * count
-        pull = np.bincount(base + a[rows], surprise[rows], cells) - np.bincount(base + b[rows], surprise[rows], cells)
-        pull = pull.reshape(at_once, count)
-        total += pull.T @ pull
-    return total * (len(number) / (len(number) - 1.0))
-
-
-def _newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Floats, int]:
+def newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Floats, int]:
     """The mode of every group in (groups, k, k) win sums under a normal prior, the Hessian there, and the steps taken.
 
     Without a prior (precision 0) only differences are determined: a constant added to the Hessian holds the mean, and
@@ -344,9 +296,9 @@ def _newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Floa
     mode = start.copy()
     diagonal = np.arange(size)
     for step_number in range(1, NEWTON_STEPS + 1):
-        chance = _chance(mode[:, :, None] - mode[:, None, :])
-        gradient = won - (games * chance).sum(axis=2) - precision * mode
-        known = games * chance * (1.0 - chance)
+        p = chance(mode[:, :, None] - mode[:, None, :])
+        gradient = won - (games * p).sum(axis=2) - precision * mode
+        known = games * p * (1.0 - p)
         hessian = -known
         hessian[:, diagonal, diagonal] += known.sum(axis=2) + precision
         hessian += gauge
@@ -358,13 +310,19 @@ def _newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Floa
     raise ArithmeticError(f"Bradley-Terry did not converge in {NEWTON_STEPS} steps")
 
 
-def _chance(gap: Floats) -> Floats:
+def sums(place: NDArray[np.integer[Any]], value: Floats, places: int) -> Floats:
+    """The sum of the values at each of 0 to places - 1."""
+    total: Floats = np.bincount(place, weights=value, minlength=places).astype(float, copy=False)
+    return total
+
+
+def chance(gap: Floats) -> Floats:
     """1 / (1 + exp(-gap)) without overflow at any gap."""
-    chance: Floats = 0.5 + 0.5 * np.tanh(0.5 * gap)
-    return chance
+    p: Floats = 0.5 + 0.5 * np.tanh(0.5 * gap)
+    return p
 
 
-def _reachable(linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def reachable(linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Who can be reached from whom along links, in every group of a (groups, k, k) table; all reach themselves."""
     size = linked.shape[1]
     reach = linked | np.eye(size, dtype=bool)

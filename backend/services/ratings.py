@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from backend.domain import bradley_terry, elo
 from backend.domain.judgments import Verdict, outcomes
+from backend.domain.leaderboard import Vote, fit_models
 from backend.errors import Invalid
 from backend.services import bulk, disagreements
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
@@ -319,17 +320,15 @@ def _bradley_terry(session: Session, project: Project, of: Of, prompt_id: uuid.U
         values = {id: (item.rating, item.standard_error) for id, item in fit.estimates.items()}
         return _named(session, of, {**values}, judged), len(rankings)
     votes = [
-        bradley_terry.Vote(
-            ranking.models[a], ranking.models[b], score, prompt=ranking.prompt_id, annotator=ranking.annotator_id
-        )
+        Vote(ranking.models[a], ranking.models[b], score, prompt=ranking.prompt_id, annotator=ranking.annotator_id)
         for ranking in rankings
         for a, b, score in outcomes(ranking.ranks)
         if ranking.models[a] != ranking.models[b]
     ]
     try:
-        board = bradley_terry.fit_models(votes)
+        board = fit_models(votes)
     except Invalid:
-        board = bradley_terry.fit_models(votes, ridge=WEAK_RIDGE)
+        board = fit_models(votes, ridge=WEAK_RIDGE)
     rated = {id: (item.rating, item.standard_error) for id, item in board.ratings.items() if isinstance(id, uuid.UUID)}
     return _named(session, of, {**rated}, judged), len(rankings)
 

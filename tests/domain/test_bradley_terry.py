@@ -1,7 +1,6 @@
-"""Bradley-Terry: hand-worked numbers, golden values of a real study, and what must not change the ratings."""
+"""Bradley-Terry: hand-worked numbers, and what must not change the ratings."""
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,155 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.domain.bradley_terry import Cluster, Vote, fit_models, fit_prompts
+from backend.domain.bradley_terry import fit_prompts
 from backend.domain.elo import POINTS_PER_LOG_ODDS
+from backend.domain.leaderboard import Vote, fit_models
 from backend.errors import Invalid
-from tests.domain.real_data import votes as real_votes
-
-GOLDEN: list[tuple[float, bool, dict[str, float]]] = [
-    (
-        0.0,
-        True,
-        {
-            "GPT 4": 1172.132556,
-            "Platypus-2 Instruct (70B)": 1112.448738,
-            "command": 1110.169032,
-            "ReMM SLERP L2 13B": 1099.606899,
-            "LLaMA-2-Chat (70B)": 1094.635384,
-        },
-    ),
-    (
-        1.0,
-        True,
-        {
-            "GPT 4": 1166.271799,
-            "Platypus-2 Instruct (70B)": 1109.291149,
-            "command": 1108.656681,
-            "ReMM SLERP L2 13B": 1096.940441,
-            "LLaMA-2-Chat (70B)": 1092.505233,
-        },
-    ),
-    (
-        0.0,
-        False,
-        {
-            "GPT 4": 1218.037468,
-            "ReMM SLERP L2 13B": 1192.798389,
-            "Platypus-2 Instruct (70B)": 1179.646546,
-            "LLaMA-2-Chat (70B)": 1174.420925,
-            "command": 1168.994289,
-        },
-    ),
-]
-
-
-def study(ties: bool = True) -> list[Vote]:
-    return [
-        Vote(vote.left, vote.right, vote.score, 1.0, vote.prompt, vote.worker)
-        for vote in real_votes()
-        if ties or vote.score != 0.5
-    ]
-
-
-@pytest.mark.parametrize(("ridge", "ties", "best"), GOLDEN)
-def test_golden_ratings_of_a_real_study(ridge: float, ties: bool, best: dict[str, float]) -> None:
-    board = fit_models(study(ties), ridge)
-    assert board.connected and len(board.ratings) == 59
-    assert list(board.ratings)[:5] == list(best)
-    for name, rating in best.items():
-        assert board.ratings[name].rating == pytest.approx(rating, abs=1e-6)
-    assert sum(each.rating for each in board.ratings.values()) == pytest.approx(59_000)
-
-
-@pytest.mark.parametrize(
-    ("cluster", "clusters", "first", "mean"),
-    [
-        ("votes", 8931, 27.8580, 18.5667),
-        ("annotator", 124, 35.2808, 21.2483),
-        ("prompt", 13, 37.7763, 31.7458),
-    ],
-)
-def test_golden_errors_of_a_real_study(cluster: Cluster, clusters: int, first: float, mean: float) -> None:
-    board = fit_models(study(), 0.0, cluster)
-    assert board.cluster == cluster and board.clusters == clusters
-    assert board.ratings["GPT 4"].standard_error == pytest.approx(first, abs=1e-4)
-    errors = [each.standard_error for each in board.ratings.values()]
-    assert sum(errors) / len(errors) == pytest.approx(mean, abs=1e-4)
-
-
-def test_errors_by_prompt_and_annotator_together_exceed_each_alone_on_average() -> None:
-    mean = {}
-    clusters: list[Cluster] = ["prompt", "annotator", "both"]
-    for cluster in clusters:
-        found = fit_models(study(), 0.0, cluster).ratings.values()
-        mean[cluster] = sum(each.standard_error for each in found) / 59
-    assert mean["both"] > mean["prompt"] > mean["annotator"]
-
-
-def utilities(votes: list[tuple[Any, ...]], ridge: float) -> dict[Any, float]:
-    board = fit_models([Vote(*vote) for vote in votes], ridge)
-    return {model: (each.rating - 1000) / POINTS_PER_LOG_ODDS for model, each in board.ratings.items()}
-
-
-def test_numbers_by_hand() -> None:
-    one = utilities([("a", "b", 1.0)], 1.0)
-    assert one == pytest.approx({"a": 0.337415807, "b": -0.337415807}, abs=1e-9)
-    chain = utilities([("a", "b", 1.0), ("b", "c", 1.0)], 1.0)
-    assert chain == pytest.approx({"a": 0.401058138, "b": 0.0, "c": -0.401058138}, abs=1e-9)
-    many = utilities([("a", "b", 1.0, 18.0), ("a", "b", 0.0, 12.0)], 1.0)
-    assert many["a"] == pytest.approx(0.189599732, abs=1e-9)
-    # Three wins to one, no prior: odds of three to one.
-    free = utilities([("a", "b", 1.0, 3.0), ("a", "b", 0.0, 1.0)], 0.0)
-    assert free["a"] - free["b"] == pytest.approx(math.log(3))
-
-
-def test_a_ladder_of_any_length_has_equal_rungs() -> None:
-    for length in (2, 60, 200):
-        rungs = [Vote(i, i + 1, score, weight) for i in range(length) for score, weight in ((1.0, 6.0), (0.0, 4.0))]
-        ratings = fit_models(rungs, cluster="votes").ratings
-        for i, j in pairwise(range(length + 1)):
-            assert ratings[i].rating - ratings[j].rating == pytest.approx(70.436503622, abs=1e-8)
-
-
-def test_an_error_by_hand() -> None:
-    # Six wins to four: the variance of the log-odds is 1/6 + 1/4; each side's distance from the mean is half of it.
-    board = fit_models([Vote("a", "b", 1.0, 6.0), Vote("a", "b", 0.0, 4.0)], cluster="votes")
-    half = POINTS_PER_LOG_ODDS * math.sqrt(1 / 6 + 1 / 4) / 2
-    assert board.ratings["a"].standard_error == pytest.approx(half)
-    # The same votes by one annotator each ten times over are still only as good as their ten clusters say.
-    cast = [Vote("a", "b", float(i < 6), 10.0, None, i) for i in range(10)]
-    many = fit_models(cast, cluster="annotator")
-    assert many.ratings["a"].standard_error == pytest.approx(half * math.sqrt(10 / 9))
-    assert many.clusters == 10
-
-
-def test_one_cluster_says_nothing_so_votes_stand_by_themselves() -> None:
-    votes = [Vote("a", "b", 1.0, prompt="p"), Vote("a", "b", 0.0, prompt="p")]
-    board = fit_models(votes, cluster="prompt")
-    assert board.cluster == "votes" and board.clusters == 2
-    assert board.ratings["a"].standard_error > 0
-
-
-def test_without_a_ridge_votes_must_hold_everybody() -> None:
-    won_all = [Vote("a", "b", 1.0), Vote("b", "c", 1.0), Vote("c", "b", 1.0)]
-    islands = [Vote("a", "b", 0.5), Vote("c", "d", 0.5)]
-    for votes in (won_all, islands):
-        with pytest.raises(Invalid, match="ridge"):
-            fit_models(votes)
-        board = fit_models(votes, ridge=1.0)
-        assert not board.connected
-        assert all(math.isfinite(each.rating) and each.standard_error > 0 for each in board.ratings.values())
-
-
-def test_a_model_without_votes_is_as_uncertain_as_the_prior() -> None:
-    board = fit_models([Vote("a", "b", 0.5)] * 400, ridge=1.0, cluster="votes", models=["new"])
-    assert board.ratings["new"].rating == pytest.approx(1000)
-    assert board.ratings["new"].votes == 0
-    # (new - mean of a and b) * 2/3 under the prior: 4/9 * (1 + 1/2).
-    assert board.ratings["new"].standard_error == pytest.approx(POINTS_PER_LOG_ODDS * math.sqrt(2 / 3))
-    assert fit_models([]).ratings == {}
-    assert fit_models([], 1.0, models=["m"]).ratings["m"].rating == 1000.0
-
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 3))
