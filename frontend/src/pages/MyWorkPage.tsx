@@ -116,12 +116,14 @@ function Judged({ slug, judgment }: { slug: string; judgment: MyJudgment }) {
         <p className="line-clamp-2 [overflow-wrap:anywhere]">{judgment.prompt_excerpt}</p>
         {judgment.comment && <p className="line-clamp-1 text-sm text-faint">“{judgment.comment}”</p>}
       </div>
-      <p className="font-medium">
-        {verdict(judgment.ranks, judgment.none_acceptable)}
-        {!judgment.counted && <span className="ml-2 rounded-full bg-warn-wash px-2 py-0.5 text-xs font-normal whitespace-nowrap text-warn">{t("notCounted")}</span>}
-      </p>
-      <p className="text-sm text-faint"><Time at={judgment.created_at} /></p>
-      <Link to="/projects/$project/annotate" params={{ project: slug }} search={{ again: judgment.id }} className="link justify-self-start py-1 text-sm whitespace-nowrap" aria-label={t("againOne", { prompt: judgment.prompt_excerpt })}>{t("again")}</Link>
+      <div className="flex flex-wrap items-baseline gap-x-4 sm:contents">
+        <p className="font-medium">
+          {verdict(judgment.ranks, judgment.none_acceptable)}
+          {!judgment.counted && <span className="ml-2 rounded-full bg-warn-wash px-2 py-0.5 text-xs font-normal whitespace-nowrap text-warn">{t("notCounted")}</span>}
+        </p>
+        <p className="text-sm text-faint"><Time at={judgment.created_at} /></p>
+        <Link to="/projects/$project/annotate" params={{ project: slug }} search={{ again: judgment.id }} className="link justify-self-start py-1 text-sm whitespace-nowrap" aria-label={t("againOne", { prompt: judgment.prompt_excerpt })}>{t("again")}</Link>
+      </div>
     </li>
   );
 }
