@@ -1,12 +1,16 @@
 """The built pages: files with a hash in their name for ever, everything else fresh, unknown paths the one page.
 
+The build leaves a compressed copy beside each file of code, and that is what is sent to those who take it.
+
 Knows nothing of what the pages show. No file outside the folder is ever read, links included.
 """
 
+import mimetypes
 import os
 from html import escape
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -16,6 +20,8 @@ from starlette.types import Receive, Scope, Send
 RESERVED = ("api", "hub", "healthz", "readyz", "metrics")
 FOR_EVER = "public, max-age=31536000, immutable"
 FRESH = "no-cache"
+# The smallest first.
+COMPRESSED = (("br", ".br"), ("gzip", ".gz"))
 
 MISSING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Podium</title></head>
@@ -47,7 +53,7 @@ class Pages(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """A file, or the one page for an address that the pages' own router knows."""
         if path.split(os.sep, 1)[0] == "assets":
-            response = await super().get_response(path, scope)
+            response = await self._compressed(path, scope) or await super().get_response(path, scope)
             response.headers["cache-control"] = FOR_EVER
             return response
         if path not in (".", "index.html"):
@@ -61,6 +67,26 @@ class Pages(StaticFiles):
                 response.headers["cache-control"] = FRESH
                 return response
         return await self._page(scope)
+
+    async def _compressed(self, path: str, scope: Scope) -> Response | None:
+        """The compressed copy of a file, if there is one that the client takes."""
+        accepted = [part.replace(" ", "") for part in Headers(scope=scope).get("accept-encoding", "").split(",")]
+        for encoding, suffix in COMPRESSED:
+            if encoding not in accepted:
+                continue
+            try:
+                response = await super().get_response(path + suffix, scope)
+            except HTTPException as error:
+                if error.status_code != 404:
+                    raise
+                continue
+            if response.status_code == 200:
+                kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+                response.headers["content-type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+                response.headers["content-encoding"] = encoding
+            response.headers["vary"] = "Accept-Encoding"
+            return response
+        return None
 
     async def _page(self, scope: Scope) -> Response:
         try:

@@ -3,6 +3,7 @@ import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-qu
 import { RouterProvider } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
+import { meQuery } from "./api/queries";
 import { startLanguage } from "./i18n";
 import { applyPreferences } from "./preferences";
 import { makeRouter } from "./router";
@@ -27,6 +28,8 @@ const client = new QueryClient({
   },
 });
 const router = makeRouter(client);
+// Who is here is asked while the texts are on their way; where nobody has to be signed in, it is not asked at all.
+if (!/^\/(?:login|invitations)(?:\/|$)/.test(window.location.pathname)) void client.prefetchQuery(meQuery);
 await startLanguage();
 
 createRoot(document.getElementById("root")!).render(

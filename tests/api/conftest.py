@@ -4,6 +4,7 @@
 such as requests that are refused; it is there because a database takes longer to make than most tests to run.
 """
 
+import gzip
 import os
 from collections.abc import Iterator
 from itertools import count
@@ -87,6 +88,8 @@ def build_pages(folder: Path) -> None:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><script type="module" src="/assets/index-B1x3.js"></script>')
     (folder / "assets" / "index-B1x3.js").write_text("export default 1;" * 200)
+    (folder / "assets" / "page-C7y2.js").write_text("export default 2;")
+    (folder / "assets" / "page-C7y2.js.gz").write_bytes(gzip.compress(b"export default 2; // compressed once"))
     (folder / "favicon.svg").write_text("<svg/>")
     (folder.parent / "secret.txt").write_text("secret")
     os.symlink(folder.parent / "secret.txt", folder / "assets" / "link.txt")

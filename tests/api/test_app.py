@@ -219,6 +219,23 @@ def test_the_pages(still: Doors):
         assert anonymous.get(missing).status_code == 404, missing
 
 
+def test_code_is_sent_as_the_build_compressed_it_to_those_who_take_that(still: Doors):
+    anonymous = still.anonymous()
+    for accepted, encoding, code in (
+        ("br, gzip", "gzip", "export default 2; // compressed once"),
+        ("gzip;q=0, br", None, "export default 2;"),
+        ("identity", None, "export default 2;"),
+    ):
+        answer = anonymous.get("/assets/page-C7y2.js", headers={"accept-encoding": accepted})
+        assert (answer.headers.get("content-encoding"), answer.text) == (encoding, code)
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    answer = anonymous.get("/assets/page-C7y2.js", headers={"accept-encoding": "gzip"})
+    assert "Accept-Encoding" in answer.headers["vary"]
+    headers = {"accept-encoding": "gzip", "if-none-match": answer.headers["etag"]}
+    assert anonymous.get("/assets/page-C7y2.js", headers=headers).status_code == 304
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -8,7 +8,6 @@ import { useTranslation } from "react-i18next";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
-import { rehypeHighlight } from "./highlight";
 
 const schema = {
   ...defaultSchema,
@@ -104,7 +103,7 @@ export default function Body({ text, remark = [], rehype = [] }: BodyProps) {
     <ReactMarkdown
       remarkPlugins={[remarkGfm, ...remark]}
       remarkRehypeOptions={footnotes}
-      rehypePlugins={[rehypeRawIsText, [rehypeSanitize, schema], rehypeDirection, rehypeHighlight, ...rehype]}
+      rehypePlugins={[rehypeRawIsText, [rehypeSanitize, schema], rehypeDirection, ...rehype]}
       components={components}
     >
       {text}

@@ -2,11 +2,12 @@ import katex from "katex";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 import Body from "./Body";
-import MathBody from "./MathBody";
-import { hasMath, normaliseMath } from "./source";
+import { rehypeHighlight } from "./highlight";
+import { normaliseMath, rehypeFormulas, remarkMath } from "./mathematics";
+import { hasCode, hasMath } from "./source";
 
-const html = (text: string) => renderToStaticMarkup(<Body text={text} />);
-const mathHtml = (text: string) => renderToStaticMarkup(<MathBody text={text} />);
+const html = (text: string) => renderToStaticMarkup(<Body text={text} rehype={[rehypeHighlight]} />);
+const mathHtml = (text: string) => renderToStaticMarkup(<Body text={normaliseMath(text)} remark={[remarkMath]} rehype={[rehypeHighlight, rehypeFormulas]} />);
 
 describe("what a model wrote", () => {
   it("is drawn: lists, tables, code with colours", () => {
@@ -60,7 +61,7 @@ describe("formulas", () => {
     const formulas = ["\\sqrt{\\frac{a}{b}} < \\text{\"q\" \\& 'r'}", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\overbrace{x}^{\\color{red}y} \\not= \\cancel{z}", "\\xrightarrow{abc}"];
     for (const tex of formulas) {
       const written = katex.renderToString(tex, { displayMode: true, strict: false, throwOnError: true });
-      const drawn = renderToStaticMarkup(<MathBody text={`$$\n${tex}\n$$`} />);
+      const drawn = mathHtml(`$$\n${tex}\n$$`);
       const tags = (markup: string) => markup.match(/<\w+/g);
       const words = (markup: string) => markup.replaceAll(/<[^>]*>/g, "\n").replaceAll("&#x27;", "'").replaceAll(/\n+/g, "\n");
       const styles = (markup: string) => markup.match(/style="[^"]+"/g)?.length;
@@ -86,4 +87,9 @@ describe("formulas", () => {
     expect(mathHtml("$$\\def\\x{\\x\\x}\\x$$")).toContain("katex-error");
     expect(mathHtml("$\\href{javascript:alert(1)}{x}$")).not.toContain("href=\"javascript");
   });
+});
+
+it("knows which texts have code to colour", () => {
+  expect(["```python\nx\n```", "- a\n\n  ~~~ js\n  x\n  ~~~", "> ```c++\n> x\n> ```"].map(hasCode)).toEqual([true, true, true]);
+  expect(["```\nx\n```", "`one`", "plain"].map(hasCode)).toEqual([false, false, false]);
 });

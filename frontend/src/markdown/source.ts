@@ -7,6 +7,11 @@ export function hasMath(text: string): boolean {
   return /\$|\\\(|\\\[/.test(text);
 }
 
+/** A fenced block that names its language; only those are coloured. */
+export function hasCode(text: string): boolean {
+  return /(?:`{3}|~{3})[ \t]*[A-Za-z]/.test(text);
+}
+
 /**
  * `\( \)` and `\[ \]` become dollars. A single dollar opens mathematics only where Pandoc would say so (no space inside,
  * no digit behind the closing one): “$5 and $10” are prices, so their dollars are escaped.
