@@ -303,6 +303,7 @@ def newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Float
         hessian[:, diagonal, diagonal] += known.sum(axis=2) + precision
         hessian += gauge
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        step -= step.mean(axis=1, keepdims=True)  # zero but for rounding, which a wide prior would make large
         length = np.abs(step).max(axis=1, keepdims=True)
         mode = mode + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
         if not length.size or length.max() < TOLERANCE:

@@ -131,8 +131,12 @@ def _pairs(rankings: Sequence[Rankings]) -> tuple[Ints, Ints, Floats, Floats]:
                     columns.append((left, right, np.full(len(rows), score), part.weight[rows]))
     if not columns:
         return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0), np.zeros(0)
-    left, right, score, weight = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return left, right, score, weight
+    return (
+        np.concatenate([left for left, _, _, _ in columns]),
+        np.concatenate([right for _, right, _, _ in columns]),
+        np.concatenate([score for _, _, score, _ in columns]),
+        np.concatenate([weight for _, _, _, weight in columns]),
+    )
 
 
 def _choices(rankings: Sequence[Rankings], items: int) -> tuple[Floats, list[_Sets]]:
@@ -149,8 +153,8 @@ def _choices(rankings: Sequence[Rankings], items: int) -> tuple[Floats, list[_Se
                 by_size.setdefault(len(members), []).append((part.shown[rows][:, members], part.weight[rows] * share))
     sets = []
     for _, found in sorted(by_size.items()):
-        members = np.concatenate([members for members, _ in found])
-        sets.append(_Sets(members, np.concatenate([weight for _, weight in found]), np.zeros(0, np.intp)))
+        items_of = np.concatenate([some for some, _ in found])
+        sets.append(_Sets(items_of, np.concatenate([weight for _, weight in found]), np.zeros(0, np.intp)))
     return chosen, sets
 
 
@@ -210,6 +214,7 @@ def _solve(block: Block, chosen: Floats, sets: Sequence[_Sets], precision: float
             ).reshape(hessian.shape)
         hessian[:, own, own] += precision
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        step -= step.mean(axis=1, keepdims=True)  # zero but for rounding, which a wide prior would make large
         length = np.abs(step).max(axis=1, keepdims=True)
         mode = mode + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
         if length.max() < TOLERANCE:
