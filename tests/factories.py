@@ -82,7 +82,7 @@ def judge_next(
     session: Session, project: Project, annotator: User, ranks: tuple[int, ...] | None = (1, 2)
 ) -> Judgment | None:
     """Judge the next comparison of this annotator; None when there is none."""
-    held = comparisons.hand_out(session, project, annotator.id, 1, random.Random(next(_numbers)))
+    held = comparisons.hand_out(session, project, annotator.id, 1, random.Random(next(_numbers))).items
     if not held:
         return None
     judgment, _ = judgments.cast(

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -16,7 +16,7 @@ from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, pagina
 from backend.domain.judgments import Protocol
 from backend.domain.masks import mask
 from backend.services import comparisons, leases, skips
-from backend.tables import Comparison, Project, Prompt
+from backend.tables import Comparison, Prompt
 
 router = APIRouter(tags=["comparisons"])
 
@@ -65,12 +65,27 @@ class ShownComparison(Wire):
     lease: LeaseOut
     protocol: Protocol
     guidelines_version: int
+    practice: bool = Field(description="whether what was right is told after the judgment")
+
+
+class StageOut(Wire):
+    """What the annotator does in this project now.
+
+    Of practice and qualification `done` of `of` are answered; of a failed qualification `done` of `of` were right, and
+    `needed_share` had to be.
+    """
+
+    name: Literal["work", "practice", "qualification", "failed"]
+    done: int
+    of: int
+    needed_share: float | None
 
 
 class ComparisonList(Wire):
     """Comparisons to judge now; empty when there is nothing to judge."""
 
     items: list[ShownComparison]
+    stage: StageOut
 
 
 class SkipIn(Body):
@@ -150,6 +165,7 @@ def shown(item: comparisons.Shown) -> ShownComparison:
         lease=LeaseOut.model_validate({"id": item.comparison.lease_id, "expires_at": item.comparison.lease_expires_at}),
         protocol=Protocol.model_validate(item.project.protocol),
         guidelines_version=item.comparison.guidelines_version,
+        practice=item.practice,
     )
 
 
@@ -162,8 +178,8 @@ def next_comparisons(
 ) -> ComparisonList:
     """Comparisons for the caller to judge: those on lease to them, filled up to `count` with new ones."""
     rng = random.SystemRandom()
-    held = comparisons.hand_out(session, project, caller.user.id, count, rng)
-    return ComparisonList(items=[shown(item) for item in held])
+    handed = comparisons.hand_out(session, project, caller.user.id, count, rng)
+    return ComparisonList(items=[shown(item) for item in handed.items], stage=StageOut.model_validate(handed.stage))
 
 
 @router.post("/comparisons/{comparison_id}/skip", status_code=204)
@@ -180,8 +196,7 @@ def unskip_comparison(comparison_id: uuid.UUID, session: SessionDep, caller: Ann
     comparison = skips.unskip(session, comparison_id, caller.user.id)
     if comparison is None:
         return GivenBack(comparison=None)
-    project = session.get_one(Project, comparison.project_id)
-    return GivenBack(comparison=shown(comparisons.show(session, project, [comparison])[0]))
+    return GivenBack(comparison=shown(comparisons.show_again(session, comparison)))
 
 
 @router.get("/projects/{project}/skips")

@@ -14,7 +14,6 @@ from backend.api.wire import Body, Id, IdStr, Page, Time, Wire
 from backend.domain.judgments import MAX_COMMENT, Verdict
 from backend.domain.spans import MAX_SPANS, Span
 from backend.services import comparisons, judgments
-from backend.tables import Project
 
 router = APIRouter(tags=["judgments"])
 
@@ -39,6 +38,15 @@ class JudgmentIn(Body):
     )
 
 
+class FeedbackOut(Wire):
+    """What was right in a practice comparison, in the order shown."""
+
+    right: bool
+    ranks: list[int] | None
+    none_acceptable: bool
+    explanation: str
+
+
 class JudgmentReceipt(Wire):
     """What became of a judgment; `counted` false means kept, but not used, for the reason given."""
 
@@ -47,6 +55,7 @@ class JudgmentReceipt(Wire):
     counted: bool
     reason: str | None
     created_at: Time
+    feedback: FeedbackOut | None
 
 
 class OwnJudgment(Wire):
@@ -99,7 +108,15 @@ def put_judgment(
         counted=reason is None,
         reason=reason,
         created_at=judgment.created_at,
+        feedback=_feedback(judgments.feedback(session, judgment)),
     )
+
+
+def _feedback(told: judgments.Feedback | None) -> FeedbackOut | None:
+    if told is None:
+        return None
+    ranks = None if told.ranks is None else list(told.ranks)
+    return FeedbackOut(right=told.right, ranks=ranks, none_acceptable=ranks is None, explanation=told.explanation)
 
 
 @router.delete("/judgments/{judgment_id}")
@@ -114,8 +131,7 @@ def undo_judgment(judgment_id: uuid.UUID, session: SessionDep, caller: Annotator
     )
     if comparison is None:
         return GivenBack(comparison=None)
-    project = session.get_one(Project, comparison.project_id)
-    return GivenBack(comparison=shown(comparisons.show(session, project, [comparison])[0]))
+    return GivenBack(comparison=shown(comparisons.show_again(session, comparison)))
 
 
 @router.get("/projects/{project}/my-judgments")

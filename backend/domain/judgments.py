@@ -106,18 +106,19 @@ def check(verdict: Verdict, protocol: Protocol, size: int) -> None:
     else:
         if verdict.none_acceptable:
             raise Invalid("give either ranks or 'none is acceptable', not both", "none_acceptable")
-        _check_ranks(verdict.ranks, size, protocol.allow_tie, "ranks", protocol.top)
+        check_ranks(verdict.ranks, size, protocol.allow_tie, "ranks", protocol.top)
     _check_strength(verdict, protocol)
     known = {aspect.name for aspect in protocol.aspects}
     for name, ranks in verdict.aspects.items():
         if name not in known:
             raise Invalid(f"this project has no aspect named {name[:80]!r}", "aspects")
         # Aspects may tie even where the overall ranking may not: two answers can be equally long.
-        _check_ranks(ranks, size, True, f"aspects.{name}")
+        check_ranks(ranks, size, True, f"aspects.{name}")
     _check_comment(verdict.comment, protocol)
 
 
-def _check_ranks(ranks: Sequence[int], size: int, allow_tie: bool, field: str, top: int | None = None) -> None:
+def check_ranks(ranks: Sequence[int], size: int, allow_tie: bool, field: str, top: int | None = None) -> None:
+    """Refuse ranks that are not a ranking of `size` completions."""
     if len(ranks) != size:
         raise Invalid(f"{size} completions were shown, {len(ranks)} ranks were given", field)
     used = set(ranks)

@@ -10,12 +10,13 @@ carries the probability with which its set was drawn, so estimates can be weight
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
 from typing import Generic, Literal, TypeVar
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,11 @@ class Choice(Generic[T]):
     probability: float
 
 
+def set_key(completions: Iterable[UUID]) -> UUID:
+    """The same key for the same completions in any order."""
+    return uuid5(NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
+
+
 def choose(
     candidates: Sequence[Candidate[T]],
     asked: Mapping[frozenset[T], int],
@@ -55,12 +61,12 @@ def choose(
     size: int,
     random_share: float,
     rng: Random,
-    shown_left: Mapping[T, int] | None = None,
+    left_lead: Callable[[T, T], int] | None = None,
 ) -> Choice[T] | None:
     """The next comparison of one prompt for one annotator, or None when there is none left to ask.
 
     `asked` counts how often each set was handed out (judged or still on lease); a set at `overlap`, or one that this
-    annotator has seen, is never chosen. `shown_left` counts how often this annotator saw each completion on the left.
+    annotator has seen, is never chosen. `left_lead(a, b)` tells how much more often `a` was on the left than `b`.
     """
     if size < 2:
         raise Invalid("a comparison shows two completions or more", "size")
@@ -83,7 +89,7 @@ def choose(
     probability = (random_share if best else 1.0) / open_sets
     if chosen in best:
         probability += (1.0 - random_share) / len(best)
-    shown = _in_order([ids[i] for i in sorted(chosen)], shown_left or {}, rng)
+    shown = _in_order([ids[i] for i in sorted(chosen)], left_lead, rng)
     return Choice(shown, "informative" if informative else "random", probability)
 
 
@@ -147,13 +153,17 @@ def _draw(count: int, size: int, closed: Collection[frozenset[int]], open_sets: 
             return group
 
 
-def _in_order(items: list[T], shown_left: Mapping[T, int], rng: Random) -> tuple[T, ...]:
+# The chance of the left side for whoever was there less often: enough to balance within a few comparisons, and never
+# certain, so a side cannot be foretold.
+CATCHING_UP = 2 / 3
+
+
+def _in_order(items: list[T], left_lead: Callable[[T, T], int] | None, rng: Random) -> tuple[T, ...]:
     """A random order. Of two, whoever was on the left less often is more likely to be there now."""
     if len(items) != 2:
         rng.shuffle(items)
         return tuple(items)
     first, second = items
-    # An urn with one ball each, and one more for the other after each time on the left: fair at first, balanced soon,
-    # and never certain, so a side cannot be foretold.
-    balls = shown_left.get(second, 0) + 1, shown_left.get(first, 0) + 1
-    return (first, second) if rng.random() * sum(balls) < balls[0] else (second, first)
+    lead = 0 if left_lead is None else left_lead(first, second)
+    chance = 0.5 if lead == 0 else CATCHING_UP if lead < 0 else 1 - CATCHING_UP
+    return (first, second) if rng.random() < chance else (second, first)

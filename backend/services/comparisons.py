@@ -1,40 +1,64 @@
-"""Handing out comparisons: which one next, to whom, for how long; and taking them back.
+"""Handing out comparisons: what this person does next, which comparison, and how it is shown.
 
 A comparison is made when it is handed out. The row of its prompt is locked meanwhile, so no two people can be given
-the last place of the same pair; prompts that are locked by others are passed over, so nobody waits.
+the last place of the same pair; prompts that are locked by others are passed over, so nobody waits. This is the hot
+path of annotating: statements are few, and none of them grows with what was judged before.
 """
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import comb
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, cast, func, select, text
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
 
-from backend.domain import elo, pairing
 from backend.domain.judgments import Protocol
-from backend.services import leases, skips
-from backend.tables import Comparison, Completion, CompletionRating, Judgment, Project, Prompt
+from backend.domain.pairing import set_key as set_key
+from backend.services import gold, leases, queue, standings
+from backend.services.sides import Sides
+from backend.services.standings import WORK, Course, Stage
+from backend.tables import Comparison, Completion, Judgment, Project, Prompt, Standing
 
 # A repeat tests whether a person agrees with themself, so it must not follow at once.
 REPEAT_AFTER_JUDGMENTS = 10
 
 
+class PromptText(NamedTuple):
+    """A prompt, as far as it is shown."""
+
+    id: uuid.UUID
+    messages: list[dict[str, Any]]
+
+
+class CompletionText(NamedTuple):
+    """A completion, as far as it is shown."""
+
+    id: uuid.UUID
+    text: str
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A comparison as an annotator may see it: no model, nothing that others said."""
+    """A comparison as an annotator may see it: no model, nothing that others said. After `practice` they hear what was
+    right."""
 
     comparison: Comparison
-    prompt: Prompt
-    completions: list[Completion]
+    prompt: PromptText
+    completions: list[CompletionText]
     project: Project
+    practice: bool
 
 
-def set_key(completions: Sequence[uuid.UUID]) -> uuid.UUID:
-    """The same key for the same completions in any order."""
-    return uuid.uuid5(uuid.NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
+@dataclass(frozen=True)
+class Handed:
+    """What to judge now, and the stage it belongs to."""
+
+    items: list[Shown]
+    stage: Stage
 
 
 def sets_wanted(completions: int, size: int) -> int:
@@ -42,190 +66,124 @@ def sets_wanted(completions: int, size: int) -> int:
     return -(-comb(completions, 2) // comb(size, 2))
 
 
-def sets_of(completions: ColumnElement[int] | InstrumentedAttribute[int], size: int) -> ColumnElement[int]:
-    """The same of a column."""
-    pairs = size * (size - 1)
-    return cast(func.div(completions * (completions - 1) + (pairs - 1), pairs), Integer)
-
-
-def hand_out(
-    session: Session, project: Project, annotator_id: uuid.UUID, count: int, rng: random.Random
-) -> list[Shown]:
-    """The comparisons this annotator holds, filled up to `count`; an empty list when there is nothing to judge now.
+def hand_out(session: Session, project: Project, annotator_id: uuid.UUID, count: int, rng: random.Random) -> Handed:
+    """The comparisons this annotator holds, filled up to `count`; no items when there is nothing to judge now.
 
     Those already on lease come first, with their lease renewed, so a reloaded page goes on where it was and asking
     twice hands out nothing twice.
     """
     if project.state != "active":
-        return []
-    _lock_annotator(session, project, annotator_id)
-    held = list(
-        session.scalars(
-            select(Comparison)
-            .where(
-                Comparison.annotator_id == annotator_id,
-                Comparison.project_id == project.id,
-                Comparison.state == "leased",
-            )
-            .order_by(Comparison.id)
-            .limit(count)
-            .with_for_update()
-        )
-    )
-    for comparison in held:
-        comparison.lease_expires_at = leases.end_of_new(project)
-    exhausted: set[uuid.UUID] = set()
-    while len(held) < count:
-        new = _repeat(session, project, annotator_id, rng) or _pick(
-            session, project, annotator_id, rng, exhausted, may_wait=not held
-        )
-        if new is None:
-            break
-        held.append(new)
-    return show(session, project, held)
+        return Handed([], standings.course(session, project, annotator_id).stage)
+    course = _course(session, project, annotator_id)
+    if course.stage.name == "failed":
+        return Handed([], course.stage)
+    if course.stage.name == "practice":
+        count = 1
+    held, prompts = _held(session, project, annotator_id, count, course)
+    if len(held) < count:
+        new = _tests(project, annotator_id, course, held, rng)
+        if course.stage == WORK:
+            new = _work(session, project, annotator_id, rng, prompts, may_wait=not held)
+        for comparison in new:
+            held.append(leases.lease_again(session, project, comparison))
+            if len(held) == count:
+                break
+    practice = course.stage.name == "practice"
+    return Handed(show(session, project, held, prompts=prompts, practice=practice), course.stage)
 
 
-def _lock_annotator(session: Session, project: Project, annotator_id: uuid.UUID) -> None:
-    """One request of a person at a time: two tabs must not be given the same place."""
-    key = f"{project.id}/{annotator_id}"
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-
-
-def _pick(
-    session: Session,
-    project: Project,
-    annotator_id: uuid.UUID,
-    rng: random.Random,
-    exhausted: set[uuid.UUID],
-    *,
-    may_wait: bool,
-) -> Comparison | None:
-    """A new comparison of the prompt that was handed out least, or None."""
-    protocol = Protocol.model_validate(project.protocol)
-    n = Prompt.completions
-    sets = sets_of(n, protocol.size)
-    mine = (
-        select(func.count())
-        .where(
-            Comparison.prompt_id == Prompt.id,
-            Comparison.annotator_id == annotator_id,
-            Comparison.kind == "regular",
-            Comparison.state != "released",
-        )
+def _course(session: Session, project: Project, annotator_id: uuid.UUID) -> Course:
+    """Where the person stands. From here on they have one request at a time: two tabs must not be given one place."""
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{project.id}/{annotator_id}", 0))
+    standing = (
+        select(Standing.state)
+        .where(Standing.project_id == project.id, Standing.annotator_id == annotator_id)
         .scalar_subquery()
     )
-    while True:
-        candidates = (
-            select(Prompt)
-            .where(
-                Prompt.project_id == project.id,
-                n >= 2,
-                n >= protocol.size,
-                Prompt.handed_out < sets * project.overlap,
-                Prompt.sets_retired < sets,
-                mine < sets,
-                Prompt.id.not_in(exhausted),
-            )
-            .order_by(Prompt.handed_out, Prompt.id)
-            .limit(1)
-        )
-        # A lock against other hand-outs only: foreign keys that point at the prompt may still be checked.
-        savepoint = session.begin_nested()
-        prompt = session.scalar(candidates.with_for_update(skip_locked=True, key_share=True, of=Prompt))
-        if prompt is None:
-            savepoint.rollback()
-            if not may_wait:
-                return None
-            # All that is left may be locked for an instant by others. Wait for one row, by its id and holding no
-            # other prompt, so that nobody can wait for this request meanwhile; then look again.
-            prompt = session.scalar(candidates)
-            if prompt is None:
-                return None
-            savepoint = session.begin_nested()
-            session.refresh(prompt, with_for_update={"key_share": True})
-            if prompt.handed_out >= sets_wanted(prompt.completions, protocol.size) * project.overlap:
-                savepoint.rollback()
-                continue
-        session.refresh(prompt)
-        choice = _choose(session, project, protocol, prompt, annotator_id, rng)
-        if choice is None:
-            exhausted.add(prompt.id)
-            savepoint.rollback()  # and with it the lock
-            continue
-        savepoint.commit()
-        prompt.handed_out += 1
-        return leases.lease_again(
-            session,
-            project,
-            Comparison(
-                project_id=project.id,
-                prompt_id=prompt.id,
-                annotator_id=annotator_id,
-                completions=list(choice.completions),
-                set_key=set_key(choice.completions),
-                kind="regular",
-                policy=choice.policy,
-                probability=choice.probability,
-                guidelines_version=project.guidelines_version,
-            ),
-        )
+    _, state, tested = session.execute(select(lock, standing, standings.has_tests(project.id))).one()
+    if state == "qualified" or (state is None and not tested):
+        return Course(WORK)
+    return standings.course(session, project, annotator_id)
 
 
-def _choose(
+def _held(
+    session: Session, project: Project, annotator_id: uuid.UUID, count: int, course: Course
+) -> tuple[list[Comparison], dict[uuid.UUID, PromptText]]:
+    """What the person has on lease, renewed, and its prompts."""
+    mine = (
+        select(Comparison.id)
+        .where(
+            Comparison.annotator_id == annotator_id,
+            Comparison.project_id == project.id,
+            Comparison.state == "leased",
+        )
+        .order_by(Comparison.id)
+        .limit(count)
+        .with_for_update()
+    )
+    if course.stage != WORK:
+        # Of another attempt, or of real work, is nothing to go on with now.
+        here = [one.id for one in course.left[:1]] if course.stage.name == "practice" else [o.id for o in course.left]
+        mine = mine.where(Comparison.gold_id.in_(here), Comparison.created_at >= course.since)
+    rows = session.execute(
+        update(Comparison)
+        .where(Comparison.id.in_(mine), Prompt.id == Comparison.prompt_id)
+        .values(lease_expires_at=leases.end_of_new(project))
+        .returning(Comparison, Prompt.messages)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).all()
+    prompts = {comparison.prompt_id: PromptText(comparison.prompt_id, messages) for comparison, messages in rows}
+    return sorted((row[0] for row in rows), key=lambda comparison: comparison.id), prompts
+
+
+def _tests(
+    project: Project, annotator_id: uuid.UUID, course: Course, held: Sequence[Comparison], rng: random.Random
+) -> Iterator[Comparison]:
+    """Practice in its order, a qualification in a random one."""
+    taken = {comparison.gold_id for comparison in held}
+    left = [one for one in course.left if one.id not in taken]
+    if course.stage.name == "qualification":
+        rng.shuffle(left)
+    for one in left:
+        yield gold.comparison_of(one, project, annotator_id, rng)
+
+
+def _work(
     session: Session,
     project: Project,
-    protocol: Protocol,
-    prompt: Prompt,
     annotator_id: uuid.UUID,
     rng: random.Random,
-) -> pairing.Choice[uuid.UUID] | None:
-    rows = session.execute(
-        select(Completion.id, CompletionRating.elo, CompletionRating.judgments)
-        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
-        .where(Completion.prompt_id == prompt.id)
-        .order_by(Completion.id)
-    )
-    candidates = [pairing.Candidate(id, elo.START if rating is None else rating, n or 0) for id, rating, n in rows]
-    asked: dict[frozenset[uuid.UUID], int] = {}
-    seen: set[frozenset[uuid.UUID]] = set()
-    history = session.execute(
-        select(Comparison.completions, Comparison.annotator_id, Comparison.state).where(
-            Comparison.prompt_id == prompt.id, Comparison.kind == "regular", Comparison.state != "released"
-        )
-    )
-    for completions, who, state in history:
-        key = frozenset(completions)
-        if state != "skipped":
-            asked[key] = asked.get(key, 0) + 1
-        if who == annotator_id:
-            seen.add(key)
-    closed = seen | _retired(session, project, prompt)
-    return pairing.choose(
-        candidates,
-        asked,
-        closed,
-        overlap=project.overlap,
-        size=protocol.size,
-        random_share=project.random_share,
-        rng=rng,
-    )
+    prompts: dict[uuid.UUID, PromptText],
+    *,
+    may_wait: bool,
+) -> Iterator[Comparison]:
+    """Real work: mostly what is asked for, now and then gold that looks like it, or a repeat."""
+    sides = Sides.recent(session, project, annotator_id)
+    exhausted: set[uuid.UUID] = set()
+    gold_is_last = sides.last_kind == "gold"
+    while True:
+        new: Comparison | None = None
+        # Gold never follows gold, so after anything else it comes more often: g / (1 - g) then is a share of g in all.
+        rest = 1.0 - project.gold_share
+        if project.gold_share and not gold_is_last and rng.random() * rest < project.gold_share:
+            check = gold.next_check(session, project, annotator_id)
+            if check is not None:
+                new = gold.comparison_of(check, project, annotator_id, rng)
+        if new is None and project.repeat_share and rng.random() * rest < project.repeat_share:
+            new = _repeat(session, project, annotator_id)
+        if new is None:
+            picked = queue.pick(session, project, annotator_id, rng, sides, exhausted, may_wait=may_wait)
+            if picked is None:
+                return
+            new, messages = picked
+            prompts[new.prompt_id] = PromptText(new.prompt_id, messages)
+        gold_is_last = new.kind == "gold"
+        may_wait = False
+        yield new
 
 
-def _retired(session: Session, project: Project, prompt: Prompt) -> set[frozenset[uuid.UUID]]:
-    """Sets of the prompt that too many people skipped."""
-    if not prompt.sets_retired:
-        return set()
-    keys = skips.retired_sets(project).where(Comparison.prompt_id == prompt.id)
-    rows = session.scalars(
-        select(Comparison.completions).where(Comparison.prompt_id == prompt.id, Comparison.set_key.in_(keys))
-    )
-    return {frozenset(completions) for completions in rows}
-
-
-def _repeat(session: Session, project: Project, annotator_id: uuid.UUID, rng: random.Random) -> Comparison | None:
-    """With the project's share, something this person judged a while ago, in the opposite order."""
-    if rng.random() >= project.repeat_share:
-        return None
+def _repeat(session: Session, project: Project, annotator_id: uuid.UUID) -> Comparison | None:
+    """Something this person judged a while ago, in the opposite order."""
     recent = (
         select(Judgment.comparison_id)
         .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
@@ -250,35 +208,51 @@ def _repeat(session: Session, project: Project, annotator_id: uuid.UUID, rng: ra
     )
     if first is None:
         return None
-    return leases.lease_again(
-        session,
-        project,
-        Comparison(
-            project_id=project.id,
-            prompt_id=first.prompt_id,
-            annotator_id=annotator_id,
-            completions=list(reversed(first.completions)),
-            set_key=first.set_key,
-            kind="repeat",
-            repeat_of=first.id,
-            policy="repeat",
-            probability=None,
-            guidelines_version=project.guidelines_version,
-        ),
+    return Comparison(
+        project_id=project.id,
+        prompt_id=first.prompt_id,
+        annotator_id=annotator_id,
+        completions=list(reversed(first.completions)),
+        set_key=first.set_key,
+        kind="repeat",
+        repeat_of=first.id,
+        policy="repeat",
+        probability=None,
+        guidelines_version=project.guidelines_version,
     )
 
 
-def show(session: Session, project: Project, comparisons: Sequence[Comparison]) -> list[Shown]:
-    """The texts of these comparisons, in their recorded order."""
-    prompts = {
-        prompt.id: prompt
-        for prompt in session.scalars(select(Prompt).where(Prompt.id.in_({c.prompt_id for c in comparisons})))
-    }
+def show(
+    session: Session,
+    project: Project,
+    comparisons: Sequence[Comparison],
+    *,
+    prompts: Mapping[uuid.UUID, PromptText] | None = None,
+    practice: bool = False,
+) -> list[Shown]:
+    """The texts of these comparisons, in their recorded order; prompts that are known already are not read again."""
+    known = dict(prompts or {})
+    if missing := {comparison.prompt_id for comparison in comparisons} - known.keys():
+        found = session.execute(select(Prompt.id, Prompt.messages).where(Prompt.id.in_(missing)))
+        known |= {id: PromptText(id, messages) for id, messages in found}
+    if not comparisons:
+        return []
     wanted = {id for comparison in comparisons for id in comparison.completions}
-    completions = {
-        completion.id: completion for completion in session.scalars(select(Completion).where(Completion.id.in_(wanted)))
-    }
+    texts = dict(session.execute(select(Completion.id, Completion.text).where(Completion.id.in_(wanted))).all())
     return [
-        Shown(comparison, prompts[comparison.prompt_id], [completions[id] for id in comparison.completions], project)
+        Shown(
+            comparison,
+            known[comparison.prompt_id],
+            [CompletionText(id, texts[id]) for id in comparison.completions],
+            project,
+            practice,
+        )
         for comparison in comparisons
     ]
+
+
+def show_again(session: Session, comparison: Comparison) -> Shown:
+    """A comparison that its annotator has taken back."""
+    project = session.get_one(Project, comparison.project_id)
+    known = gold.of_comparison(session, comparison)
+    return show(session, project, [comparison], practice=known is not None and known.use == "practice")[0]

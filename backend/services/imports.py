@@ -26,8 +26,8 @@ from backend.domain.formats.records import (
     Record,
     Rejected,
 )
+from backend.domain.pairing import set_key
 from backend.services import corpus, ideal_answers, ratings
-from backend.services.comparisons import set_key
 from backend.tables import Comparison, Judgment, Model, Project, Prompt, User
 
 BATCH = 1_000

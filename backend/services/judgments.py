@@ -15,7 +15,11 @@ from backend.domain.spans import Span
 from backend.domain.spans import check as check_spans
 from backend.domain.spans import placed as place_spans
 from backend.errors import Conflict, Invalid, NotFound
+<<<<<<< HEAD
 from backend.services import adjudications, gold, ideal_answers, leases, skips
+=======
+from backend.services import gold, ideal_answers, leases, skips, standings
+>>>>>>> b8e65e6 (Gold: checks among real work, practice with what was right, a qualification; balanced sides; fewer statements to hand out)
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 
@@ -63,8 +67,9 @@ def cast(
     }
     known = None if comparison.state == "leased" else session.get(Judgment, id)
     if known is None:
-        if comparison.gold_id is not None:
-            said["gold_right"] = gold.is_right(session, comparison, ranks)
+        known_answer = gold.of_comparison(session, comparison)
+        if known_answer is not None:
+            said["gold_right"] = gold.is_right(known_answer, comparison, protocol, verdict)
         said["uncounted_reason"] = _why_not_counted(session, comparison, project)
         judgment = session.scalar(
             insert(Judgment).values(said).on_conflict_do_nothing(index_elements=[Judgment.id]).returning(Judgment)
@@ -91,6 +96,8 @@ def _why_not_counted(session: Session, comparison: Comparison, project: Project)
     if comparison.state == "judged":
         return "You had already judged this comparison."
     if comparison.kind == "regular":
+        if standings.is_turned_away(session, project, comparison.annotator_id):
+            return "You no longer judge in this project."
         if not leases.has_room(session, comparison, project):
             return "The lease had ended and others have judged it since."
         leases.free_place(session, [comparison], change=+1)
@@ -106,6 +113,28 @@ def _settle(session: Session, project: Project, comparison: Comparison, judgment
         skips.recount(session, project, comparison)
     if judgment.ideal_answer is not None:
         ideal_answers.keep(session, [judgment.id])
+    if comparison.gold_id is not None:
+        standings.course(session, project, comparison.annotator_id)  # decides, if this was the last answer
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What was right in a practice comparison, its ranks in the order shown."""
+
+    right: bool
+    ranks: tuple[int, ...] | None
+    explanation: str
+
+
+def feedback(session: Session, judgment: Judgment) -> Feedback | None:
+    """What the annotator hears of their answer: after practice what was right, and nothing after anything else."""
+    if judgment.gold_right is None:
+        return None
+    comparison = session.get_one(Comparison, judgment.comparison_id)
+    known = gold.of_comparison(session, comparison)
+    if known is None or known.use != "practice":
+        return None
+    return Feedback(judgment.gold_right, gold.known_ranks(known, comparison), known.explanation)
 
 
 def _ideal_answer(text: str | None, protocol: Protocol) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol
-from backend.services.comparisons import sets_of
+from backend.services.queue import sets_of
 from backend.tables import Comparison, Judgment, Project, Prompt
 
 # The pace is that of the last days on which anybody judged, as long as so many days back tell it.

@@ -89,18 +89,21 @@ def test_sides_are_fair_and_mend_a_lean() -> None:
     pair = flat(2)
     left = Counter(choice.completions[0] for choice in draws(pair, 0.1, 4_000))
     assert left["c0"] / 4_000 == pytest.approx(0.5, abs=0.03)
-    rng, shown_left = Random(1), Counter({"c0": 6})
-    for _ in range(200):
-        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, shown_left)
+    rng, on_left, farthest = Random(1), Counter[str](), 0
+    for _ in range(2_000):
+        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, lambda a, b: on_left[a] - on_left[b])
         assert choice
-        shown_left[choice.completions[0]] += 1
-    assert abs(shown_left["c0"] - shown_left["c1"]) <= 30
+        on_left[choice.completions[0]] += 1
+        farthest = max(farthest, abs(on_left["c0"] - on_left["c1"]))
+    lead = on_left["c0"] - on_left["c1"]
+    # Each step back is twice as likely as one away, so 15 away comes up about once in 2 ** 14 steps.
+    assert abs(lead) <= 15 and 3 <= farthest <= 20
     lean: Counter[str] = Counter()
     for _ in range(2_000):
-        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, {"c0": 3})
+        choice = choose(pair, {}, set(), 1, 2, 0.1, rng, lambda a, b: 3 if a == "c0" else -3)
         assert choice
         lean[choice.completions[0]] += 1
-    assert lean["c0"] / 2_000 == pytest.approx(1 / 5, abs=0.03)  # one ball of five
+    assert lean["c0"] / 2_000 == pytest.approx(1 / 3, abs=0.04)
 
 
 def test_every_order_of_three_is_shown_equally_often() -> None:

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select, update
@@ -13,14 +14,14 @@ from backend.database import make_engine, make_session_factory
 from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Conflict, NotFound
 from backend.services import comparisons, judgments, leases, skips
-from backend.tables import Comparison, Judgment, Project, Prompt
+from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
 
 RNG = random.Random(7)
 
 
 def hold(session, project, user, count=1):
-    return comparisons.hand_out(session, project, user.id, count, RNG)
+    return comparisons.hand_out(session, project, user.id, count, RNG).items
 
 
 def test_one_person_sees_every_pair_once(session):
@@ -137,14 +138,23 @@ def test_a_paused_project_hands_out_nothing(session):
     assert hold(session, project, make_user(session)) == []
 
 
-def test_sides_are_shuffled(session):
-    project = make_study(session, prompts=60, models=2)
-    user = make_user(session)
-    left: Counter[uuid.UUID] = Counter()
-    for item in hold(session, project, user, count=20) + hold(session, project, make_user(session), count=20):
-        left[item.completions[0].model_id] += 1
-    assert len(left) == 2
-    assert min(left.values()) >= 8
+def test_the_sides_of_two_models_are_balanced_for_each_person(session):
+    """200 prompts: each model is on the left in half of them, within 8, and no simple rule foretells the side."""
+    project, user = make_study(session, prompts=200, models=2), make_user(session)
+    model_of = dict(
+        session.execute(select(Completion.id, Completion.model_id).where(Completion.project_id == project.id)).all()
+    )
+    for _ in range(10):
+        for item in hold(session, project, user, count=20):
+            item.comparison.state = "judged"
+        session.flush()
+    rows = session.scalars(select(Comparison).where(Comparison.project_id == project.id).order_by(Comparison.id)).all()
+    first = model_of[rows[0].completions[0]]
+    left = [model_of[row.completions[0]] == first for row in rows]
+    assert len(left) == 200
+    assert 92 <= sum(left) <= 108
+    alternations = sum(a != b for a, b in pairwise(left))
+    assert 60 <= alternations <= 160
 
 
 def test_rankings_of_four_cover_all_pairs_with_fewer_comparisons(session):
@@ -193,7 +203,7 @@ def test_a_crowd_at_once_shares_the_work_exactly(database_url):
             while True:
                 with factory.begin() as session:
                     project = session.get_one(Project, project_id)
-                    held = comparisons.hand_out(session, project, user_id, 2, rng)
+                    held = comparisons.hand_out(session, project, user_id, 2, rng).items
                     ids = [item.comparison.id for item in held]
                 if not ids:
                     return
@@ -233,7 +243,7 @@ def test_two_tabs_of_one_person_hold_the_same_comparison(database_url):
     def ask() -> None:
         with factory.begin() as session:
             project = session.get_one(Project, project_id)
-            got.append(comparisons.hand_out(session, project, user_id, 1, random.Random(1))[0].comparison.id)
+            got.append(comparisons.hand_out(session, project, user_id, 1, random.Random(1)).items[0].comparison.id)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

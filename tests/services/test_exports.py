@@ -55,7 +55,7 @@ def test_judgments_come_back_with_the_same_ratings(session, format):
 def test_what_came_with_a_judgment_comes_back_with_it(session, format):
     protocol = Protocol(ideal_answer="optional", spans=True, comment="optional")
     project, user = make_study(session, prompts=3, protocol=protocol, repeat_share=0.0), make_user(session)
-    for place, item in enumerate(comparisons.hand_out(session, project, user.id, 3, random.Random(1))):
+    for place, item in enumerate(comparisons.hand_out(session, project, user.id, 3, random.Random(1)).items):
         text = item.completions[1].text
         judgments.cast(
             session,

@@ -73,7 +73,7 @@ def test_the_real_study_gives_the_golden_leaderboard(session):
     groups = list(rewards.groups(session, reward_set.id))
     assert sum(len(group["outcomes"]) for group in groups) == 8931
 
-    held = comparisons.hand_out(session, project, make_user(session).id, 3, random.Random(1))
+    held = comparisons.hand_out(session, project, make_user(session).id, 3, random.Random(1)).items
     assert len(held) == 3
 
 

@@ -171,5 +171,5 @@ def test_many_who_skip_at_once_retire_the_set(database_url):
         assert (prompt.handed_out, prompt.sets_retired) == (0, 1)
         assert set(session.scalars(select(Comparison.state))) == {"skipped"}
         project = session.scalars(select(Project)).one()
-        assert list(comparisons.hand_out(session, project, make_user(session).id, 1, RNG)) == []
+        assert comparisons.hand_out(session, project, make_user(session).id, 1, RNG).items == []
     engine.dispose()

@@ -1,0 +1,228 @@
+"""The queue of a project: the prompt that was handed out least and still has a set of completions for this person.
+
+One statement finds the prompt, locks it and takes a place; others pass over it meanwhile.
+"""
+
+import time
+import uuid
+from collections import Counter, defaultdict
+from functools import reduce
+from operator import mul
+from random import Random
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Numeric, Select, cast, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from backend.domain import elo, pairing
+from backend.domain.judgments import Protocol
+from backend.services.sides import Sides
+from backend.tables import Comparison, Completion, CompletionRating, Project, Prompt
+
+PAUSE_S, PAUSES = 0.005, 50
+
+_Prompt = aliased(Prompt, name="candidate")
+
+
+def pick(
+    session: Session,
+    project: Project,
+    annotator_id: uuid.UUID,
+    rng: Random,
+    sides: Sides,
+    exhausted: set[uuid.UUID],
+    *,
+    may_wait: bool,
+) -> tuple[Comparison, list[dict[str, Any]]] | None:
+    """A new comparison and the messages of its prompt, or None when there is nothing for this person.
+
+    `exhausted` are prompts that turned out to have nothing left; they stay locked until the request ends. With
+    `may_wait`, and holding no lock, it waits for prompts that others have locked for an instant.
+    """
+    protocol = Protocol.model_validate(project.protocol)
+    pauses = 0
+    while True:
+        wanted = _candidates(project, protocol, annotator_id, exhausted)
+        taken = _take(session, wanted.with_for_update(skip_locked=True, key_share=True, of=_Prompt).scalar_subquery())
+        if taken is None:
+            if not may_wait or pauses == PAUSES:
+                return None
+            # All that is left may be locked by others. They are waited for by their id, as long as nobody can be
+            # waiting for this request meanwhile; with a lock in hand it looks again a little later instead.
+            id = session.scalar(wanted)
+            if id is None:
+                return None
+            if exhausted:
+                time.sleep(PAUSE_S)
+                pauses += 1
+                continue
+            taken = _take(session, id, Prompt.handed_out < sets_of(Prompt.completions, protocol.size) * project.overlap)
+            if taken is None:
+                continue
+        prompt_id, messages = taken
+        choice = _choose(session, project, protocol, prompt_id, annotator_id, rng, sides)
+        if choice is not None:
+            comparison = Comparison(
+                project_id=project.id,
+                prompt_id=prompt_id,
+                annotator_id=annotator_id,
+                completions=list(choice.completions),
+                set_key=pairing.set_key(choice.completions),
+                kind="regular",
+                policy=choice.policy,
+                probability=choice.probability,
+                guidelines_version=project.guidelines_version,
+            )
+            return comparison, messages
+        # Others took the last set between the look and the lock.
+        _count(session, prompt_id, -1)
+        exhausted.add(prompt_id)
+
+
+def _take(session: Session, id: Any, *still: ColumnElement[bool]) -> tuple[uuid.UUID, list[dict[str, Any]]] | None:
+    row = session.execute(
+        update(Prompt)
+        .where(Prompt.id == id, *still)
+        .values(handed_out=Prompt.handed_out + 1)
+        .returning(Prompt.id, Prompt.messages)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def _count(session: Session, prompt_id: uuid.UUID, change: int) -> None:
+    session.execute(
+        update(Prompt)
+        .where(Prompt.id == prompt_id)
+        .values(handed_out=Prompt.handed_out + change)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _candidates(
+    project: Project, protocol: Protocol, annotator_id: uuid.UUID, exhausted: set[uuid.UUID]
+) -> Select[uuid.UUID]:
+    """The prompt to ask about next: of those with something left for this person, the one handed out least."""
+    size, n = protocol.size, _Prompt.completions
+    sets = sets_of(n, size)
+    query = select(_Prompt.id).where(
+        _Prompt.project_id == project.id,
+        n >= 2,
+        n >= size,
+        _Prompt.handed_out < sets * project.overlap,
+        _Prompt.sets_retired < sets,
+        _closed(project, annotator_id) < _combinations(n, size),
+    )
+    if size > 2:
+        # More sets can be made than are needed to see every pair once; nobody is asked for more than those.
+        mine = (
+            select(func.count())
+            .where(
+                Comparison.prompt_id == _Prompt.id,
+                Comparison.annotator_id == annotator_id,
+                Comparison.kind == "regular",
+                Comparison.state != "released",
+            )
+            .correlate(_Prompt)
+            .scalar_subquery()
+        )
+        query = query.where(mine < sets)
+    if exhausted:
+        query = query.where(_Prompt.id.not_in(exhausted))
+    return query.order_by(_Prompt.handed_out, _Prompt.id).limit(1)
+
+
+def sets_of(completions: ColumnElement[int] | InstrumentedAttribute[int], size: int) -> ColumnElement[int]:
+    """`comparisons.sets_wanted` of a column."""
+    pairs = size * (size - 1)
+    return cast(func.div(completions * (completions - 1) + (pairs - 1), pairs), Integer)
+
+
+def _combinations(n: Any, size: int) -> ColumnElement[Any]:
+    """How many sets of `size` can be made of `n`."""
+    if size == 2:
+        return cast(func.div(n * (n - 1), 2), Integer)
+    product = reduce(mul, [cast(n - i, Numeric) for i in range(size)])
+    return func.div(product, reduce(mul, range(1, size + 1)))
+
+
+def _closed(project: Project, annotator_id: uuid.UUID) -> Any:
+    """How many sets of a prompt this person cannot be asked for: seen by them, asked often enough, or retired."""
+    regular = Comparison.kind == "regular"
+    asked = func.count().filter(regular, Comparison.state != "skipped")
+    reasons = [func.bool_or(Comparison.annotator_id == annotator_id), asked >= project.overlap]
+    if project.skips_to_retire is not None:
+        skipped = (regular, Comparison.state == "skipped", Comparison.skip_settled_at.is_(None))
+        people = func.count(Comparison.annotator_id.distinct()).filter(*skipped)
+        reasons.append(people >= project.skips_to_retire)
+    sets = (
+        select(Comparison.set_key)
+        .where(
+            Comparison.prompt_id == _Prompt.id,
+            Comparison.state != "released",
+            or_(regular, Comparison.annotator_id == annotator_id),
+        )
+        .group_by(Comparison.set_key)
+        .having(or_(*reasons))
+        .correlate(_Prompt)
+        .subquery()
+    )
+    return select(func.count()).select_from(sets).scalar_subquery()
+
+
+def _choose(
+    session: Session,
+    project: Project,
+    protocol: Protocol,
+    prompt_id: uuid.UUID,
+    annotator_id: uuid.UUID,
+    rng: Random,
+    sides: Sides,
+) -> pairing.Choice[uuid.UUID] | None:
+    rows = session.execute(
+        select(Completion.id, Completion.model_id, CompletionRating.elo, CompletionRating.judgments)
+        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+        .where(Completion.prompt_id == prompt_id)
+        .order_by(Completion.id)
+    ).all()
+    candidates = [pairing.Candidate(id, elo.START if rating is None else rating, n or 0) for id, _, rating, n in rows]
+    model_of = {id: model for id, model, _, _ in rows}
+    asked: Counter[frozenset[uuid.UUID]] = Counter()
+    closed: set[frozenset[uuid.UUID]] = set()
+    skipped: dict[frozenset[uuid.UUID], set[uuid.UUID]] = defaultdict(set)
+    history = session.execute(
+        select(
+            Comparison.completions,
+            Comparison.annotator_id,
+            Comparison.kind,
+            Comparison.state,
+            Comparison.skip_settled_at,
+        ).where(
+            Comparison.prompt_id == prompt_id,
+            Comparison.state != "released",
+            or_(Comparison.kind == "regular", Comparison.annotator_id == annotator_id),
+        )
+    )
+    for completions, who, kind, state, settled in history:
+        key = frozenset(completions)
+        if who == annotator_id:
+            closed.add(key)
+        if kind == "regular" and state != "skipped":
+            asked[key] += 1
+        elif kind == "regular" and settled is None:
+            skipped[key].add(who)
+    if project.skips_to_retire is not None:
+        closed |= {key for key, people in skipped.items() if len(people) >= project.skips_to_retire}
+    choice = pairing.choose(
+        candidates,
+        asked,
+        closed,
+        overlap=project.overlap,
+        size=protocol.size,
+        random_share=project.random_share,
+        rng=rng,
+        left_lead=lambda a, b: sides.lead(model_of[a], model_of[b]),
+    )
+    if choice is not None:
+        sides.note(choice.completions, model_of)
+    return choice
