@@ -1,7 +1,7 @@
 """Gold over HTTP: comparisons whose answer is known. For admins only."""
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
@@ -92,15 +92,21 @@ def _out(session: SessionDep, rows: list[Gold]) -> list[GoldOut]:
             )
             for id in row.completions
         ]
-        fields: dict[str, Any] = {
-            **row.__dict__,
-            "prompt": prompt_ref(session.get_one(Prompt, row.prompt_id)),
-            "completions": completions,
-            "none_acceptable": row.ranks is None,
-            "answers": answers[row.id].answers,
-            "right_share": answers[row.id].right_share,
-        }
-        found.append(GoldOut.model_validate(fields))
+        found.append(
+            GoldOut(
+                id=str(row.id),
+                prompt=prompt_ref(session.get_one(Prompt, row.prompt_id)),
+                completions=completions,
+                ranks=row.ranks,
+                none_acceptable=row.ranks is None,
+                use=cast(Use, row.use),
+                explanation=row.explanation,
+                answers=answers[row.id].answers,
+                right_share=answers[row.id].right_share,
+                created_at=row.created_at,
+                retired_at=row.retired_at,
+            )
+        )
     return found
 
 

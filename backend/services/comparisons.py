@@ -9,14 +9,12 @@ import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import comb
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.judgments import Protocol
 from backend.domain.pairing import set_key as set_key
 from backend.services import gold, leases, queue, standings
 from backend.services.sides import Sides

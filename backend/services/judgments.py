@@ -15,11 +15,7 @@ from backend.domain.spans import Span
 from backend.domain.spans import check as check_spans
 from backend.domain.spans import placed as place_spans
 from backend.errors import Conflict, Invalid, NotFound
-<<<<<<< HEAD
-from backend.services import adjudications, gold, ideal_answers, leases, skips
-=======
-from backend.services import gold, ideal_answers, leases, skips, standings
->>>>>>> b8e65e6 (Gold: checks among real work, practice with what was right, a qualification; balanced sides; fewer statements to hand out)
+from backend.services import adjudications, gold, ideal_answers, leases, skips, standings
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 

@@ -89,8 +89,9 @@ def test_gold_is_made_changed_and_counted(admin: TestClient, annotator: TestClie
     for bad in ({"ranks": [1, 1]}, {"ranks": [1, 2], "none_acceptable": True}, {"none_acceptable": False}):
         assert admin.patch(path, json=bad).status_code == 422, bad
     assert admin.patch(f"{V1}/gold/{uuid.uuid4()}", json={}).status_code == 404
-    for bad in ({"completions": ids}, {"completions": ids, "ranks": [1, 2], "none_acceptable": True}):
-        assert admin.post(f"{V1}/projects/{study}/gold", json=bad | {"use": "check"}).status_code == 422, bad
+    for wrong in ({}, {"ranks": [1, 2], "none_acceptable": True}):
+        body = {"completions": ids, "use": "check"} | wrong
+        assert admin.post(f"{V1}/projects/{study}/gold", json=body).status_code == 422, wrong
 
 
 def test_from_practice_to_work(admin: TestClient, doors: Doors, study: str, app: FastAPI):
@@ -98,7 +99,7 @@ def test_from_practice_to_work(admin: TestClient, doors: Doors, study: str, app:
     person = doors.person()
     client = doors.enter(person)
     add(admin, study, answers(app, 0), use="practice")
-    better = {}
+    better: dict[str, int] = {}
     for number in (1, 2):
         ids = answers(app, number)
         add(admin, study, ids, use="qualification")

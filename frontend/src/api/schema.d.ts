@@ -228,6 +228,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gold/{gold_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Gold
+         * @description Put a known answer right, use it for something else, explain it, retire it or bring it back.
+         */
+        patch: operations["change_gold"];
+        trace?: never;
+    };
     "/api/v1/invitations": {
         parameters: {
             query?: never;
@@ -535,6 +555,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/annotators/{annotator_id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Standing
+         * @description Let somebody in, turn them away, or grant another attempt, whatever the test said.
+         */
+        post: operations["decide_standing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/annotators/{user_id}": {
         parameters: {
             query?: never;
@@ -669,6 +709,30 @@ export interface paths {
         get: operations["list_flags"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/gold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Gold
+         * @description Comparisons whose answer is known, newest first.
+         */
+        get: operations["list_gold"];
+        put?: never;
+        /**
+         * Add Gold
+         * @description Keep the known answer to completions of one prompt, or to those of a comparison that was handed out.
+         */
+        post: operations["add_gold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1508,6 +1572,7 @@ export interface components {
         ComparisonList: {
             /** Items */
             items: components["schemas"]["ShownComparison"][];
+            stage: components["schemas"]["StageOut"];
         };
         /**
          * ComparisonOut
@@ -1668,6 +1733,20 @@ export interface components {
             what: "handed_out" | "judged" | "folded" | "flagged" | "resolved" | "voided" | "taken_back" | "restored";
         };
         /**
+         * FeedbackOut
+         * @description What was right in a practice comparison, in the order shown.
+         */
+        FeedbackOut: {
+            /** Explanation */
+            explanation: string;
+            /** None Acceptable */
+            none_acceptable: boolean;
+            /** Ranks */
+            ranks: number[] | null;
+            /** Right */
+            right: boolean;
+        };
+        /**
          * FieldProblem
          * @description What is wrong with one field.
          */
@@ -1727,6 +1806,96 @@ export interface components {
          */
         GivenBack: {
             comparison: components["schemas"]["ShownComparison"] | null;
+        };
+        /**
+         * GoldCompletion
+         * @description A completion of a known answer.
+         */
+        GoldCompletion: {
+            /** Id */
+            id: string;
+            model: components["schemas"]["ModelRef"];
+            /** Text */
+            text: string;
+        };
+        /**
+         * GoldIn
+         * @description A known answer: ranks in the order of `completions` (or of the comparison they are taken from).
+         */
+        GoldIn: {
+            /** Comparison */
+            comparison?: string | null;
+            /** Completions */
+            completions?: string[];
+            /**
+             * Explanation
+             * @description shown after practice, with what was right
+             * @default
+             */
+            explanation: string;
+            /**
+             * None Acceptable
+             * @default false
+             */
+            none_acceptable: boolean;
+            /** Prompt */
+            prompt?: string | null;
+            /** Ranks */
+            ranks?: number[] | null;
+            /**
+             * Use
+             * @enum {string}
+             */
+            use: "check" | "practice" | "qualification";
+        };
+        /**
+         * GoldOut
+         * @description A comparison whose answer is known, and how it was answered by those whose answer stands.
+         */
+        GoldOut: {
+            /** Answers */
+            answers: number;
+            /** Completions */
+            completions: components["schemas"]["GoldCompletion"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Explanation */
+            explanation: string;
+            /** Id */
+            id: string;
+            /** None Acceptable */
+            none_acceptable: boolean;
+            prompt: components["schemas"]["PromptRef"];
+            /** Ranks */
+            ranks: number[] | null;
+            /** Retired At */
+            retired_at: string | null;
+            /** Right Share */
+            right_share: number | null;
+            /**
+             * Use
+             * @enum {string}
+             */
+            use: "check" | "practice" | "qualification";
+        };
+        /**
+         * GoldPatch
+         * @description What to change; fields left out stay.
+         */
+        GoldPatch: {
+            /** Explanation */
+            explanation?: string | null;
+            /** None Acceptable */
+            none_acceptable?: boolean | null;
+            /** Ranks */
+            ranks?: number[] | null;
+            /** Retired */
+            retired?: boolean | null;
+            /** Use */
+            use?: ("check" | "practice" | "qualification") | null;
         };
         /**
          * GuidelinesOut
@@ -2025,6 +2194,7 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            feedback: components["schemas"]["FeedbackOut"] | null;
             /** Id */
             id: string;
             /** Reason */
@@ -2341,6 +2511,13 @@ export interface components {
         Page_FlagOut_: {
             /** Items */
             items: components["schemas"]["FlagOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[GoldOut] */
+        Page_GoldOut_: {
+            /** Items */
+            items: components["schemas"]["GoldOut"][];
             /** Next */
             next?: string | null;
         };
@@ -3102,6 +3279,11 @@ export interface components {
             /** Id */
             id: string;
             lease: components["schemas"]["LeaseOut"];
+            /**
+             * Practice
+             * @description whether what was right is told after the judgment
+             */
+            practice: boolean;
             prompt: components["schemas"]["ShownPrompt"];
             protocol: components["schemas"]["Protocol"];
         };
@@ -3219,6 +3401,65 @@ export interface components {
             remark: string;
             /** Start */
             start: number | null;
+        };
+        /**
+         * StageOut
+         * @description What the annotator does in this project now.
+         *
+         *     Of practice and qualification `done` of `of` are answered; of a failed qualification `done` of `of` were right, and
+         *     `needed_share` had to be.
+         */
+        StageOut: {
+            /** Done */
+            done: number;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "work" | "practice" | "qualification" | "failed";
+            /** Needed Share */
+            needed_share: number | null;
+            /** Of */
+            of: number;
+        };
+        /**
+         * StandingIn
+         * @description An admin's word, and why.
+         */
+        StandingIn: {
+            /** Note */
+            note?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "qualified" | "failed" | "retake";
+        };
+        /**
+         * StandingOut
+         * @description How far somebody has come towards real work; `right` of `asked` in the qualification that was decided last.
+         */
+        StandingOut: {
+            /** Asked */
+            asked: number | null;
+            /** Attempt */
+            attempt: number;
+            /** Decided At */
+            decided_at: string | null;
+            /** Note */
+            note: string | null;
+            /** Right */
+            right: number | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "learning" | "qualified" | "failed";
         };
         /**
          * Token
@@ -3832,6 +4073,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlagOut"];
+                };
+            };
+        };
+    };
+    change_gold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoldPatch"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoldOut"];
                 };
             };
         };
@@ -4668,6 +4953,51 @@ export interface operations {
             };
         };
     };
+    decide_standing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                annotator_id: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandingIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingOut"];
+                };
+            };
+        };
+    };
     read_annotator: {
         parameters: {
             query?: {
@@ -4984,6 +5314,97 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_FlagOut_"];
+                };
+            };
+        };
+    };
+    list_gold: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+                /** @description only what is used for this */
+                use?: ("check" | "practice" | "qualification") | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_GoldOut_"];
+                };
+            };
+        };
+    };
+    add_gold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoldIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoldOut"];
                 };
             };
         };
