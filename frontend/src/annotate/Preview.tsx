@@ -57,6 +57,7 @@ function comparisonOf(protocol: Protocol, sample: Sample): Comparison {
     lease: { id: "preview", expires_at: "" },
     protocol,
     guidelines_version: 1,
+    practice: false,
   };
 }
 

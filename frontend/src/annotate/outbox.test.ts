@@ -22,7 +22,7 @@ class MemoryStorage {
 const body = (comparison: string): NewJudgment => ({ comparison, lease: "l", ranks: [1, 2], none_acceptable: false });
 const entry = (id: string, at = 0): Entry => ({ what: "judgment", id, project: "p", comparison: `c-${id}`, body: body(`c-${id}`), at });
 const skipEntry = (id: string): Entry => ({ what: "skip", id, project: "p", comparison: `c-${id}`, reason: null, at: 0 });
-const taken = (id: string): Judgment => ({ id, comparison: `c-${id}`, counted: true, reason: null, created_at: "2026-01-01T00:00:00Z" });
+const taken = (id: string): Judgment => ({ id, comparison: `c-${id}`, counted: true, reason: null, created_at: "2026-01-01T00:00:00Z", feedback: null });
 
 let storage: MemoryStorage;
 let sent: string[];

@@ -15,6 +15,7 @@ function comparison(id: string): Comparison {
     lease: { id: `lease-${id}`, expires_at: new Date(Date.now() + LEASE_MS).toISOString() },
     protocol: { size: 2, allow_tie: true, allow_none_acceptable: true, strength_levels: 0, aspects: [], comment: "off", ideal_answer: "off", spans: false },
     guidelines_version: 1,
+    practice: false,
   };
 }
 
@@ -60,7 +61,7 @@ class Fake implements Server {
     this.check();
     this.held.delete(body.comparison);
     this.judged.push(body.comparison);
-    return { id, comparison: body.comparison, counted: true, reason: null, created_at: "" };
+    return { id, comparison: body.comparison, counted: true, reason: null, created_at: "", feedback: null };
   };
   skip = async (id: string) => {
     this.check();
