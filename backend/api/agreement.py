@@ -1,10 +1,12 @@
 """How annotators agree, over HTTP. For admins: people are not ranked before each other."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 
 from backend.api.deps import AdminReader, SessionDep
 from backend.api.projects import ProjectDep
-from backend.api.wire import IdStr, Page, Time, Wire
+from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
 from backend.services import agreement
 
 router = APIRouter(tags=["agreement"])
@@ -19,17 +21,37 @@ class AgreementOut(Wire):
     units: int
 
 
+class StandingOut(Wire):
+    """How far somebody has come towards real work; `right` of `asked` in the qualification, once it is decided."""
+
+    state: Literal["learning", "qualified", "failed"]
+    attempt: int
+    right: int | None
+    asked: int | None
+
+
 class AnnotatorOut(Wire):
-    """One person's part in a project; `left_share` of the decided pairs went to what was shown first."""
+    """One person's part in a project; `left_share` of the decided pairs went to what was shown first.
+
+    `judgments` and `today` are those that stand; `active_ms_total` is the time of all, also those set aside since.
+    """
 
     id: IdStr
     name: str
     judgments: int
-    last_judgment_at: Time
+    today: int
+    skipped: int
+    flagged: int
+    last_judgment_at: Time | None
+    last_seen_at: Time | None
+    active_ms_total: int
+    median_active_ms: int | None
     majority_agreement: float | None
     left_share: float | None
     repeat_consistency: float | None
-    median_active_ms: int | None
+    gold_right_share: float | None
+    gold_answers: int
+    standing: StandingOut | None
 
 
 @router.get("/projects/{project}/agreement")
@@ -39,6 +61,9 @@ def read_agreement(project: ProjectDep, session: SessionDep, caller: AdminReader
 
 
 @router.get("/projects/{project}/annotators")
-def list_annotators(project: ProjectDep, session: SessionDep, caller: AdminReader) -> Page[AnnotatorOut]:
-    """Everybody who judged in a project, the busiest first."""
-    return Page(items=[AnnotatorOut.model_validate(one) for one in agreement.annotators(session, project)], next=None)
+def list_annotators(
+    project: ProjectDep, session: SessionDep, caller: AdminReader, utc_offset_minutes: UtcOffset = 0
+) -> Page[AnnotatorOut]:
+    """Everybody who did anything in a project, the busiest first."""
+    found = agreement.annotators(session, project, midnight(utc_offset_minutes))
+    return Page(items=[AnnotatorOut.model_validate(one) for one in found], next=None)

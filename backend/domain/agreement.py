@@ -8,8 +8,7 @@ nothing about agreement and never count.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,6 @@ class Judged(NamedTuple):
     prompt: Hashable
     shown: Sequence[Hashable]
     ranks: Sequence[int]
-    active_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +47,16 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorStats:
-    """One annotator. `left_lean`: of the decided pairs, how often the one shown first won; half is no lean."""
+class Leanings:
+    """One annotator. `majority_agreement`: how often an answer is the commonest among the others'. `left_lean`: of the
+    decided pairs, how often the one shown first won; half is no lean."""
 
-    judgments: int
     majority_agreement: Share | None
     left_lean: Share | None
-    median_active_ms: int | None
 
 
-def agreement(judged: Iterable[Judged]) -> Agreement:
+def agreement(answers: "Answers") -> Agreement:
     """Agreement between annotators. Neither the order of judgments nor the sides shown change it."""
-    answers = _Answers(judged)
     agreed, counted = answers.with_the_others()
     shared = answers.shared
     # Which of two completions comes first in a unit is arbitrary. Telling every unit both ways round frees the result
@@ -74,56 +70,24 @@ def agreement(judged: Iterable[Judged]) -> Agreement:
     )
 
 
-def annotators(judged: Iterable[Judged]) -> dict[Hashable, AnnotatorStats]:
-    """The numbers of every annotator."""
-    judged = list(judged)
-    answers = _Answers(judged)
+def annotators(answers: "Answers") -> dict[Hashable, Leanings]:
+    """How every annotator agrees and leans."""
     agreed, counted = answers.with_the_others()
-    own: dict[Hashable, list[Judged]] = defaultdict(list)
-    for judgment in judged:
-        own[judgment.annotator].append(judgment)
-    stats = {}
-    for who, judgments in own.items():
-        times = [judgment.active_ms for judgment in judgments if judgment.active_ms is not None]
-        stats[who] = AnnotatorStats(
-            judgments=len(judgments),
-            majority_agreement=share_of(int(agreed[answers.people[who]]), int(counted[answers.people[who]])),
-            left_lean=left_lean(judgments),
-            median_active_ms=round(median(times)) if times else None,
-        )
-    return stats
+    won, decided = answers.first_won()
+    return {
+        who: Leanings(share_of(int(agreed[n]), int(counted[n])), share_of(int(won[n]), int(decided[n])))
+        for who, n in answers.people.items()
+    }
 
 
-def with_the_majority(judged: Iterable[Judged], annotator: Hashable) -> Share | None:
-    """How often this annotator's answers are the commonest among the others' on the same units."""
-    answers = _Answers(judged)
-    if annotator not in answers.people:
-        return None
-    agreed, counted = answers.with_the_others()
-    place = answers.people[annotator]
-    return share_of(int(agreed[place]), int(counted[place]))
+def length_lean(scores: NDArray[np.int64], longer: NDArray[np.int64]) -> Share | None:
+    """Of the decided pairs whose lengths truly differ, how often the longer one won.
 
-
-def left_lean(judged: Iterable[Judged]) -> Share | None:
-    """Of the decided pairs, how often the one shown first (on the left) won; None where nothing was decided."""
-    won = lost = 0
-    for judgment in judged:
-        for _, _, score in outcomes(judgment.ranks):
-            won += score == 1.0
-            lost += score == 0.0
-    return share_of(won, won + lost)
-
-
-def length_lean(judged: Iterable[Judged], lengths: Mapping[Any, int]) -> Share | None:
-    """Of the decided pairs whose lengths (in characters) truly differ, how often the longer one won."""
-    won = counted = 0
-    for judgment in judged:
-        for a, b, score in outcomes(judgment.ranks):
-            longer = lengths[judgment.shown[a]] - lengths[judgment.shown[b]]
-            if score != 0.5 and abs(longer) > SAME_LENGTH:
-                counted += 1
-                won += (score == 1.0) == (longer > 0)
-    return share_of(won, counted)
+    Scores are 2, 1 or 0 (what was shown first won, tied, lost); `longer`: by how many characters that one is longer.
+    """
+    counted = (scores != 1) & (np.abs(longer) > SAME_LENGTH)
+    won = counted & ((scores == 2) == (longer > 0))
+    return share_of(int(won.sum()), int(counted.sum()))
 
 
 def repeat_consistency(twice: Iterable[tuple[Judged, Judged]]) -> Share | None:
@@ -171,38 +135,58 @@ def _alpha(
 SCORES = (0.0, 0.5, 1.0)
 
 
-class _Answers:
+class Answers:
     """All answers on all units, each unit told from one and the same side, as arrays to count in."""
 
-    def __init__(self, judged: Iterable[Judged]) -> None:
-        self.people: dict[Hashable, int] = {}
-        units: dict[tuple[Hashable, Hashable, Hashable], int] = {}
-        who: list[int] = []
-        unit: list[int] = []
-        score: list[int] = []
-        for judgment in judged:
-            person = self.people.setdefault(judgment.annotator, len(self.people))
-            shown, ranks, prompt = judgment.shown, judgment.ranks, judgment.prompt
-            for a in range(len(ranks)):
-                for b in range(a + 1, len(ranks)):
-                    won = 1 + (ranks[a] < ranks[b]) - (ranks[a] > ranks[b])
-                    place = units.get((prompt, shown[b], shown[a]))
-                    if place is None:
-                        place = units.setdefault((prompt, shown[a], shown[b]), len(units))
-                    else:
-                        won = 2 - won
-                    who.append(person)
-                    unit.append(place)
-                    score.append(won)
-        self._unit = np.array(unit, dtype=np.int64)
-        self._score = np.array(score, dtype=np.int64)
+    def __init__(
+        self,
+        people: Mapping[Hashable, int],
+        who: NDArray[np.int64],
+        unit: NDArray[np.int64],
+        score: NDArray[np.int64],
+        turned: NDArray[np.int64],
+    ) -> None:
+        """People and units count from 0. Scores are 2, 1 or 0: what was shown first won, tied, lost; `turned`: that is
+        not the side that the unit is told from."""
+        self.people = people
+        self._who, self._shown = who, score
+        units = int(unit.max(initial=-1)) + 1
+        score = np.where(turned, 2 - score, score)
         # One row for each person on each unit they judged: mostly one answer, more where they were asked again.
-        part = np.array(who, dtype=np.int64) * len(units) + self._unit
-        parts, place_of = np.unique(part, return_inverse=True)
-        self._person_of_part, self._unit_of_part = parts // max(1, len(units)), parts % max(1, len(units))
-        self._own = np.bincount(place_of * 3 + self._score, minlength=3 * len(parts)).reshape(-1, 3)
-        self._all = np.bincount(self._unit * 3 + self._score, minlength=3 * len(units)).reshape(-1, 3)
-        self._people_on = np.bincount(self._unit_of_part, minlength=len(units))
+        parts, place_of = np.unique(who * units + unit, return_inverse=True)
+        self._person_of_part, self._unit_of_part = parts // max(1, units), parts % max(1, units)
+        self._own = np.bincount(place_of * 3 + score, minlength=3 * len(parts)).reshape(-1, 3)
+        self._all = np.bincount(unit * 3 + score, minlength=3 * units).reshape(-1, 3)
+        self._people_on = np.bincount(self._unit_of_part, minlength=units)
+
+    @classmethod
+    def of(cls, judged: Iterable[Judged]) -> "Answers":
+        """Of judgments one by one."""
+        people: dict[Hashable, int] = {}
+        units: dict[tuple[Hashable, Hashable, Hashable], int] = {}
+        rows: list[tuple[int, int, int, int]] = []
+        for who, prompt, shown, ranks in judged:
+            person = people.setdefault(who, len(people))
+            for a, b, score in outcomes(ranks):
+                place = units.get((prompt, shown[b], shown[a]))
+                turned = place is not None
+                if place is None:
+                    place = units.setdefault((prompt, shown[a], shown[b]), len(units))
+                rows.append((person, place, round(2 * score), turned))
+        return cls(people, *np.array(rows, dtype=np.int64).reshape(-1, 4).T)
+
+    @classmethod
+    def of_arrays(
+        cls,
+        people: NDArray[np.int64],
+        units: NDArray[np.int64],
+        score: NDArray[np.int64],
+        turned: NDArray[np.int64],
+    ) -> "Answers":
+        """The same of any numbers for people and units, of which each must always be told from the same side."""
+        names, who = np.unique(people, return_inverse=True)
+        _, unit = np.unique(units, return_inverse=True)
+        return cls({int(name): n for n, name in enumerate(names)}, who, unit, score, turned)
 
     @property
     def shared(self) -> NDArray[np.int64]:
@@ -216,10 +200,15 @@ class _Answers:
         ordered = np.sort(others, axis=1)
         counts = ordered[:, 2] > ordered[:, 1]
         agreed = np.take_along_axis(self._own, commonest[:, None], axis=1)[:, 0]
-        people = self._person_of_part
+        return (
+            self._by_person(self._person_of_part[counts], agreed[counts]),
+            self._by_person(self._person_of_part[counts], self._own.sum(axis=1)[counts]),
+        )
 
-        def by_person(number: NDArray[np.int64]) -> NDArray[np.int64]:
-            summed = np.bincount(people, weights=np.where(counts, number, 0), minlength=len(self.people))
-            return summed.astype(np.int64)
+    def first_won(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For every person: how often what was shown first won, and all that was decided."""
+        decided = self._who[self._shown != 1]
+        return self._by_person(self._who[self._shown == 2]), self._by_person(decided)
 
-        return by_person(agreed), by_person(self._own.sum(axis=1))
+    def _by_person(self, people: NDArray[np.int64], number: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        return np.bincount(people, weights=number, minlength=len(self.people)).astype(np.int64)

@@ -2,20 +2,20 @@
 said of the same, never the whole project."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain import agreement as rules
 from backend.domain.judgments import Verdict
 from backend.domain.shares import Share, share_of
 from backend.errors import Forbidden
-from backend.tables import Comparison, Completion, Gold, Judgment, Project, User
+from backend.services import answers
+from backend.tables import Comparison, Gold, Judgment, Project, User
 
 
 @dataclass(frozen=True)
@@ -44,42 +44,8 @@ def stands() -> tuple[ColumnElement[bool], ...]:
     return Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
 
 
-def judged(row: Row[Any]) -> rules.Judged:
-    """A row of `facts` as the rules of agreement read it."""
-    shown = row.completions[1:-1].split(",")
-    ranks = None if row.ranks is None else tuple(row.ranks)
-    verdict = Verdict.model_construct(ranks=ranks, none_acceptable=ranks is None)
-    return rules.Judged(row.annotator_id, row.prompt_id, shown, verdict.rating_ranks(len(shown)), row.active_ms)
-
-
-def facts(*more: Any) -> Select[Any]:
-    """Judgments that stand, as annotators gave them: an admin's adjudication is not one of them."""
-    # The ids of completions stay one text (`{id,id}`): making an object of each would take most of the time.
-    return (
-        select(
-            Judgment.annotator_id,
-            Judgment.ranks,
-            Judgment.active_ms,
-            Comparison.prompt_id,
-            cast(Comparison.completions, Text).label("completions"),
-            *more,
-        )
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(*stands(), Comparison.kind != "adjudication")
-    )
-
-
 def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since: datetime) -> Work:
     """The numbers of one annotator; `today` begins at `since`."""
-    mine = session.execute(
-        facts(Comparison.id, Comparison.kind, Comparison.repeat_of, Judgment.gold_right, Gold.use)
-        .outerjoin(Gold, Gold.id == Comparison.gold_id)
-        .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
-    ).all()
-    own = [judged(row) for row in mine]
-    # In practice the right answer is told afterwards, so it is no test.
-    tested = [row.gold_right for row in mine if row.gold_right is not None and row.use != "practice"]
-    times = [row.active_ms for row in mine if row.active_ms is not None]
     today = Judgment.created_at >= since
     counted = and_(*stands())
     totals = session.execute(
@@ -87,6 +53,7 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
             func.count().filter(counted).label("judgments"),
             func.count().filter(counted, today).label("today"),
             func.max(Judgment.created_at).filter(counted).label("last_judgment_at"),
+            func.percentile_cont(0.5).within_group(Judgment.active_ms).filter(counted).label("median_active_ms"),
             func.coalesce(func.sum(Judgment.active_ms), 0).label("active_ms"),
             func.coalesce(func.sum(Judgment.active_ms).filter(today), 0).label("active_ms_today"),
         ).where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
@@ -96,6 +63,8 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
             Comparison.annotator_id == annotator_id, Comparison.project_id == project.id, Comparison.state == "skipped"
         )
     )
+    told = answers.of_person(session, project, annotator_id)
+    own = rules.annotators(told).get(answers.key_of(session, annotator_id), rules.Leanings(None, None))
     return Work(
         judgments=totals.judgments,
         today=totals.today,
@@ -103,64 +72,66 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
         last_judgment_at=totals.last_judgment_at,
         active_ms=int(totals.active_ms),
         active_ms_today=int(totals.active_ms_today),
-        median_active_ms=round(median(times)) if times else None,
-        agreement=rules.with_the_majority([*own, *_others(session, project, annotator_id)], annotator_id),
-        self_consistency=rules.repeat_consistency(twice(mine, own)),
-        gold=share_of(sum(tested), len(tested)),
-        left_lean=rules.left_lean(own),
-        length_lean=rules.length_lean(own, _lengths(session, project, annotator_id)),
+        median_active_ms=None if totals.median_active_ms is None else round(totals.median_active_ms),
+        agreement=own.majority_agreement,
+        self_consistency=consistency(session, project, annotator_id).get(annotator_id),
+        gold=gold(session, project, annotator_id).get(annotator_id),
+        left_lean=own.left_lean,
+        length_lean=rules.length_lean(*answers.lengths_of_person(session, project, annotator_id)),
     )
 
 
-def twice(rows: Sequence[Row[Any]], told: Sequence[rules.Judged]) -> Iterable[tuple[rules.Judged, rules.Judged]]:
-    """What was judged first and again as a repeat."""
-    first = {row.id: judged for row, judged in zip(rows, told, strict=True)}
-    return [
-        (first[row.repeat_of], again)
-        for row, again in zip(rows, told, strict=True)
-        if row.repeat_of in first and row.annotator_id == first[row.repeat_of].annotator
-    ]
-
-
-def _others(session: Session, project: Project, annotator_id: uuid.UUID) -> list[rules.Judged]:
-    """What others said of pairs that this person judged."""
-    own, seen = aliased(Judgment), aliased(Comparison)
-    # Two sets share a pair when they are the same, or (of three and more) when they are of the same prompt and overlap.
-    overlap = or_(
-        seen.set_key == Comparison.set_key,
-        func.cardinality(seen.completions) > 2,
-        func.cardinality(Comparison.completions) > 2,
-    )
-    same = (
-        select(own.id)
-        .join(seen, seen.id == own.comparison_id)
+def consistency(
+    session: Session, project: Project, annotator_id: uuid.UUID | None = None
+) -> dict[uuid.UUID, Share | None]:
+    """How often people say the same when asked again; of one person, or of all who were."""
+    first, then = aliased(Judgment), aliased(Comparison)
+    query = (
+        select(Judgment.annotator_id, first.ranks, then.completions, Judgment.ranks, Comparison.completions)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .join(then, then.id == Comparison.repeat_of)
+        .join(first, first.comparison_id == then.id)
         .where(
-            own.annotator_id == annotator_id,
-            own.project_id == project.id,
-            own.voided_at.is_(None),
-            own.uncounted_reason.is_(None),
-            seen.prompt_id == Comparison.prompt_id,
-            overlap,
+            Judgment.project_id == project.id,
+            *stands(),
+            first.voided_at.is_(None),
+            first.uncounted_reason.is_(None),
+            first.annotator_id == Judgment.annotator_id,
         )
-        .exists()
     )
-    rows = session.execute(
-        facts().where(Judgment.project_id == project.id, Judgment.annotator_id != annotator_id, same)
-    )
-    return [judged(row) for row in rows]
+    if annotator_id is not None:
+        query = query.where(Judgment.annotator_id == annotator_id)
+    twice: dict[uuid.UUID, list[tuple[rules.Judged, rules.Judged]]] = defaultdict(list)
+    for who, once, shown_once, again, shown_again in session.execute(query):
+        twice[who].append((_judged(once, shown_once), _judged(again, shown_again)))
+    return {who: rules.repeat_consistency(pairs) for who, pairs in twice.items()}
 
 
-def _lengths(session: Session, project: Project, annotator_id: uuid.UUID) -> dict[Any, int]:
-    """Characters of every completion that this person judged."""
-    shown = (
-        select(func.unnest(Comparison.completions))
-        .join(Judgment, Judgment.comparison_id == Comparison.id)
-        .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
+def _judged(ranks: list[int] | None, shown: Sequence[uuid.UUID]) -> rules.Judged:
+    verdict = Verdict(ranks=None if ranks is None else tuple(ranks), none_acceptable=ranks is None)
+    return rules.Judged(None, None, shown, verdict.rating_ranks(len(shown)))
+
+
+def gold(session: Session, project: Project, annotator_id: uuid.UUID | None = None) -> dict[uuid.UUID, Share | None]:
+    """How often people are right where the answer is known; of one person, or of all who were asked.
+
+    In practice the right answer is told afterwards, so it is no test.
+    """
+    query = (
+        select(Judgment.annotator_id, func.count().filter(Judgment.gold_right.is_(True)), func.count())
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .outerjoin(Gold, Gold.id == Comparison.gold_id)
+        .where(
+            Judgment.project_id == project.id,
+            Judgment.gold_right.is_not(None),
+            *stands(),
+            func.coalesce(Gold.use, "check") != "practice",
+        )
+        .group_by(Judgment.annotator_id)
     )
-    rows = session.execute(
-        select(cast(Completion.id, Text), func.char_length(Completion.text)).where(Completion.id.in_(shown))
-    )
-    return dict(rows.all())
+    if annotator_id is not None:
+        query = query.where(Judgment.annotator_id == annotator_id)
+    return {id: share_of(right, asked) for id, right, asked in session.execute(query)}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from backend.domain.shares import share_of
 from backend.errors import Forbidden
 from backend.services import agreement as project_agreement
 from backend.services import comparisons, work
-from backend.tables import Comparison, Gold, Judgment
+from backend.tables import Comparison, Flag, Gold, Judgment, Standing
 from tests.factories import (
     judge_next,
     make_completions,
@@ -121,7 +121,7 @@ def test_one_persons_numbers_are_those_of_the_whole_project(session, size):
     for person in people:
         while judge_next(session, project, person, rng.choice([(1, 2, 3)[:size], (2, 1, 2)[:size], (1, 1, 1)[:size]])):
             pass
-    listed = {one.id: one for one in project_agreement.annotators(session, project)}
+    listed = {one.id: one for one in project_agreement.annotators(session, project, LONG_AGO)}
     assert len(listed) == 3
     for person in people:
         found = work.of_person(session, project, person.id, LONG_AGO)
@@ -141,3 +141,41 @@ def test_people_are_ranked_only_where_the_project_says_so(session):
     assert [one.annotator_id for one in work.ranking(session, project, for_admin=True)] == [busy.id, lazy.id]
     project.people_ranking = True
     assert [one.judgments for one in work.ranking(session, project, for_admin=False)] == [2, 1]
+
+
+def test_the_list_of_annotators_by_hand(session, study):
+    project, (ann, bob, cat), (pair, other) = study
+    judge(session, project, ann, pair[0], shown=pair, ms=1000)
+    voided = judge(session, project, ann, other[0], shown=other, ms=3000)
+    voided.voided_at = datetime.now(UTC)
+    for use, right in (("practice", False), ("check", True), ("check", True), ("check", False)):
+        ids = [completion.id for completion in pair]
+        gold = Gold(project_id=project.id, prompt_id=pair[0].prompt_id, completions=ids, ranks=[1, 2], use=use)
+        session.add(gold)
+        session.flush()
+        asked = judge(session, project, bob, pair[0], shown=pair, kind="gold", gold=gold, right=right)
+    session.add(Flag(project_id=project.id, comparison_id=asked.comparison_id, annotator_id=bob.id, reason="?"))
+    session.get_one(Comparison, judge(session, project, cat, shown=pair).comparison_id)
+    skipped = judge(session, project, cat, shown=other)
+    session.get_one(Comparison, skipped.comparison_id).state = "skipped"
+    session.delete(skipped)
+    dan = make_user(session)
+    session.add(Standing(project_id=project.id, annotator_id=dan.id, state="learning"))
+    session.flush()
+    listed = project_agreement.annotators(session, project, LONG_AGO)
+    assert [one.judgments for one in listed] == [4, 1, 1, 0]
+    of = {one.id: one for one in listed}
+    assert [(of[who.id].judgments, of[who.id].today) for who in (ann, bob, cat, dan)] == [
+        (1, 1),
+        (4, 4),
+        (1, 1),
+        (0, 0),
+    ]
+    assert [of[who.id].skipped for who in (ann, bob, cat, dan)] == [0, 0, 1, 0]
+    assert [of[who.id].flagged for who in (ann, bob, cat, dan)] == [0, 1, 0, 0]
+    assert (of[bob.id].gold_right_share, of[bob.id].gold_answers) == (2 / 3, 3)
+    assert (of[ann.id].gold_right_share, of[ann.id].gold_answers) == (None, 0)
+    assert (of[ann.id].active_ms_total, of[ann.id].median_active_ms) == (4000, 1000)
+    learning = of[dan.id].standing
+    assert learning and (of[dan.id].last_judgment_at, learning.state) == (None, "learning")
+    assert project_agreement.annotators(session, project, SOON)[0].today == 0

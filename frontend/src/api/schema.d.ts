@@ -544,7 +544,7 @@ export interface paths {
         };
         /**
          * List Annotators
-         * @description Everybody who judged in a project, the busiest first.
+         * @description Everybody who did anything in a project, the busiest first.
          */
         get: operations["list_annotators"];
         put?: never;
@@ -1423,17 +1423,26 @@ export interface components {
         /**
          * AnnotatorOut
          * @description One person's part in a project; `left_share` of the decided pairs went to what was shown first.
+         *
+         *     `judgments` and `today` are those that stand; `active_ms_total` is the time of all, also those set aside since.
          */
         AnnotatorOut: {
+            /** Active Ms Total */
+            active_ms_total: number;
+            /** Flagged */
+            flagged: number;
+            /** Gold Answers */
+            gold_answers: number;
+            /** Gold Right Share */
+            gold_right_share: number | null;
             /** Id */
             id: string;
             /** Judgments */
             judgments: number;
-            /**
-             * Last Judgment At
-             * Format: date-time
-             */
-            last_judgment_at: string;
+            /** Last Judgment At */
+            last_judgment_at: string | null;
+            /** Last Seen At */
+            last_seen_at: string | null;
             /** Left Share */
             left_share: number | null;
             /** Majority Agreement */
@@ -1444,6 +1453,11 @@ export interface components {
             name: string;
             /** Repeat Consistency */
             repeat_consistency: number | null;
+            /** Skipped */
+            skipped: number;
+            standing: components["schemas"]["backend__api__agreement__StandingOut"] | null;
+            /** Today */
+            today: number;
         };
         /**
          * AnnotatorRef
@@ -1500,6 +1514,49 @@ export interface components {
              * @description shown as the label of the question
              */
             name: string;
+        };
+        /**
+         * StandingOut
+         * @description How far somebody has come towards real work; `right` of `asked` in the qualification, once it is decided.
+         */
+        backend__api__agreement__StandingOut: {
+            /** Asked */
+            asked: number | null;
+            /** Attempt */
+            attempt: number;
+            /** Right */
+            right: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "learning" | "qualified" | "failed";
+        };
+        /**
+         * StandingOut
+         * @description How far somebody has come towards real work; `right` of `asked` in the qualification that was decided last.
+         */
+        backend__api__standings__StandingOut: {
+            /** Asked */
+            asked: number | null;
+            /** Attempt */
+            attempt: number;
+            /** Decided At */
+            decided_at: string | null;
+            /** Note */
+            note: string | null;
+            /** Right */
+            right: number | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "learning" | "qualified" | "failed";
         };
         /**
          * CheckpointFile
@@ -3436,32 +3493,6 @@ export interface components {
             state: "qualified" | "failed" | "retake";
         };
         /**
-         * StandingOut
-         * @description How far somebody has come towards real work; `right` of `asked` in the qualification that was decided last.
-         */
-        StandingOut: {
-            /** Asked */
-            asked: number | null;
-            /** Attempt */
-            attempt: number;
-            /** Decided At */
-            decided_at: string | null;
-            /** Note */
-            note: string | null;
-            /** Right */
-            right: number | null;
-            /**
-             * Since
-             * Format: date-time
-             */
-            since: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "learning" | "qualified" | "failed";
-        };
-        /**
          * Token
          * @description An API token without its secret.
          */
@@ -4915,7 +4946,10 @@ export interface operations {
     };
     list_annotators: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description so that `today` is yours */
+                utc_offset_minutes?: number;
+            };
             header?: never;
             path: {
                 project: string;
@@ -4993,7 +5027,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StandingOut"];
+                    "application/json": components["schemas"]["backend__api__standings__StandingOut"];
                 };
             };
         };
