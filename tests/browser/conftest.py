@@ -122,6 +122,7 @@ class Visit(Protocol):
         *,
         size: tuple[int, int] = WIDE,
         scheme: Literal["light", "dark"] = "light",
+        locale: str = "en-GB",
         expects: tuple[str, ...] = (),
         **options: Any,
     ) -> Page: ...
@@ -139,6 +140,7 @@ def visit(browser: Browser, podium: Podium) -> Iterator[Visit]:
             *,
             size: tuple[int, int] = WIDE,
             scheme: Literal["light", "dark"] = "light",
+            locale: str = "en-GB",
             expects: tuple[str, ...] = (),
             **options: Any,
         ) -> Page:
@@ -147,7 +149,7 @@ def visit(browser: Browser, podium: Podium) -> Iterator[Visit]:
                 viewport={"width": size[0], "height": size[1]},
                 color_scheme=scheme,
                 reduced_motion="reduce",
-                locale="en-GB",
+                locale=locale,
                 **options,
             )
             stack.callback(context.close)

@@ -66,7 +66,7 @@ export function useReading(frame: RefObject<HTMLElement | null>): Reading {
     scroll: (direction) => {
       const inside = [...(frame.current?.querySelectorAll<HTMLElement>("[data-scroller]") ?? [])].filter((one) => one.offsetParent !== null && one.scrollHeight > one.clientHeight + 1);
       const targets: { scrollBy: (options: ScrollToOptions) => void }[] = inside.length > 0 ? inside : [window];
-      for (const target of targets) target.scrollBy({ top: direction * 220, behavior: "smooth" });
+      for (const target of targets) target.scrollBy({ top: direction * 220, behavior: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The frame: a slim side bar with the project and its pages, the page beside it, and the live region. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet, useLocation, useNavigate, useParams, useRouteContext } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate, useParams, useRouteContext, useRouter } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { closeOutbox, openOutbox, useOutbox } from "../annotate/session";
@@ -8,7 +8,7 @@ import { meQuery, projectsQuery, signOut } from "../api/queries";
 import { setCsrf } from "../api/client";
 import { count } from "../format";
 import { setPreferences, usePreferences } from "../preferences";
-import { ANNOUNCER_ID } from "./announcer";
+import { ANNOUNCER_ID, announce } from "./announcer";
 import { IconButton } from "./Button";
 import { Icon, type IconName, Mark } from "./Icon";
 
@@ -27,6 +27,7 @@ export function Layout() {
   const rail = annotating || preferences.rail;
 
   useEffect(() => setOpen(false), [location.pathname]);
+  useArrival();
 
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
@@ -87,6 +88,23 @@ export function Layout() {
       </main>
       <div id={ANNOUNCER_ID} aria-live="polite" role="status" className="sr-only" />
     </div>
+  );
+}
+
+/**
+ * A page that replaces another is silent to screen readers, and takes the focus with it when the link that led here was
+ * on the old one: its name is said, and the focus goes to the content.
+ */
+function useArrival(): void {
+  const router = useRouter();
+  useEffect(
+    () =>
+      router.subscribe("onRendered", ({ fromLocation, toLocation }) => {
+        if (!fromLocation || fromLocation.pathname === toLocation.pathname) return;
+        announce(document.title.replace(/ · Podium$/, ""));
+        if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+      }),
+    [router],
   );
 }
 
