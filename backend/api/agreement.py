@@ -1,11 +1,10 @@
 """How annotators agree, over HTTP. For admins: people are not ranked before each other."""
 
-from typing import Literal
-
 from fastapi import APIRouter
 
 from backend.api.deps import AdminReader, SessionDep
 from backend.api.projects import ProjectDep
+from backend.api.standings import StandingOut
 from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
 from backend.services import agreement
 
@@ -19,15 +18,6 @@ class AgreementOut(Wire):
     alpha_nominal: float | None
     alpha_interval: float | None
     units: int
-
-
-class StandingOut(Wire):
-    """How far somebody has come towards real work; `right` of `asked` in the qualification, once it is decided."""
-
-    state: Literal["learning", "qualified", "failed"]
-    attempt: int
-    right: int | None
-    asked: int | None
 
 
 class AnnotatorOut(Wire):

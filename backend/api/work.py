@@ -6,8 +6,10 @@ from fastapi import APIRouter
 
 from backend.api.deps import AdminReader, Annotator, Reader, SessionDep
 from backend.api.projects import ProjectDep
+from backend.api.standings import StandingOut
 from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
 from backend.services import accounts, work
+from backend.tables import Standing
 
 router = APIRouter(tags=["work"])
 
@@ -48,6 +50,9 @@ class AnnotatorWork(MyWork):
     id: IdStr
     name: str
     last_judgment_at: Time | None
+    last_seen_at: Time | None
+    flagged: int
+    standing: StandingOut | None
 
 
 class RankedPerson(Wire):
@@ -78,7 +83,14 @@ def read_annotator(
     """One annotator's numbers."""
     user = accounts.get(session, user_id)
     found = work.of_person(session, project, user.id, midnight(utc_offset_minutes))
-    return AnnotatorWork.model_validate({**found.__dict__, "id": user.id, "name": user.name})
+    more = {
+        "id": user.id,
+        "name": user.name,
+        "last_seen_at": user.last_seen_at,
+        "flagged": work.flagged(session, project, user.id),
+        "standing": session.get(Standing, (project.id, user.id)),
+    }
+    return AnnotatorWork.model_validate({**found.__dict__, **more})
 
 
 @router.get("/projects/{project}/people-ranking")

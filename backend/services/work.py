@@ -15,7 +15,7 @@ from backend.domain.judgments import Verdict
 from backend.domain.shares import Share, share_of
 from backend.errors import Forbidden
 from backend.services import answers
-from backend.tables import Comparison, Gold, Judgment, Project, User
+from backend.tables import Comparison, Flag, Gold, Judgment, Project, User
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,12 @@ def gold(session: Session, project: Project, annotator_id: uuid.UUID | None = No
     if annotator_id is not None:
         query = query.where(Judgment.annotator_id == annotator_id)
     return {id: share_of(right, asked) for id, right, asked in session.execute(query)}
+
+
+def flagged(session: Session, project: Project, annotator_id: uuid.UUID) -> int:
+    """How many comparisons one person wants an admin to look at, or wanted."""
+    mine = (Flag.project_id == project.id, Flag.annotator_id == annotator_id)
+    return session.scalar(select(func.count()).select_from(Flag).where(*mine)) or 0
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def test_everybody_sees_their_own_numbers(app: FastAPI, doors: Doors, admin: Tes
     seen = admin.get(f"{path}/annotators/{ann.id}").json()
     assert seen["name"] == "Ann" and seen["last_judgment_at"].endswith("Z")
     assert {name: seen[name] for name in own} == own
+    assert (seen["flagged"], seen["standing"]) == (0, None)
     assert admin.get(f"{path}/annotators/{uuid.uuid4()}").status_code == 404
 
 

@@ -1455,7 +1455,7 @@ export interface components {
             repeat_consistency: number | null;
             /** Skipped */
             skipped: number;
-            standing: components["schemas"]["backend__api__agreement__StandingOut"] | null;
+            standing: components["schemas"]["StandingOut"] | null;
             /** Today */
             today: number;
         };
@@ -1479,6 +1479,8 @@ export interface components {
             /** Active Ms Today */
             active_ms_today: number;
             agreement: components["schemas"]["ShareOut"] | null;
+            /** Flagged */
+            flagged: number;
             gold: components["schemas"]["ShareOut"] | null;
             /** Id */
             id: string;
@@ -1486,6 +1488,8 @@ export interface components {
             judgments: number;
             /** Last Judgment At */
             last_judgment_at: string | null;
+            /** Last Seen At */
+            last_seen_at: string | null;
             left_lean: components["schemas"]["ShareOut"] | null;
             length_lean: components["schemas"]["ShareOut"] | null;
             /** Median Active Ms */
@@ -1495,6 +1499,7 @@ export interface components {
             self_consistency: components["schemas"]["ShareOut"] | null;
             /** Skipped */
             skipped: number;
+            standing: components["schemas"]["StandingOut"] | null;
             /** Today */
             today: number;
         };
@@ -1514,49 +1519,6 @@ export interface components {
              * @description shown as the label of the question
              */
             name: string;
-        };
-        /**
-         * StandingOut
-         * @description How far somebody has come towards real work; `right` of `asked` in the qualification, once it is decided.
-         */
-        backend__api__agreement__StandingOut: {
-            /** Asked */
-            asked: number | null;
-            /** Attempt */
-            attempt: number;
-            /** Right */
-            right: number | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "learning" | "qualified" | "failed";
-        };
-        /**
-         * StandingOut
-         * @description How far somebody has come towards real work; `right` of `asked` in the qualification that was decided last.
-         */
-        backend__api__standings__StandingOut: {
-            /** Asked */
-            asked: number | null;
-            /** Attempt */
-            attempt: number;
-            /** Decided At */
-            decided_at: string | null;
-            /** Note */
-            note: string | null;
-            /** Right */
-            right: number | null;
-            /**
-             * Since
-             * Format: date-time
-             */
-            since: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "learning" | "qualified" | "failed";
         };
         /**
          * CheckpointFile
@@ -3493,6 +3455,32 @@ export interface components {
             state: "qualified" | "failed" | "retake";
         };
         /**
+         * StandingOut
+         * @description How far somebody has come towards real work; `right` of `asked` in the qualification that was decided last.
+         */
+        StandingOut: {
+            /** Asked */
+            asked: number | null;
+            /** Attempt */
+            attempt: number;
+            /** Decided At */
+            decided_at: string | null;
+            /** Note */
+            note: string | null;
+            /** Right */
+            right: number | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "learning" | "qualified" | "failed";
+        };
+        /**
          * Token
          * @description An API token without its secret.
          */
@@ -5027,7 +5015,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["backend__api__standings__StandingOut"];
+                    "application/json": components["schemas"]["StandingOut"];
                 };
             };
         };
