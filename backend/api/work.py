@@ -4,11 +4,12 @@ import uuid
 
 from fastapi import APIRouter
 
+from backend.api.comparisons import StageOut
 from backend.api.deps import AdminReader, Annotator, Reader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.standings import StandingOut
 from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
-from backend.services import accounts, work
+from backend.services import accounts, standings, work
 from backend.tables import Standing
 
 router = APIRouter(tags=["work"])
@@ -44,6 +45,12 @@ class MyWork(Wire):
     length_lean: ShareOut | None
 
 
+class OwnWork(MyWork):
+    """The same with the stage of the one who asks: practice, qualification, or real work."""
+
+    stage: StageOut
+
+
 class AnnotatorWork(MyWork):
     """The same, as an admin sees it."""
 
@@ -67,9 +74,11 @@ class RankedPerson(Wire):
 @router.get("/projects/{project}/my-work")
 def read_my_work(
     project: ProjectDep, session: SessionDep, caller: Annotator, utc_offset_minutes: UtcOffset = 0
-) -> MyWork:
+) -> OwnWork:
     """The caller's own numbers."""
-    return MyWork.model_validate(work.of_person(session, project, caller.user.id, midnight(utc_offset_minutes)))
+    found = work.of_person(session, project, caller.user.id, midnight(utc_offset_minutes))
+    stage = standings.look(session, project, caller.user.id)
+    return OwnWork.model_validate({**found.__dict__, "stage": stage})
 
 
 @router.get("/projects/{project}/annotators/{user_id}")

@@ -80,6 +80,17 @@ def course(session: Session, project: Project, annotator_id: uuid.UUID) -> Cours
     return _decide(session, project, standing, [gold for gold in tests if gold.use == "qualification"], answered)
 
 
+def look(session: Session, project: Project, annotator_id: uuid.UUID) -> Stage:
+    """The stage of somebody who only looks: nobody is entered by that."""
+    if session.get(Standing, (project.id, annotator_id)) is not None:
+        return course(session, project, annotator_id).stage
+    tests = [] if _is_at_work(session, project, annotator_id) else _tests(session, project)
+    for use, share in (("practice", None), ("qualification", project.qualification_share)):
+        if asked := sum(gold.use == use for gold in tests):
+            return Stage(use, 0, asked, share)  # type: ignore[arg-type]
+    return WORK
+
+
 def _tests(session: Session, project: Project) -> list[Gold]:
     size = Protocol.model_validate(project.protocol).size
     found = session.scalars(
@@ -97,17 +108,24 @@ def _tests(session: Session, project: Project) -> list[Gold]:
 
 def _enter(session: Session, project: Project, annotator_id: uuid.UUID) -> Standing:
     """Begin the first attempt. Who was at work before there was a test goes on working."""
-    at_work = session.scalar(
-        select(Judgment.id)
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id, Comparison.kind == "regular")
-        .limit(1)
-    )
+    at_work = _is_at_work(session, project, annotator_id)
     key = {"project_id": project.id, "annotator_id": annotator_id}
-    state = "learning" if at_work is None else "qualified"
-    decided = None if at_work is None else leases.now()
+    state = "qualified" if at_work else "learning"
+    decided = leases.now() if at_work else None
     session.execute(insert(Standing).values(**key, state=state, decided_at=decided).on_conflict_do_nothing())
     return session.get_one(Standing, (project.id, annotator_id))
+
+
+def _is_at_work(session: Session, project: Project, annotator_id: uuid.UUID) -> bool:
+    return bool(
+        session.scalar(
+            select(
+                exists(Judgment.id)
+                .where(Judgment.comparison_id == Comparison.id, Comparison.kind == "regular")
+                .where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
+            )
+        )
+    )
 
 
 def _answered(session: Session, standing: Standing) -> dict[uuid.UUID, bool]:

@@ -26,6 +26,7 @@ def test_everybody_sees_their_own_numbers(app: FastAPI, doors: Doors, admin: Tes
     assert own["agreement"]["n"] == 1
     assert own["self_consistency"] is own["gold"] is own["median_active_ms"] is None
     assert "name" not in own
+    assert own.pop("stage") == {"name": "work", "done": 0, "of": 0, "needed_share": None}
     seen = admin.get(f"{path}/annotators/{ann.id}").json()
     assert seen["name"] == "Ann" and seen["last_judgment_at"].endswith("Z")
     assert {name: seen[name] for name in own} == own

@@ -73,6 +73,21 @@ def test_practice_comes_one_by_one_in_order_with_what_was_right(session, school)
     assert ask(session, school, user).stage == Stage("qualification", 0, 5, 0.8)
 
 
+def test_who_only_looks_sees_the_stage_and_is_not_entered(session, school):
+    user, worker = make_user(session), make_user(session)
+    assert standings.look(session, school, user.id) == Stage("practice", 0, 2, None)
+    assert session.get(Standing, (school.id, user.id)) is None
+    practise(session, school, user)
+    assert standings.look(session, school, user.id) == Stage("qualification", 0, 5, 0.8)
+    older = make_study(session, prompts=3)
+    make_judgment(session, older, worker)
+    add_gold(session, older, "practice")
+    assert (standings.look(session, older, worker.id), standings.look(session, older, user.id).name) == (
+        WORK,
+        "practice",
+    )
+
+
 @pytest.mark.parametrize(("right", "state"), [(5, "qualified"), (4, "qualified"), (3, "failed"), (0, "failed")])
 def test_the_qualification_decides_once_all_is_answered(session, school, right, state):
     user = make_user(session)

@@ -2379,33 +2379,6 @@ export interface components {
             name: string;
         };
         /**
-         * MyWork
-         * @description One person's part in a project; a share is null where there is nothing to tell it from.
-         *
-         *     `agreement`: answers that are the commonest among the others' on the same pair. `self_consistency`: pairs answered
-         *     the same when asked again. `gold`: comparisons with a known answer that were right. Leans, of the decided pairs: how
-         *     often what was shown first won, and how often the longer one (where more than 30 characters apart).
-         */
-        MyWork: {
-            /** Active Ms */
-            active_ms: number;
-            /** Active Ms Today */
-            active_ms_today: number;
-            agreement: components["schemas"]["ShareOut"] | null;
-            gold: components["schemas"]["ShareOut"] | null;
-            /** Judgments */
-            judgments: number;
-            left_lean: components["schemas"]["ShareOut"] | null;
-            length_lean: components["schemas"]["ShareOut"] | null;
-            /** Median Active Ms */
-            median_active_ms: number | null;
-            self_consistency: components["schemas"]["ShareOut"] | null;
-            /** Skipped */
-            skipped: number;
-            /** Today */
-            today: number;
-        };
-        /**
          * NewInvitation
          * @description A link to send to somebody.
          */
@@ -2490,6 +2463,30 @@ export interface components {
             ranks: number[] | null;
             /** Strength */
             strength: number | null;
+        };
+        /**
+         * OwnWork
+         * @description The same with the stage of the one who asks: practice, qualification, or real work.
+         */
+        OwnWork: {
+            /** Active Ms */
+            active_ms: number;
+            /** Active Ms Today */
+            active_ms_today: number;
+            agreement: components["schemas"]["ShareOut"] | null;
+            gold: components["schemas"]["ShareOut"] | null;
+            /** Judgments */
+            judgments: number;
+            left_lean: components["schemas"]["ShareOut"] | null;
+            length_lean: components["schemas"]["ShareOut"] | null;
+            /** Median Active Ms */
+            median_active_ms: number | null;
+            self_consistency: components["schemas"]["ShareOut"] | null;
+            /** Skipped */
+            skipped: number;
+            stage: components["schemas"]["StageOut"];
+            /** Today */
+            today: number;
         };
         /** Page[AnnotatorOut] */
         Page_AnnotatorOut_: {
@@ -5651,7 +5648,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MyWork"];
+                    "application/json": components["schemas"]["OwnWork"];
                 };
             };
         };

@@ -10,7 +10,7 @@ import { Page, Section, TableFrame } from "../components/Page";
 import { type Share, ShareLine } from "../components/ShareLine";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { count, duration, verdict } from "../format";
+import { count, duration, percent, verdict } from "../format";
 
 const MOST = 200;
 
@@ -24,14 +24,32 @@ export function MyWorkPage() {
       <Loaded query={work} bones={<div className="skeleton h-24" />}>
         {(data) => (
           <>
+            <StageNote stage={data.stage} />
             <Numbers work={data} />
             {data.judgments > 0 && <Shares work={data} />}
           </>
         )}
       </Loaded>
       <Latest slug={slug} />
-      {(project as { people_ranking?: boolean } | undefined)?.people_ranking && <Ranking slug={slug} />}
+      {project?.people_ranking && <Ranking slug={slug} />}
     </Page>
+  );
+}
+
+/** Practice and qualification come before the real work. */
+function StageNote({ stage }: { stage: MyWork["stage"] }) {
+  const { t } = useTranslation("work");
+  if (stage.name === "work") return null;
+  const numbers = { done: count(stage.done), of: count(stage.of), needed: percent(stage.needed_share ?? 0) };
+  return (
+    <div className={`mb-4 rounded-lg px-5 py-3.5 ${stage.name === "failed" ? "bg-warn-wash text-warn" : "bg-accent-wash"}`}>
+      <p>{t(`stage.${stage.name}`, numbers)}</p>
+      {stage.name !== "failed" && stage.of > 0 && (
+        <div className="mt-2 h-1.5 max-w-md overflow-hidden rounded-full bg-surface" role="progressbar" aria-label={t(`stage.${stage.name}Name`)} aria-valuemin={0} aria-valuemax={stage.of} aria-valuenow={stage.done}>
+          <div className="h-full bg-accent" style={{ width: `${(100 * stage.done) / stage.of}%` }} />
+        </div>
+      )}
+    </div>
   );
 }
 

@@ -52,8 +52,10 @@ export default {
   },
   stage: {
     practice: "Practice: {{done}} of {{of}} done. After each one you are told what was right, and nothing of it counts.",
+    practiceName: "Practice",
     qualification: "Qualification: {{done}} of {{of}} done. {{needed}} of them have to be right before the real work begins.",
-    failed: "The qualification was not passed. An admin can let you try again.",
+    qualificationName: "Qualification",
+    failed: "The qualification was not passed: {{done}} of {{of}} were right, {{needed}} had to be. An admin can let you try again.",
   },
   latest: "Latest judgments",
   none: "Nothing judged yet",

@@ -53,8 +53,10 @@ export default {
   },
   stage: {
     practice: "练习：已完成 {{done}} / {{of}}。每条之后都会告诉你正确答案，练习不计入结果。",
+    practiceName: "练习",
     qualification: "资格测试：已完成 {{done}} / {{of}}。答对 {{needed}} 才能开始正式工作。",
-    failed: "未通过资格测试。管理员可以让你重新尝试。",
+    qualificationName: "资格测试",
+    failed: "未通过资格测试：答对 {{done}} / {{of}}，需要达到 {{needed}}。管理员可以让你重新尝试。",
   },
   latest: "最近的判断",
   none: "还没有判断",
