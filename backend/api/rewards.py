@@ -10,7 +10,8 @@ from sqlalchemy import select
 from backend.api.deps import Admin, AdminReader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
-from backend.services import ratings, rewards
+from backend.domain.rewards import Normalisation, Question
+from backend.services import facts, rewards
 from backend.tables import Reward, RewardSet
 
 router = APIRouter(tags=["rewards"])
@@ -20,8 +21,9 @@ class RewardSetIn(Body):
     """How to make rewards from the ratings as they stand now."""
 
     name: str | None = Field(default=None, min_length=1, max_length=120)
-    method: ratings.Method = "elo"
-    normalisation: rewards.Normalisation = "centred_global"
+    method: facts.Method = "elo"
+    normalisation: Normalisation = "centred_global"
+    question: Question | None = Field(default=None, strict=False, description="which judgments; all, if left out")
 
 
 class RewardSetOut(Wire):
@@ -56,6 +58,37 @@ class RewardOut(Wire):
     judgments: int
 
 
+class ComparedOut(Wire):
+    """Two reward sets over the completions in both. `pairs_turned` of the `pairs` within prompts change their order."""
+
+    completions: int
+    prompts: int
+    correlation: float | None
+    best_differs: int
+    pairs: int
+    pairs_turned: int
+
+
+class BecauseOut(Wire):
+    """One outcome behind a reward: the completion's score against another (1, 0.5, 0), and who said so."""
+
+    judgment: IdStr
+    annotator: str
+    other: IdStr
+    model: str
+    score: float
+    weight: float
+    comment: str | None
+    voided_at: Time | None
+    created_at: Time
+
+
+class OpenedReward(RewardOut):
+    """A reward with everything it was made from; judgments voided since are marked, the set stays as it was frozen."""
+
+    because: list[BecauseOut]
+
+
 def _out(row: RewardSet) -> RewardSetOut:
     return RewardSetOut.model_validate({**row.__dict__, "project": row.project_id})
 
@@ -70,6 +103,7 @@ def create_reward_set(project: ProjectDep, body: RewardSetIn, session: SessionDe
             name=body.name,
             method=body.method,
             normalisation=body.normalisation,
+            question=body.question,
             created_by=caller.user.id,
         )
     )
@@ -104,3 +138,44 @@ def list_rewards(
         for row in rows
     ]
     return Page(items=items, next=cursor)
+
+
+@router.get("/reward-sets/{reward_set_id}/rewards/{completion_id}")
+def read_reward(
+    reward_set_id: uuid.UUID, completion_id: uuid.UUID, session: SessionDep, caller: AdminReader
+) -> OpenedReward:
+    """One reward, opened down to the judgments and people behind it."""
+    reward, found = rewards.because(session, reward_set_id, completion_id)
+    return OpenedReward.model_validate(
+        {
+            **reward.__dict__,
+            "completion": reward.completion_id,
+            "prompt": reward.prompt_id,
+            "because": [
+                BecauseOut.model_validate(
+                    {
+                        "judgment": one.judgment.id,
+                        "annotator": one.annotator,
+                        "other": one.other,
+                        "model": one.model,
+                        "score": one.score,
+                        "weight": one.weight,
+                        "comment": one.judgment.comment,
+                        "voided_at": one.judgment.voided_at,
+                        "created_at": one.judgment.created_at,
+                    }
+                )
+                for one in found
+            ],
+        }
+    )
+
+
+@router.get("/reward-sets/{reward_set_id}/compare/{other_id}")
+def compare_reward_sets(
+    reward_set_id: uuid.UUID, other_id: uuid.UUID, session: SessionDep, caller: AdminReader
+) -> ComparedOut:
+    """How much two reward sets differ where both have a reward."""
+    for id in (reward_set_id, other_id):
+        rewards.find(session, id)
+    return ComparedOut.model_validate(rewards.compare(session, reward_set_id, other_id))

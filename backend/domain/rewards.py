@@ -7,11 +7,15 @@ its noise into ±1. Ratings are read in log-odds (Elo's expected score is the lo
 
 import hashlib
 import math
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
-from backend.domain.elo import POINTS_PER_LOG_ODDS
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.domain.elo import POINTS_PER_LOG_ODDS, START
 from backend.errors import Invalid
 
 # The share of prompts that no reward model and no policy is trained on. It never changes: a prompt that was held out
@@ -26,6 +30,29 @@ CLIP = 5.0
 UNSEEN_VARIANCE = 0.2
 
 Split = Literal["train", "held_out"]
+
+Normalisation = Literal["centred_global", "linear_global", "prompt_z", "prompt_min_max", "logistic"]
+"""centred_global: log-odds centred in the prompt over one scale, the only one that keeps both size and evidence.
+linear_global: log-odds around the start over one scale, not centred. prompt_z: mean 0 and deviation 1 in each prompt.
+prompt_min_max: 0 to 1 in each prompt. logistic: the chance of being preferred to an answer at the start rating.
+"""
+
+
+class Question(BaseModel):
+    """Which judgments a reward set is made from. What is left out does not restrict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    without_annotators: Annotated[
+        frozenset[uuid.UUID], Field(strict=False, max_length=1000, description="as if these had never judged")
+    ] = frozenset()
+    before: Annotated[datetime | None, Field(strict=False, description="judgments made before this moment")] = None
+    guidelines_versions: Annotated[
+        frozenset[int], Field(strict=False, max_length=1000, description="judgments made under these versions")
+    ] = frozenset()
+    min_gold_share: Annotated[
+        float | None, Field(ge=0, le=1, description="annotators who got at least this share of gold comparisons right")
+    ] = None
 
 
 def split(prompt_digest: str, held_out_share: float = HELD_OUT_SHARE) -> Split:
@@ -59,38 +86,46 @@ class Normalised:
     scale: float
 
 
-def normalise(groups: Sequence[Sequence[Rated]], scale_from: Sequence[bool] | None = None) -> Normalised:
-    """Rewards of all prompts: t = (theta - mean of its prompt) / s, clipped; s is the pooled deviation of theta.
+def normalise(
+    groups: Sequence[Sequence[Rated]],
+    scale_from: Sequence[bool] | None = None,
+    normalisation: Normalisation = "centred_global",
+) -> Normalised:
+    """Rewards of all prompts, by default t = (theta - mean of its prompt) / s, clipped; s is the pooled deviation.
 
     `scale_from` says which prompts the scale is taken from (the training split); all, if left out. A prompt that
     nobody judged carries no information and gets None. One where all tie keeps its zeros: that is information.
     Raises Invalid when no prompt has any judgment.
     """
     counts_for_scale = list(scale_from) if scale_from is not None else [True] * len(groups)
-    centred = [_centred(group) if any(item.judgments for item in group) else None for group in groups]
-    judged = [(group, used) for group, used in zip(centred, counts_for_scale, strict=True) if group is not None]
-    if not judged:
+    judged = [any(item.judgments for item in group) for group in groups]
+    if not any(judged):
         raise Invalid("There are no judgments yet, so there are no rewards; let people judge first.")
-    # The held-out prompts decide only when nothing else was judged.
-    pool = [group for group, used in judged if used] or [group for group, _ in judged]
-    squares = math.fsum(theta * theta for group in pool for theta in group)
-    freedom = sum(len(group) - 1 for group in pool)
-    scale = math.sqrt(squares / freedom) if squares > 0 else 1.0
+    shape = _SHAPES[normalisation]
+    shaped = [shape(group) if said else None for group, said in zip(groups, judged, strict=True)]
+    scale = 1.0
+    if normalisation in ("centred_global", "linear_global"):
+        # The held-out prompts decide only when nothing else was judged.
+        told = [values for values, used in zip(shaped, counts_for_scale, strict=True) if values is not None and used]
+        pool = told or [values for values in shaped if values is not None]
+        free = 1 if normalisation == "centred_global" else 0
+        squares = math.fsum(theta * theta for values in pool for theta in values)
+        scale = math.sqrt(squares / sum(len(values) - free for values in pool)) if squares > 0 else 1.0
 
     weights = [
-        None if thetas is None else [1.0 / (_variance(item) + UNSEEN_VARIANCE) for item in group]
-        for group, thetas in zip(groups, centred, strict=True)
+        None if values is None else [1.0 / (_variance(item) + UNSEEN_VARIANCE) for item in group]
+        for group, values in zip(groups, shaped, strict=True)
     ]
     mean_weight = math.fsum(w for group in weights if group for w in group) / sum(len(g) for g in weights if g)
     return Normalised(
         [
             None
-            if thetas is None or group_weights is None
+            if values is None or group_weights is None
             else [
-                Rewarded(max(-CLIP, min(CLIP, theta / scale)), weight / mean_weight)
-                for theta, weight in zip(thetas, group_weights, strict=True)
+                Rewarded(max(-CLIP, min(CLIP, value / scale)), weight / mean_weight)
+                for value, weight in zip(values, group_weights, strict=True)
             ]
-            for thetas, group_weights in zip(centred, weights, strict=True)
+            for values, group_weights in zip(shaped, weights, strict=True)
         ],
         scale,
     )
@@ -101,6 +136,35 @@ def _centred(group: Sequence[Rated]) -> list[float]:
     thetas = [item.rating / POINTS_PER_LOG_ODDS for item in group]
     mean = math.fsum(thetas) / len(thetas)
     return [theta - mean for theta in thetas]
+
+
+def _from_start(group: Sequence[Rated]) -> list[float]:
+    return [(item.rating - START) / POINTS_PER_LOG_ODDS for item in group]
+
+
+def _z_score(group: Sequence[Rated]) -> list[float]:
+    centred = _centred(group)
+    deviation = math.sqrt(math.fsum(theta * theta for theta in centred) / len(centred))
+    return [theta / deviation if deviation > 0 else 0.0 for theta in centred]
+
+
+def _min_max(group: Sequence[Rated]) -> list[float]:
+    ratings = [item.rating for item in group]
+    low, high = min(ratings), max(ratings)
+    return [(rating - low) / (high - low) if high > low else 0.5 for rating in ratings]
+
+
+def _logistic(group: Sequence[Rated]) -> list[float]:
+    return [0.5 + 0.5 * math.tanh(theta / 2.0) for theta in _from_start(group)]
+
+
+_SHAPES: dict[Normalisation, Callable[[Sequence[Rated]], list[float]]] = {
+    "centred_global": _centred,
+    "linear_global": _from_start,
+    "prompt_z": _z_score,
+    "prompt_min_max": _min_max,
+    "logistic": _logistic,
+}
 
 
 def _variance(item: Rated) -> float:

@@ -6,7 +6,7 @@ plays the same judgments in the same order through the same code, so it gives th
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Row, delete, func, select, update
@@ -18,7 +18,7 @@ from backend.domain.judgments import Verdict, outcomes
 from backend.domain.leaderboard import Vote, fit_models
 from backend.errors import Invalid
 from backend.services import bulk, disagreements
-from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project, Prompt
+from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project
 
 BATCH = 2_000
 
@@ -346,33 +346,6 @@ def _pairs(rankings: Iterable[Ranking]) -> Iterable[tuple[uuid.UUID, uuid.UUID, 
     for ranking in rankings:
         for a, b, score in outcomes(ranking.ranks):
             yield ranking.completions[a], ranking.completions[b], score
-
-
-def completions_by_prompt(session: Session, project: Project, method: Method) -> dict[uuid.UUID, list[Rating]]:
-    """The ratings of every completion of every prompt with two or more; those nobody judged stand at the start."""
-    rows = session.execute(
-        select(Completion.prompt_id, Completion.id, Model.name, CompletionRating.elo, CompletionRating.judgments)
-        .join(Model, Model.id == Completion.model_id)
-        .join(Prompt, Prompt.id == Completion.prompt_id)
-        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
-        .where(Completion.project_id == project.id, Prompt.completions >= 2)
-        .order_by(Completion.prompt_id, Completion.id)
-    )
-    pools: dict[uuid.UUID, list[Rating]] = {}
-    for prompt_id, id, name, rating, judged in rows:
-        item = Rating(id, name, elo.START if rating is None else rating, None, judged or 0)
-        pools.setdefault(prompt_id, []).append(item)
-    if method == "elo":
-        return pools
-    groups = [[item.id for item in pool] for pool in pools.values()]
-    fit = bradley_terry.fit_prompts(groups, _pairs(rankings_of(session, project.id)))
-    return {
-        prompt_id: [
-            replace(item, rating=fit.estimates[item.id].rating, standard_error=fit.estimates[item.id].standard_error)
-            for item in pool
-        ]
-        for prompt_id, pool in pools.items()
-    }
 
 
 def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:

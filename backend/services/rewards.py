@@ -1,20 +1,21 @@
 """Frozen reward sets: taking ratings as they stand now, and handing them to a training run."""
 
+import statistics
 import uuid
 from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, insert, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from backend.domain import elo
 from backend.domain.judgments import outcomes
-from backend.domain.rewards import HELD_OUT_SHARE, UNSEEN_VARIANCE, Rated, normalise, split
-from backend.errors import NotFound
-from backend.services import ratings
-from backend.tables import Completion, Project, Prompt, Reward, RewardOutcome, RewardSet
+from backend.domain.rewards import HELD_OUT_SHARE, UNSEEN_VARIANCE, Normalisation, Question, Rated, normalise, split
+from backend.errors import Invalid, NotFound
+from backend.services import facts, ratings
+from backend.tables import Completion, Judgment, Model, Project, Prompt, Reward, RewardOutcome, RewardSet, User
 
-Normalisation = Literal["centred_global"]
 BATCH = 5_000
 
 
@@ -23,27 +24,43 @@ def freeze(
     project: Project,
     *,
     name: str | None = None,
-    method: ratings.Method = "elo",
+    method: facts.Method = "elo",
     normalisation: Normalisation = "centred_global",
+    question: Question | None = None,
     created_by: uuid.UUID | None = None,
 ) -> RewardSet:
-    """Turn the ratings of all judged completions into rewards, and keep them with the outcomes behind them.
+    """Turn the judgments that answer `question` (all, if left out) into rewards, and keep them with their outcomes.
 
-    Judgments that wait are folded first. Raises Invalid when nobody has judged anything yet.
+    Judgments that wait are folded first. Raises Invalid when no such judgment was made yet.
     """
     ratings.fold(session, project.id)
-    pools = ratings.completions_by_prompt(session, project, method)
-    prompts = list(pools)
+    question = question or Question()
+    known = facts.load(session, project, question)
+    if not known.judgments:
+        what = "of the kind asked for, " if question != Question() else "yet, "
+        raise Invalid(f"There are no judgments {what}so there are no rewards; let people judge first.")
+    rated = facts.rate(known, method)
     digests: dict[uuid.UUID, str] = {}
     for id, digest in session.execute(select(Prompt.id, Prompt.digest).where(Prompt.project_id == project.id)):
         digests[id] = digest
-    sides = {id: split(digests[id]) for id in prompts}
-    rated = [[Rated(item.rating, item.judgments, item.standard_error) for item in pools[prompt]] for prompt in prompts]
-    result = normalise(rated, [sides[prompt] == "train" for prompt in prompts])
+    sides = {id: split(digests[id]) for id in known.prompts}
+    errors = [None] * len(known.completions) if rated.standard_error is None else rated.standard_error.tolist()
+    items = [
+        Rated(rating, judgments, error)
+        for rating, judgments, error in zip(rated.rating.tolist(), rated.judgments.tolist(), errors, strict=True)
+    ]
+    groups: list[list[int]] = [[] for _ in known.prompts]
+    for item, group in enumerate(known.group_of.tolist()):
+        groups[group].append(item)
+    result = normalise(
+        [[items[item] for item in group] for group in groups],
+        [sides[prompt] == "train" for prompt in known.prompts],
+        normalisation,
+    )
     kept = {
-        prompt: list(zip(pools[prompt], group, strict=True))
-        for prompt, group in zip(prompts, result.groups, strict=True)
-        if group is not None
+        prompt: list(zip(group, values, strict=True))
+        for prompt, group, values in zip(known.prompts, groups, result.groups, strict=True)
+        if values is not None
     }
     number = 1 + (session.scalar(select(func.max(RewardSet.number)).where(RewardSet.project_id == project.id)) or 0)
     reward_set = RewardSet(
@@ -54,8 +71,11 @@ def freeze(
         normalisation=normalisation,
         parameters={
             "k": elo.K_COMPLETION if method == "elo" else None,
+            "prior_deviation": rated.prior_deviation,
             "held_out_share": HELD_OUT_SHARE,
             "unseen_variance": UNSEEN_VARIANCE,
+            "question": question.model_dump(mode="json", exclude_defaults=True),
+            "annotators": _crowd(known, rated),
         },
         scale=result.scale,
         position=project.judgments_folded,
@@ -63,7 +83,7 @@ def freeze(
         held_out_prompts=sum(sides[prompt] == "held_out" for prompt in kept),
         skipped_prompts=len(digests) - len(kept),
         completions=sum(len(group) for group in kept.values()),
-        judgments=0,
+        judgments=known.judgments,
         created_by=created_by,
     )
     session.add(reward_set)
@@ -71,40 +91,63 @@ def freeze(
     rows = [
         {
             "reward_set_id": reward_set.id,
-            "completion_id": item.id,
+            "completion_id": known.completions[item],
             "prompt_id": prompt,
             "split": sides[prompt],
-            "rating": item.rating,
-            "standard_error": item.standard_error,
+            "rating": items[item].rating,
+            "standard_error": items[item].standard_error,
             "reward": rewarded.reward,
             "weight": rewarded.weight,
-            "judgments": item.judgments,
+            "judgments": items[item].judgments,
         }
         for prompt, group in kept.items()
         for item, rewarded in group
     ]
-    session.execute(insert(Reward), rows)
-    reward_set.judgments = _keep_outcomes(session, project, reward_set)
+    for start in range(0, len(rows), BATCH):
+        session.execute(insert(Reward), rows[start : start + BATCH])
+    _keep_outcomes(session, known, rated, reward_set)
     session.flush()
     return reward_set
 
 
-def _keep_outcomes(session: Session, project: Project, reward_set: RewardSet) -> int:
-    """Copy every pair of every judgment behind the set; returns the number of judgments."""
-    judgments = 0
+def _crowd(known: facts.Facts, rated: facts.Rated) -> list[dict[str, Any]] | None:
+    """The slope and lean that each annotator was counted with."""
+    if rated.crowd is None:
+        return None
+    crowd = rated.crowd
+    columns = (crowd.slope, crowd.slope_error, crowd.lean, crowd.lean_error)
+    return [
+        {"annotator": str(id), "slope": slope, "slope_error": slope_error, "lean": lean, "lean_error": lean_error}
+        for id, slope, slope_error, lean, lean_error in zip(
+            known.annotators, *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def _keep_outcomes(session: Session, known: facts.Facts, rated: facts.Rated, reward_set: RewardSet) -> None:
+    """Copy every pair of every judgment behind the set, in the order of judgments; a pair's weight is its annotator's
+    slope (contrary people weigh nothing) where slopes were told, and 1 else."""
+    slope = [1.0] * len(known.annotators) if rated.crowd is None else rated.crowd.slope.clip(0.0).tolist()
+    order = [(part, i) for part in known.said for i in range(len(part.ids))]
+    order.sort(key=lambda row: row[0].order[row[1]])
     batch: list[dict[str, Any]] = []
-    for ranking in ratings.rankings_of(session, project.id, up_to=reward_set.position):
-        judgments += 1
-        for outcome in outcomes(ranking.ranks):
+    for part, i in order:
+        shown = [known.completions[item] for item in part.shown[i]]
+        ranks = part.ranks[i].tolist()
+        # What a protocol did not ask to be ordered is no tie.
+        unordered = max(ranks) if known.partial and ranks.count(max(ranks)) > 1 else 0
+        for outcome in outcomes(ranks):
+            if ranks[outcome.a] == ranks[outcome.b] == unordered:
+                continue
             batch.append(
                 {
                     "reward_set_id": reward_set.id,
-                    "judgment_id": ranking.judgment_id,
-                    "prompt_id": ranking.prompt_id,
-                    "a": ranking.completions[outcome.a],
-                    "b": ranking.completions[outcome.b],
+                    "judgment_id": part.ids[i],
+                    "prompt_id": known.prompts[known.group_of[part.shown[i, 0]]],
+                    "a": shown[outcome.a],
+                    "b": shown[outcome.b],
                     "score": outcome.score,
-                    "weight": 1.0,
+                    "weight": slope[part.annotator[i]],
                 }
             )
         if len(batch) >= BATCH:
@@ -112,7 +155,98 @@ def _keep_outcomes(session: Session, project: Project, reward_set: RewardSet) ->
             batch = []
     if batch:
         session.execute(insert(RewardOutcome), batch)
-    return judgments
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two reward sets over the completions in both: how alike the rewards are (Pearson, over all), in how many prompts
+    the best differs, and how many pairs within prompts change their order."""
+
+    completions: int
+    prompts: int
+    correlation: float | None
+    best_differs: int
+    pairs: int
+    pairs_turned: int
+
+
+def compare(session: Session, one: uuid.UUID, other: uuid.UUID) -> Compared:
+    """How much another question changes the rewards."""
+    first, second = aliased(Reward), aliased(Reward)
+    rows = session.execute(
+        select(first.prompt_id, first.reward, second.reward)
+        .join(second, second.completion_id == first.completion_id)
+        .where(first.reward_set_id == one, second.reward_set_id == other)
+        .order_by(first.prompt_id)
+    ).all()
+    groups: dict[uuid.UUID, list[tuple[float, float]]] = {}
+    for prompt, a, b in rows:
+        groups.setdefault(prompt, []).append((a, b))
+    best_differs = pairs = turned = 0
+    for group in groups.values():
+        best_differs += max(range(len(group)), key=lambda i: group[i][0]) != max(
+            range(len(group)), key=lambda i: group[i][1]
+        )
+        for i in range(len(group)):
+            for j in range(i):
+                before, after = group[i][0] - group[j][0], group[i][1] - group[j][1]
+                pairs += 1
+                turned += before * after < 0
+    values = [row[1:] for row in rows]
+    alike = _correlation([a for a, _ in values], [b for _, b in values])
+    return Compared(len(rows), len(groups), alike, best_differs, pairs, turned)
+
+
+def _correlation(a: list[float], b: list[float]) -> float | None:
+    try:
+        return statistics.correlation(a, b)
+    except statistics.StatisticsError:
+        return None
+
+
+@dataclass(frozen=True)
+class Because:
+    """One outcome behind a reward, told from the completion's view: the score against `other`, who said so and when."""
+
+    judgment: Judgment
+    annotator: str
+    other: uuid.UUID
+    model: str
+    score: float
+    weight: float
+
+
+def because(session: Session, reward_set_id: uuid.UUID, completion_id: uuid.UUID) -> tuple[Reward, list[Because]]:
+    """A reward opened down to the judgments and people behind it. Raises NotFound."""
+    reward = session.get(Reward, (reward_set_id, completion_id))
+    if reward is None:
+        raise NotFound("This reward set has no reward for that completion.")
+    rows = session.execute(
+        select(RewardOutcome, Judgment, User.name)
+        .join(Judgment, Judgment.id == RewardOutcome.judgment_id)
+        .join(User, User.id == Judgment.annotator_id)
+        .where(
+            RewardOutcome.reward_set_id == reward_set_id,
+            RewardOutcome.prompt_id == reward.prompt_id,
+            or_(RewardOutcome.a == completion_id, RewardOutcome.b == completion_id),
+        )
+        .order_by(RewardOutcome.id)
+    ).all()
+    others = {outcome.b if outcome.a == completion_id else outcome.a for outcome, _, _ in rows}
+    models = dict(
+        session.execute(
+            select(Completion.id, Model.name)
+            .join(Model, Model.id == Completion.model_id)
+            .where(Completion.id.in_(others))
+        ).all()
+    )
+    found = []
+    for outcome, judgment, name in rows:
+        first = outcome.a == completion_id
+        other = outcome.b if first else outcome.a
+        score = outcome.score if first else 1.0 - outcome.score
+        found.append(Because(judgment, name, other, models[other], score, outcome.weight))
+    return reward, found
 
 
 def find(session: Session, reward_set_id: uuid.UUID, field: str | None = None) -> RewardSet:

@@ -103,3 +103,32 @@ def test_the_split_never_moves():
 def test_the_split_has_the_share_asked_for():
     held = sum(split(f"prompt {i}") == "held_out" for i in range(20_000)) / 20_000
     assert held == pytest.approx(HELD_OUT_SHARE, abs=0.01)
+
+
+def test_other_normalisations_by_hand():
+    step = POINTS_PER_LOG_ODDS
+    groups = [rated(1000 + 2 * step, 1000, 1000 - step), rated(1000, 1000)]
+
+    def rewards(normalisation):
+        result = normalise(groups, normalisation=normalisation)
+        return [[item.reward for item in group or []] for group in result.groups], result.scale
+
+    # Log-odds 2, 0, -1 around a mean of 1/3: squares 25/9 + 1/9 + 16/9 = 42/9 over three, deviation sqrt(14/9).
+    deviation = math.sqrt(14 / 9)
+    assert rewards("prompt_z")[0][0] == pytest.approx([5 / 3 / deviation, -1 / 3 / deviation, -4 / 3 / deviation])
+    assert rewards("prompt_min_max")[0] == [pytest.approx([1.0, 1 / 3, 0.0]), [0.5, 0.5]]
+    assert rewards("prompt_z")[0][1] == [0.0, 0.0]
+    assert rewards("logistic")[0][0] == pytest.approx([1 / (1 + math.exp(-2)), 0.5, 1 / (1 + math.e)])
+    values, scale = rewards("linear_global")
+    assert scale == pytest.approx(1.0)  # sqrt((4 + 0 + 1 + 0 + 0) / 5)
+    assert values[0] == pytest.approx([2.0, 0.0, -1.0])
+
+
+def test_one_vote_and_thirty_are_told_apart_by_the_default_alone():
+    """A vote of one, and eighteen to twelve: what is thin becomes small, and is not stretched to the same gap."""
+    thin, thick = rated(1058.6, 941.4, judgments=1), rated(1032.9, 967.1, judgments=30)
+    for normalisation in ("prompt_z", "prompt_min_max"):
+        first, second = normalise([thin, thick], normalisation=normalisation).groups
+        assert [x.reward for x in first or []] == pytest.approx([x.reward for x in second or []])
+    first, second = normalise([thin, thick]).groups
+    assert first and second and first[0].reward > 1.5 * second[0].reward and first[0].weight < second[0].weight

@@ -1,13 +1,17 @@
 """Reward sets: frozen, complete, on one side of the split, traceable to the judgments."""
 
 import math
+import random
+import uuid
 
 import pytest
 from sqlalchemy import func, select
 
-from backend.errors import Invalid
-from backend.services import judgments, ratings, rewards
-from backend.tables import Prompt, Reward, RewardOutcome
+from backend.domain.judgments import Protocol, Verdict
+from backend.domain.rewards import Question
+from backend.errors import Invalid, NotFound
+from backend.services import comparisons, judgments, ratings, rewards
+from backend.tables import Completion, Judgment, Prompt, Reward, RewardOutcome
 from tests.factories import judge_next, make_completions, make_judgment, make_model, make_prompt, make_study, make_user
 from tests.services.test_judgments import NOW
 
@@ -77,3 +81,112 @@ def test_prompts_nobody_judged_are_counted_and_left_out(session):
 def test_without_judgments_there_is_no_set(session):
     with pytest.raises(Invalid, match="no judgments yet"):
         rewards.freeze(session, make_study(session))
+
+
+def test_a_set_is_a_question_with_a_frozen_answer(session):
+    project = make_study(session, prompts=12, models=2, overlap=2)
+    fair, contrary = make_user(session, name="Fair"), make_user(session, name="Contrary")
+
+    def model_of(completion):
+        return session.get(Completion, completion).model_id
+
+    def judge(user, first_model_wins):
+        held = comparisons.hand_out(session, project, user.id, 1, random.Random(1)).items
+        a, b = held[0].comparison.completions
+        ranks = (1, 2) if (model_of(a) < model_of(b)) == first_model_wins else (2, 1)
+        judgments.cast(session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=held[0].comparison.id,
+                       verdict=Verdict(ranks=ranks))  # fmt: skip
+
+    for _ in range(12):
+        judge(fair, True)
+        judge(contrary, False)
+    everybody = rewards.freeze(session, project, method="bradley_terry")
+    without = Question(without_annotators={contrary.id})
+    fair_alone = rewards.freeze(session, project, method="bradley_terry", question=without)
+    assert (everybody.judgments, fair_alone.judgments) == (24, 12)
+    assert fair_alone.parameters["question"] == {"without_annotators": [str(contrary.id)]}
+    values = session.execute(
+        select(Reward.reward, Completion.model_id)
+        .join(Completion, Completion.id == Reward.completion_id)
+        .where(Reward.reward_set_id == fair_alone.id)
+    ).all()
+    best_model = min(model for _, model in values)
+    assert all((reward > 0) == (model == best_model) for reward, model in values)
+    tied = session.scalars(select(Reward.reward).where(Reward.reward_set_id == everybody.id)).all()
+    assert tied == pytest.approx([0.0] * 24, abs=1e-9)
+
+    with pytest.raises(Invalid, match="of the kind asked for"):
+        rewards.freeze(session, project, question=Question(before=NOW.replace(year=2020)))
+    with pytest.raises(Invalid, match="of the kind asked for"):
+        rewards.freeze(session, project, question=Question(guidelines_versions={7}))
+    with pytest.raises(Invalid, match="of the kind asked for"):
+        rewards.freeze(session, project, question=Question(min_gold_share=0.5))
+
+    other = rewards.freeze(session, project, method="bradley_terry", question=Question(without_annotators={fair.id}))
+    turned = rewards.compare(session, fair_alone.id, other.id)
+    assert (turned.prompts, turned.pairs, turned.pairs_turned, turned.best_differs) == (12, 12, 12, 12)
+    assert turned.correlation == pytest.approx(-1.0)
+    same = rewards.compare(session, fair_alone.id, fair_alone.id)
+    assert (same.pairs_turned, same.best_differs) == (0, 0) and same.correlation == pytest.approx(1.0)
+
+
+def test_a_reward_opens_down_to_its_judgments(session):
+    project, user = make_study(session, prompts=1, models=3), make_user(session, name="Ada")
+    made = [make_judgment(session, project, user) for _ in range(3)]
+    reward_set = rewards.freeze(session, project)
+    row = session.scalars(select(Reward).where(Reward.reward_set_id == reward_set.id)).first()
+    reward, found = rewards.because(session, reward_set.id, row.completion_id)
+    assert reward.judgments == len(found) == 2
+    assert {one.annotator for one in found} == {"Ada"} and {one.judgment.id for one in found} <= {m.id for m in made}
+    assert len({one.other for one in found}) == 2
+    with pytest.raises(NotFound):
+        rewards.because(session, reward_set.id, user.id)
+
+
+def test_a_project_that_ranks_several_is_rated_by_whole_rankings(session):
+    project = make_study(session, prompts=4, models=4, protocol=Protocol(size=4, top=2))
+    user = make_user(session)
+    while judge_next(session, project, user, ranks=(1, 2, 3, 3)):
+        pass
+    reward_set = rewards.freeze(session, project, method="bradley_terry")
+    for group in rewards.groups(session, reward_set.id):
+        assert len(group["outcomes"]) == 5  # six pairs, less the one whose order was not asked
+        values = sorted(completion["reward"] for completion in group["completions"])
+        assert values[0] == pytest.approx(values[1]) and values[1] < values[2] < values[3]
+
+
+def test_annotators_count_by_what_they_see(session):
+    """A guesser beside two who agree: fewer of the guesser's votes reach the rewards, and the set says so."""
+    project = make_study(session, prompts=20, models=3, overlap=3)
+    people = [make_user(session, name=name) for name in ("Ada", "Bo", "Dice")]
+    with pytest.raises(Invalid, match="too few judgments to tell annotators apart"):
+        make_judgment(session, project, people[0])
+        rewards.freeze(session, project, method="crowd_bradley_terry")
+    dice, rng = random.Random(5), random.Random(2)
+
+    def model_of(completion):
+        return session.get(Completion, completion).model_id
+
+    for _ in range(60):
+        for user in people:
+            held = comparisons.hand_out(session, project, user.id, 1, rng).items
+            if not held:
+                continue
+            a, b = held[0].comparison.completions
+            guess = dice.random() < 0.5
+            ranks = ((1, 2) if guess else (2, 1)) if user.name == "Dice" else (
+                (1, 2) if model_of(a) < model_of(b) else (2, 1))  # fmt: skip
+            judgments.cast(session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=held[0].comparison.id,
+                           verdict=Verdict(ranks=ranks))  # fmt: skip
+    reward_set = rewards.freeze(session, project, method="crowd_bradley_terry")
+    slope = {row["annotator"]: row["slope"] for row in reward_set.parameters["annotators"]}
+    assert slope[str(people[2].id)] < 0.6 < 1.0 < slope[str(people[0].id)]
+    weights = dict(
+        session.execute(
+            select(Judgment.annotator_id, func.avg(RewardOutcome.weight))
+            .join(Judgment, Judgment.id == RewardOutcome.judgment_id)
+            .where(RewardOutcome.reward_set_id == reward_set.id)
+            .group_by(Judgment.annotator_id)
+        ).all()
+    )
+    assert weights[people[2].id] < weights[people[0].id]

@@ -1,7 +1,7 @@
 /** Every question to the server, by noun, in the order of the flow. Pages ask here and nowhere else. */
 import { keepPreviousData, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, call, setCsrf, toProblem, csrfHeader, Problem } from "./client";
-import type { ImportReport, Me, NewJudgment, NewModel, NewProject, ProjectChange, Role, RunState, Scope } from "./types";
+import type { ImportReport, Me, NewJudgment, NewModel, NewProject, NewRewardSet, ProjectChange, Role, RunState, Scope } from "./types";
 
 const project = (slug: string) => ({ params: { path: { project: slug } } });
 
@@ -177,8 +177,20 @@ export const rewardSetsQuery = (slug: string) =>
     queryKey: ["project", slug, "reward-sets"],
     queryFn: () => call(api.GET("/api/v1/projects/{project}/reward-sets", project(slug))),
   });
-export const createRewardSet = (slug: string, body: { name: string | null; method: Method; normalisation: "centred_global" }) =>
+export const createRewardSet = (slug: string, body: NewRewardSet) =>
   call(api.POST("/api/v1/projects/{project}/reward-sets", { ...project(slug), body }));
+export const rewardQuery = (set: string, completion: string) =>
+  queryOptions({
+    queryKey: ["reward-set", set, "reward", completion],
+    queryFn: () => call(api.GET("/api/v1/reward-sets/{reward_set_id}/rewards/{completion_id}", { params: { path: { reward_set_id: set, completion_id: completion } } })),
+    staleTime: Infinity,
+  });
+export const compareRewardSetsQuery = (set: string, other: string) =>
+  queryOptions({
+    queryKey: ["reward-set", set, "compare", other],
+    queryFn: () => call(api.GET("/api/v1/reward-sets/{reward_set_id}/compare/{other_id}", { params: { path: { reward_set_id: set, other_id: other } } })),
+    staleTime: Infinity,
+  });
 export const rewardSetQuery = (id: string) =>
   queryOptions({ queryKey: ["reward-set", id], queryFn: () => call(api.GET("/api/v1/reward-sets/{reward_set_id}", { params: { path: { reward_set_id: id } } })) });
 export const rewardsQuery = (id: string, after: string | null) =>

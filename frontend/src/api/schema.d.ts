@@ -1047,6 +1047,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reward-sets/{reward_set_id}/compare/{other_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Reward Sets
+         * @description How much two reward sets differ where both have a reward.
+         */
+        get: operations["compare_reward_sets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reward-sets/{reward_set_id}/rewards": {
         parameters: {
             query?: never;
@@ -1059,6 +1079,26 @@ export interface paths {
          * @description The rewards in a set.
          */
         get: operations["list_rewards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reward-sets/{reward_set_id}/rewards/{completion_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Reward
+         * @description One reward, opened down to the judgments and people behind it.
+         */
+        get: operations["read_reward"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1521,6 +1561,33 @@ export interface components {
             name: string;
         };
         /**
+         * BecauseOut
+         * @description One outcome behind a reward: the completion's score against another (1, 0.5, 0), and who said so.
+         */
+        BecauseOut: {
+            /** Annotator */
+            annotator: string;
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Judgment */
+            judgment: string;
+            /** Model */
+            model: string;
+            /** Other */
+            other: string;
+            /** Score */
+            score: number;
+            /** Voided At */
+            voided_at: string | null;
+            /** Weight */
+            weight: number;
+        };
+        /**
          * CheckpointFile
          * @description One file, as its manifest names it.
          */
@@ -1583,6 +1650,24 @@ export interface components {
             kind: string;
             /** Name */
             name: string;
+        };
+        /**
+         * ComparedOut
+         * @description Two reward sets over the completions in both. `pairs_turned` of the `pairs` within prompts change their order.
+         */
+        ComparedOut: {
+            /** Best Differs */
+            best_differs: number;
+            /** Completions */
+            completions: number;
+            /** Correlation */
+            correlation: number | null;
+            /** Pairs */
+            pairs: number;
+            /** Pairs Turned */
+            pairs_turned: number;
+            /** Prompts */
+            prompts: number;
         };
         /**
          * ComparisonList
@@ -2426,6 +2511,33 @@ export interface components {
             role: "admin" | "annotator";
         };
         /**
+         * OpenedReward
+         * @description A reward with everything it was made from; judgments voided since are marked, the set stays as it was frozen.
+         */
+        OpenedReward: {
+            /** Because */
+            because: components["schemas"]["BecauseOut"][];
+            /** Completion */
+            completion: string;
+            /** Judgments */
+            judgments: number;
+            /** Prompt */
+            prompt: string;
+            /** Rating */
+            rating: number;
+            /** Reward */
+            reward: number;
+            /**
+             * Split
+             * @enum {string}
+             */
+            split: "train" | "held_out";
+            /** Standard Error */
+            standard_error: number | null;
+            /** Weight */
+            weight: number;
+        };
+        /**
          * OwnChanges
          * @description What you change about yourself.
          */
@@ -2963,6 +3075,34 @@ export interface components {
             python: string;
         };
         /**
+         * Question
+         * @description Which judgments a reward set is made from. What is left out does not restrict.
+         */
+        Question: {
+            /**
+             * Before
+             * @description judgments made before this moment
+             */
+            before?: string | null;
+            /**
+             * Guidelines Versions
+             * @description judgments made under these versions
+             * @default []
+             */
+            guidelines_versions: number[];
+            /**
+             * Min Gold Share
+             * @description annotators who got at least this share of gold comparisons right
+             */
+            min_gold_share?: number | null;
+            /**
+             * Without Annotators
+             * @description as if these had never judged
+             * @default []
+             */
+            without_annotators: string[];
+        };
+        /**
          * RankedPerson
          * @description One line of the ranking of people; `me` is the caller.
          */
@@ -3045,15 +3185,17 @@ export interface components {
              * @default elo
              * @enum {string}
              */
-            method: "elo" | "bradley_terry";
+            method: "elo" | "bradley_terry" | "crowd_bradley_terry";
             /** Name */
             name?: string | null;
             /**
              * Normalisation
              * @default centred_global
-             * @constant
+             * @enum {string}
              */
-            normalisation: "centred_global";
+            normalisation: "centred_global" | "linear_global" | "prompt_z" | "prompt_min_max" | "logistic";
+            /** @description which judgments; all, if left out */
+            question?: components["schemas"]["Question"] | null;
         };
         /**
          * RewardSetOut
@@ -6172,6 +6314,47 @@ export interface operations {
             };
         };
     };
+    compare_reward_sets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                other_id: string;
+                reward_set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparedOut"];
+                };
+            };
+        };
+    };
     list_rewards: {
         parameters: {
             query?: {
@@ -6213,6 +6396,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_RewardOut_"];
+                };
+            };
+        };
+    };
+    read_reward: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                completion_id: string;
+                reward_set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedReward"];
                 };
             };
         };

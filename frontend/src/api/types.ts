@@ -11,6 +11,7 @@ export type Token = Schemas["Token"];
 export type Scope = Me["scopes"][number];
 export type Project = Schemas["ProjectOut"];
 export type NewProject = Schemas["ProjectIn"];
+export type NewRewardSet = Schemas["RewardSetIn"];
 export type ProjectChange = Schemas["ProjectPatch"];
 export type Protocol = Schemas["Protocol"];
 export type Aspect = Schemas["Aspect"];

@@ -1,17 +1,16 @@
 /** The frozen reward sets of a project, and how to make one. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
-import { createRewardSet, type Method, rewardSetsQuery } from "../api/queries";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+import { rewardSetsQuery } from "../api/queries";
 import { Button, ButtonLink } from "../components/Button";
-import { Dialog } from "../components/Dialog";
-import { Field, Segments } from "../components/Field";
+import { NewRewardSet } from "../components/NewRewardSet";
 import { Page, TableFrame } from "../components/Page";
-import { Empty, ErrorNote, Loaded } from "../components/Status";
+import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { count } from "../format";
 
-export const METHOD_NAMES: Record<string, string> = { elo: "Elo", bradley_terry: "Bradley-Terry" };
+export const METHOD_NAMES: Record<string, string> = { elo: "Elo", bradley_terry: "Bradley-Terry", crowd_bradley_terry: "Bradley-Terry, annotators weighed" };
 
 export function RewardSetsPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/rewards" });
@@ -48,42 +47,7 @@ export function RewardSetsPage() {
           )
         }
       </Loaded>
-      {making && <Make slug={slug} onClose={() => setMaking(false)} />}
+      {making && <NewRewardSet slug={slug} onClose={() => setMaking(false)} />}
     </Page>
-  );
-}
-
-function Make({ slug, onClose }: { slug: string; onClose: () => void }) {
-  const client = useQueryClient();
-  const navigate = useNavigate();
-  const [name, setName] = useState("");
-  const [method, setMethod] = useState<Method>("elo");
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(null);
-    try {
-      const made = await createRewardSet(slug, { name: name.trim() || null, method, normalisation: "centred_global" });
-      await client.invalidateQueries({ queryKey: rewardSetsQuery(slug).queryKey });
-      await navigate({ to: "/projects/$project/rewards/$set", params: { project: slug, set: made.id } });
-    } catch (error) {
-      setProblem(error);
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title="New reward set" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="new-reward-set" look="primary" busy={busy}>Freeze the rewards</Button></>}>
-      <form id="new-reward-set" onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {problem !== null && <ErrorNote error={problem} />}
-        <Field label="Name" optional>{(ids) => <input {...ids} className="field" data-focus value={name} onChange={(event) => setName(event.target.value)} />}</Field>
-        <div>
-          <p className="mb-1 font-medium">Ratings from</p>
-          <Segments label="Ratings from" value={method} onChange={setMethod} options={[{ value: "elo", label: "Elo" }, { value: "bradley_terry", label: "Bradley-Terry" }]} />
-        </div>
-        <p className="text-sm text-faint">Rewards are centred within each prompt and scaled once over all prompts, so that a prompt whose answers hardly differ does not count as much as one whose answers do.</p>
-      </form>
-    </Dialog>
   );
 }
