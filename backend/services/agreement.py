@@ -106,7 +106,8 @@ def _counts(session: Session, project: Project, since: datetime) -> dict[uuid.UU
             func.percentile_cont(0.5).within_group(Judgment.active_ms).filter(stand),
             func.max(Judgment.created_at).filter(stand),
         )
-        .where(Judgment.project_id == project.id)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .where(Judgment.project_id == project.id, Comparison.kind != "adjudication")
         .group_by(Judgment.annotator_id)
     )
     return {

@@ -34,8 +34,14 @@ def void_annotator(
     if session.get(User, annotator_id) is None:
         raise NotFound("There is no such person.", field="annotator")
     ids = session.scalars(
-        select(Judgment.id).where(
-            Judgment.annotator_id == annotator_id, Judgment.project_id == project.id, Judgment.voided_at.is_(None)
+        select(Judgment.id)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .where(
+            Judgment.annotator_id == annotator_id,
+            Judgment.project_id == project.id,
+            Judgment.voided_at.is_(None),
+            # What an admin decided is undone one by one, since others' judgments depend on it.
+            Comparison.kind != "adjudication",
         )
     ).all()
     voiding = Voiding(project_id=project.id, annotator_id=annotator_id, reason=reason, created_by=by, created_at=at)
@@ -83,6 +89,7 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
     mine = (Judgment.voiding_id == voiding.id, Judgment.voided_at.is_not(None))
     _lock(session, select(Comparison.id).where(*mine))
     ratings.make_stale(session, voiding.project_id)
+    _keep_aside(session, voiding)
     newer = aliased(Judgment)
     judged_anew = exists().where(
         newer.comparison_id == Judgment.comparison_id, newer.voided_at.is_(None), newer.uncounted_reason.is_(None)
@@ -108,6 +115,27 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
     session.flush()
     _reload(session)
     return voiding
+
+
+def _keep_aside(session: Session, voiding: Voiding) -> None:
+    """Those whose annotator was voided as a whole since do not stand again now, but when that is undone."""
+    whole = aliased(Voiding)
+    passed_on = session.execute(
+        update(Judgment)
+        .where(
+            Judgment.voiding_id == voiding.id,
+            Judgment.voided_at.is_not(None),
+            whole.project_id == voiding.project_id,
+            whole.annotator_id == Judgment.annotator_id,
+            whole.created_at > voiding.created_at,
+            whole.undone_at.is_(None),
+        )
+        .values(voiding_id=whole.id, voided_at=whole.created_at, voided_by=whole.created_by)
+        .returning(*_RETURNED)
+        .execution_options(synchronize_session=False)
+    ).all()
+    counted = [row.comparison_id for row in passed_on if row.uncounted_reason is None]
+    corpus.count_in(session, Prompt.handed_out, _places(_move(session, counted, ("judged",), "released"), -1))
 
 
 def find(session: Session, id: uuid.UUID) -> Voiding:

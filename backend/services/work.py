@@ -56,7 +56,13 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
             func.percentile_cont(0.5).within_group(Judgment.active_ms).filter(counted).label("median_active_ms"),
             func.coalesce(func.sum(Judgment.active_ms), 0).label("active_ms"),
             func.coalesce(func.sum(Judgment.active_ms).filter(today), 0).label("active_ms_today"),
-        ).where(Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
+        )
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .where(
+            Judgment.annotator_id == annotator_id,
+            Judgment.project_id == project.id,
+            Comparison.kind != "adjudication",
+        )
     ).one()
     skipped = session.scalar(
         select(func.count()).where(
@@ -158,7 +164,8 @@ def ranking(session: Session, project: Project, *, for_admin: bool) -> list[Cont
     rows = session.execute(
         select(User.id, User.name, judgments, func.coalesce(func.sum(Judgment.active_ms), 0))
         .join(Judgment, Judgment.annotator_id == User.id)
-        .where(Judgment.project_id == project.id)
+        .join(Comparison, Comparison.id == Judgment.comparison_id)
+        .where(Judgment.project_id == project.id, Comparison.kind != "adjudication")
         .group_by(User.id)
         .order_by(judgments.desc(), User.name, User.id)
     )

@@ -3,7 +3,7 @@
 import random
 import threading
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -11,7 +11,16 @@ from sqlalchemy import func, select
 from backend.database import make_engine, make_session_factory
 from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import adjudications, comparisons, disagreements, judgments, ratings, voidings
+from backend.services import (
+    adjudications,
+    agreement,
+    comparisons,
+    disagreements,
+    judgments,
+    ratings,
+    voidings,
+    work,
+)
 from backend.tables import Comparison, Completion, Disagreement, Judgment, Prompt, Voiding
 from tests.factories import (
     judge_next,
@@ -170,6 +179,36 @@ def test_decided_without_setting_anything_aside(session, dispute):
     assert len(one.judgments) == 2
     assert len(found(session, project, adjudicated=True)) == 1
     assert found(session, project, adjudicated=False) == []
+
+
+def test_who_was_voided_as_a_whole_meanwhile_stays_so(session, dispute):
+    """Bob is overruled, then voided: undoing the decision brings nothing of his back, undoing the voiding does."""
+    project, _, bob, admin, ids, key = dispute
+    before = facts(session, project)
+    decided = adjudicate(session, project, admin, key, ids)
+    other = make_completions(session, make_prompt(session, project), [make_model(session), make_model(session)])
+    said = say(session, project, bob, other, [1, 2])
+    at = datetime.now(UTC) + timedelta(days=9999)
+    whole = voidings.void_annotator(session, project, bob.id, reason="Asleep.", by=admin.id, at=at)
+    assert whole.judgments == 1
+    judgments.void(session, decided.id, by=admin.id, may_void_others=True, at=at)
+    ratings.fold_pending(session)
+    assert bob.id not in [one.annotator_id for one in ratings.rankings_of(session, project.id)]
+    assert session.scalar(select(Prompt.handed_out).where(Prompt.id == before[2][0][0])) == 1
+    voidings.restore(session, whole, by=admin.id, at=at)
+    ratings.fold_pending(session)
+    assert [fact for fact in facts(session, project)[0] if fact[0] not in (decided.id, said.id)] == before[0]
+    assert facts(session, project)[2][0] == before[2][0]
+
+
+def test_an_admins_decisions_are_no_work_of_an_annotator(session, dispute):
+    project, _, _, admin, ids, key = dispute
+    adjudicate(session, project, admin, key, ids)
+    with pytest.raises(Conflict):
+        voidings.void_annotator(session, project, admin.id, reason="?", by=admin.id, at=NOW)
+    assert admin.id not in [one.id for one in agreement.annotators(session, project, NOW)]
+    assert work.of_person(session, project, admin.id, NOW).judgments == 0
+    assert len(work.ranking(session, project, for_admin=True)) == 2
 
 
 @pytest.mark.parametrize(("ranks", "left"), [((1, 1), 0), (None, 0), ((2, 1), 1)])
