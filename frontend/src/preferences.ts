@@ -88,5 +88,9 @@ export function usePreferences(): Preferences {
 }
 
 export function keyMap(preferences: Preferences): KeyMap {
-  return { ...DEFAULT_KEYS, ...preferences.keys };
+  const taken = new Set(Object.values(preferences.keys));
+  // A key that somebody has given to one action is no longer that of another.
+  const first = Object.entries(DEFAULT_KEYS).filter(([, key]) => !taken.has(key));
+  const none = Object.fromEntries(Object.keys(DEFAULT_KEYS).map((action) => [action, ""]));
+  return { ...none, ...Object.fromEntries(first), ...preferences.keys } as KeyMap;
 }

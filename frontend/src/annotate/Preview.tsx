@@ -67,8 +67,8 @@ export function Preview({ protocol, sample = SAMPLE }: { protocol: Protocol; sam
   const wide = useMedia(WIDE);
   return (
     <div inert aria-hidden="true" data-testid="annotator-preview" className="overflow-hidden rounded-lg border border-line bg-page select-none">
-      <ComparisonView comparison={comparisonOf(protocol, sample)} reading={{ ...READING, layout: wide ? "side" : "stacked" }} front={0} onFront={nothing} order={NEW_DRAFT.order} onRank={nothing} />
-      <Extras protocol={protocol} size={size} draft={NEW_DRAFT} onChange={nothing} commentRef={{ current: null }} commentKey={DEFAULT_KEYS.comment} onSend={nothing} />
+      <ComparisonView comparison={comparisonOf(protocol, sample)} reading={{ ...READING, layout: wide ? "side" : "stacked" }} front={0} onFront={nothing} order={NEW_DRAFT.order} onRank={nothing} spans={NEW_DRAFT.spans} onEdit={nothing} onRemove={nothing} onSwipeJudge={null} />
+      <Extras protocol={protocol} size={size} draft={NEW_DRAFT} onChange={nothing} keys={DEFAULT_KEYS} aspect={null} onAspect={nothing} commentRef={{ current: null }} onSend={nothing} onMark={nothing} picking={false} onIdeal={nothing} />
       <VoteBar
         protocol={protocol}
         size={size}
@@ -76,6 +76,9 @@ export function Preview({ protocol, sample = SAMPLE }: { protocol: Protocol; sam
         disabled={false}
         onAnswer={nothing}
         onSkip={nothing}
+        onSkipBecause={nothing}
+        onFlag={nothing}
+        flagged={false}
         onUndo={nothing}
         onHelp={nothing}
         undoing={false}

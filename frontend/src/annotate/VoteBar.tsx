@@ -1,12 +1,13 @@
 /** The bar that never moves: one button for each thing that can be said, with its key on it. */
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 import type { Protocol } from "../api/types";
 import { IconButton } from "../components/Button";
 import { Icon, type IconName } from "../components/Icon";
 import { verdict } from "../format";
 import { type Answer, answerName } from "./answers";
+import type { Past } from "./history";
 import { grades, keyLabel, type KeyMap } from "./keys";
-import type { Entry } from "./outbox";
 import { type Order, placed } from "./ranking";
 
 interface BarProps {
@@ -16,57 +17,76 @@ interface BarProps {
   disabled: boolean;
   onAnswer: (answer: Answer) => void;
   onSkip: () => void;
+  /** Skip, but say why first. */
+  onSkipBecause: () => void;
+  onFlag: () => void;
+  flagged: boolean;
   onUndo: () => void;
   onHelp: () => void;
   undoing: boolean;
-  last: Entry | null;
+  last: Past | null;
   message: string | null;
   ranking: { order: Order; tied: boolean; onTie: () => void; onBack: () => void; onRest: () => void };
 }
 
 export function VoteBar(props: BarProps) {
+  const { t } = useTranslation("annotate");
   const { protocol, size, keys, disabled } = props;
   const ranked = size > 2;
   return (
-    <div role="group" aria-label="Judgment" className="grid grid-cols-[1fr] items-center gap-x-4 gap-y-1.5 border-t border-line bg-page px-2.5 py-2 pb-[max(0.5rem,env(safe-area-inset-bottom))] md:grid-cols-[minmax(0,1fr)_auto_minmax(0,1fr)] md:px-4">
+    <div role="group" aria-label={t("bar.label")} className="grid grid-cols-[1fr] items-center gap-x-4 gap-y-1.5 border-t border-line bg-page px-2.5 py-2 pb-[max(0.5rem,env(safe-area-inset-bottom))] md:grid-cols-[minmax(0,1fr)_auto_minmax(0,1fr)] md:px-4">
       <div className="flex min-w-0 items-center gap-2 max-md:order-2">
-        <Small icon="undo" label="Undo" keyName={keys?.undo} onClick={props.onUndo} busy={props.undoing} />
+        <Small icon="undo" label={t("undo.label")} keyName={keys?.undo} onClick={props.onUndo} busy={props.undoing} />
         <p className="min-w-0 flex-1 truncate text-sm text-faint" title={props.message ?? undefined}>
-          {props.message ? <span className="text-warn">{props.message}</span> : props.last ? <>Last: {props.last.what === "skip" ? "skipped" : verdict(props.last.body.ranks, props.last.body.none_acceptable ?? false)}</> : null}
+          {props.message ? <span className="text-warn">{props.message}</span> : <Last last={props.last} />}
         </p>
-        <div className="flex items-center gap-1 md:hidden">
-          <Small icon="skip" label="Skip" keyName={keys?.skip} onClick={props.onSkip} disabled={disabled} />
+        <div className="flex items-center md:hidden">
+          <IconButton icon="flag" label={t("flag.label")} pressed={props.flagged} onClick={props.onFlag} disabled={disabled} className="size-11" />
+          <Small icon="skip" label={t("skip.label")} keyName={keys?.skip} onClick={props.onSkip} disabled={disabled} />
         </div>
       </div>
       <div className="flex min-w-0 items-stretch justify-center gap-1.5 max-md:order-1 max-md:flex-wrap md:gap-2">
         {ranked ? <Ranking {...props} /> : protocol.strength_levels > 0 ? <Graded {...props} /> : <Pair {...props} />}
         {protocol.allow_none_acceptable && (
-          <Big label={<><span className="max-lg:hidden">None acceptable</span><span className="lg:hidden">None</span></>} name="None acceptable" keyName={keys?.none} onClick={() => props.onAnswer({ ranks: null })} disabled={disabled} quiet />
+          <Big label={<><span className="max-lg:hidden">{t("bar.none")}</span><span className="lg:hidden">{t("bar.noneShort")}</span></>} name={t("bar.none")} keyName={keys?.none} onClick={() => props.onAnswer({ ranks: null })} disabled={disabled} quiet />
         )}
       </div>
-      <div className="flex items-center justify-end gap-1 max-md:hidden">
-        <Small icon="skip" label="Skip" keyName={keys?.skip} onClick={props.onSkip} disabled={disabled} />
-        <IconButton icon="keyboard" label="Show all keys" onClick={props.onHelp} />
+      <div className="flex items-center justify-end max-md:hidden">
+        <Small icon="skip" label={t("skip.label")} keyName={keys?.skip} onClick={props.onSkip} disabled={disabled} />
+        <IconButton icon="down" size={13} label={t("skip.because")} title={keys ? `${t("skip.because")} (Shift+${keyLabel(keys.skip)})` : undefined} onClick={props.onSkipBecause} disabled={disabled} className="-ml-1 w-7" />
+        <IconButton icon="flag" label={t("flag.label")} title={keys?.flag ? `${t("flag.label")} (${keyLabel(keys.flag)})` : undefined} pressed={props.flagged} onClick={props.onFlag} disabled={disabled} />
+        <IconButton icon="keyboard" label={t("action.help")} title={keys?.help ? `${t("action.help")} (${keyLabel(keys.help)})` : undefined} onClick={props.onHelp} />
       </div>
     </div>
   );
 }
 
+/** What was done last: what the undo button would take back. */
+function Last({ last }: { last: Past | null }) {
+  const { t } = useTranslation("annotate");
+  if (!last) return null;
+  if (last.what === "judgment" && !last.body) return null;
+  const what = last.what === "skip" ? t("bar.skipped") : last.what === "flag" ? t("bar.flagged") : verdict(last.body!.ranks, last.body!.none_acceptable ?? false);
+  return t("bar.last", { what });
+}
+
 function Pair({ protocol, keys, disabled, onAnswer }: BarProps) {
+  const { t } = useTranslation(["annotate", "common"]);
   return (
     <>
-      <Big label={<>A <Wide>is better</Wide></>} name="A is better (left)" keyName={keys?.left} onClick={() => onAnswer({ ranks: [1, 2] })} disabled={disabled} icon="left" />
-      {protocol.allow_tie && <Big label="Tie" name="Tie" keyName={keys?.tie} onClick={() => onAnswer({ ranks: [1, 1] })} disabled={disabled} />}
-      <Big label={<>B <Wide>is better</Wide></>} name="B is better (right)" keyName={keys?.right} onClick={() => onAnswer({ ranks: [2, 1] })} disabled={disabled} iconAfter="right" />
+      <Big label={<><span className="max-lg:hidden">{t("bar.aBetter")}</span><span className="lg:hidden">A</span></>} name={t("bar.aName")} keyName={keys?.left} onClick={() => onAnswer({ ranks: [1, 2] })} disabled={disabled} icon="left" />
+      {protocol.allow_tie && <Big label={t("common:verdict.tie")} name={t("common:verdict.tie")} keyName={keys?.tie} onClick={() => onAnswer({ ranks: [1, 1] })} disabled={disabled} />}
+      <Big label={<><span className="max-lg:hidden">{t("bar.bBetter")}</span><span className="lg:hidden">B</span></>} name={t("bar.bName")} keyName={keys?.right} onClick={() => onAnswer({ ranks: [2, 1] })} disabled={disabled} iconAfter="right" />
     </>
   );
 }
 
 /** A scale from much left to much right; the further out, the stronger the green. */
 function Graded({ protocol, disabled, onAnswer, keys }: BarProps) {
+  const { t } = useTranslation("annotate");
   const all = grades(protocol.strength_levels, protocol.allow_tie);
   return (
-    <div role="group" aria-label="Which is better, and how much" className="flex min-w-0 items-stretch gap-1 max-md:basis-full">
+    <div role="group" aria-label={t("bar.graded")} className="flex min-w-0 items-stretch gap-1 max-md:basis-full">
       <span aria-hidden="true" className="title self-center pr-1 text-md text-accent">A</span>
       {all.map((grade, at) => (
         <button
@@ -91,26 +111,31 @@ function Graded({ protocol, disabled, onAnswer, keys }: BarProps) {
 }
 
 function Ranking({ size, keys, disabled, protocol, ranking }: BarProps) {
+  const { t } = useTranslation("annotate");
   const { order } = ranking;
   const done = placed(order);
+  const top = protocol.top ?? null;
   return (
     <>
       <p className="min-w-24 self-center px-1 text-center max-md:basis-full" aria-live="polite">
         {done === 0 ? (
-          <span className="text-soft">Best first{keys && <span className="max-md:hidden">: <span className="kbd">1</span> … <span className="kbd">{size}</span></span>}</span>
+          <span className="text-soft">
+            {top === null ? t("bar.bestFirst") : t("bar.bestOf", { count: top })}
+            {keys && <span className="max-md:hidden">: <span className="kbd">1</span> … <span className="kbd">{size}</span></span>}
+          </span>
         ) : (
-          <span className="font-medium">{order.map((group) => group.map((place) => answerName(place, size)).join(" = ")).join("  >  ")}<span className="text-faint">{ranking.tied ? "  =  ?" : "  >  ?"}</span></span>
+          <span className="font-medium">
+            {order.map((group) => group.map((place) => answerName(place, size)).join(" = ")).join("  >  ")}
+            <span className="text-faint">{ranking.tied ? "  =  ?" : "  >  ?"}</span>
+            {top !== null && <span className="ml-2 text-sm font-normal text-faint">{t("bar.ofTop", { done, top })}</span>}
+          </span>
         )}
       </p>
-      {protocol.allow_tie && <Big label="Tie with last" name="The next one ties with the last" keyName={keys?.tie} pressed={ranking.tied} onClick={ranking.onTie} disabled={disabled || done === 0} />}
-      {protocol.allow_tie && <Big label="Rest equal" name="All that are left are equal" keyName={keys ? "Enter" : undefined} onClick={ranking.onRest} disabled={disabled || done === 0} />}
-      <Big label="Back" name="Take the last place back" keyName={keys ? "⌫" : undefined} onClick={ranking.onBack} disabled={disabled || done === 0} quiet />
+      {protocol.allow_tie && <Big label={t("bar.tieShort")} name={t("bar.tieName")} keyName={keys?.tie} pressed={ranking.tied} onClick={ranking.onTie} disabled={disabled || done === 0} />}
+      {protocol.allow_tie && <Big label={t("bar.restShort")} name={t("bar.restName")} keyName={keys ? "Enter" : undefined} onClick={ranking.onRest} disabled={disabled || done === 0} />}
+      <Big label={t("bar.back")} name={t("bar.backName")} keyName={keys ? "⌫" : undefined} onClick={ranking.onBack} disabled={disabled || done === 0} quiet />
     </>
   );
-}
-
-function Wide({ children }: { children: ReactNode }) {
-  return <span className="max-lg:hidden">{children}</span>;
 }
 
 interface BigProps {

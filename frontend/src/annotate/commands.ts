@@ -43,6 +43,14 @@ export function commandOf(key: string, keys: KeyMap, { protocol, size }: Asked):
     case "tie":
       if (!protocol?.allow_tie) return null;
       return ranked ? { do: "tied" } : { do: "answer", answer: { ranks: [1, 1] } };
+    case "mark":
+      return protocol?.spans ? { do: "mark" } : null;
+    case "ideal":
+      return protocol?.ideal_answer === "optional" ? { do: "ideal" } : null;
+    case "aspects":
+      return (protocol?.aspects.length ?? 0) > 0 ? { do: "aspects" } : null;
+    case "comment":
+      return protocol?.comment !== "off" ? { do: "comment" } : null;
     case "none":
       return protocol?.allow_none_acceptable ? { do: "answer", answer: { ranks: null } } : null;
     default:

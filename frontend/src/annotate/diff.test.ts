@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { diffWords, words } from "./diff";
+import { changes, diffWords, words } from "./diff";
 
 const marked = (pieces: { text: string; own: boolean }[]) => pieces.map((piece) => (piece.own ? `[${piece.text}]` : piece.text)).join("");
 
@@ -46,6 +46,16 @@ describe("word diff", () => {
       const shared = (pieces: typeof left) => pieces.filter((piece) => !piece.own).flatMap((piece) => words(piece.text));
       expect(shared(left)).toEqual(shared(right));
       expect(shared(left)).toHaveLength(lcs(words(a), words(b)));
+    }
+  });
+
+  it("tells two versions as one text", () => {
+    const told = changes("Choose the short one. Be kind.", "Choose the true one. Be kind, always.");
+    expect(told.map(({ text, what }) => (what === "gone" ? `-${text}-` : what === "new" ? `+${text}+` : text)).join("")).toBe("Choose the -short-+true+ one. Be kind+, always+.");
+    for (const [a, b] of [["", "x y"], ["x y", ""], ["a b c d", "c d a b"], ["same", "same"]] as const) {
+      const both = changes(a, b);
+      expect(both.filter((one) => one.what !== "new").map((one) => one.text).join("")).toBe(a);
+      expect(both.filter((one) => one.what !== "gone").map((one) => one.text).join("")).toBe(b);
     }
   });
 

@@ -34,8 +34,35 @@ function pieces(tokens: string[], keep: Uint8Array): Piece[] {
   return out;
 }
 
+export interface Change {
+  text: string;
+  what: "same" | "gone" | "new";
+}
+
+/** Both texts in one line of reading: what is gone stands before what came in its place. */
+export function changes(before: string, after: string): Change[] {
+  const [a, b] = [words(before), words(after)];
+  const [keepA, keepB] = shared(a, b);
+  const out: Change[] = [];
+  const say = (what: Change["what"], text: string) => {
+    const last = out.at(-1);
+    if (last?.what === what) last.text += text;
+    else out.push({ what, text });
+  };
+  let [i, j] = [0, 0];
+  while (i < a.length || j < b.length) {
+    while (i < a.length && !keepA[i]) say("gone", a[i++]!);
+    while (j < b.length && !keepB[j]) say("new", b[j++]!);
+    if (i < a.length && j < b.length) {
+      say("same", b[j++]!);
+      i++;
+    }
+  }
+  return out;
+}
+
 /** For each token of both texts: 1 if it is part of one longest common subsequence. */
-function shared(a: string[], b: string[]): [Uint8Array, Uint8Array] {
+export function shared(a: string[], b: string[]): [Uint8Array, Uint8Array] {
   const keepA = new Uint8Array(a.length);
   const keepB = new Uint8Array(b.length);
   let start = 0;

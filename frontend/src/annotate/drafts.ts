@@ -1,9 +1,9 @@
 /**
- * What is entered for a comparison but not yet sent: ranking so far, aspects, comment. Kept by comparison in the
- * browser, so that neither a skip, nor an undo, nor a reload loses a sentence.
+ * What is entered for a comparison but not yet sent: ranking so far, aspects, comment, remarks, the ideal answer. Kept
+ * by comparison in the browser, so that neither a skip, nor an undo, nor a reload loses a sentence.
  */
 import { useEffect, useMemo, useReducer, useState } from "react";
-import type { Comparison, NewJudgment } from "../api/types";
+import type { Comparison, NewJudgment, Span } from "../api/types";
 import type { Answer } from "./answers";
 import type { Order } from "./ranking";
 
@@ -12,13 +12,15 @@ export interface Draft {
   tied: boolean;
   aspects: Record<string, number[]>;
   comment: string;
+  spans: Span[];
+  ideal: string;
   /** One at a time: which answer is in front. */
   front: number;
   /** Chosen already, and waiting for the comment that the project requires. */
   waiting: Answer | null;
 }
 
-export const NEW_DRAFT: Draft = { order: [], tied: false, aspects: {}, comment: "", front: 0, waiting: null };
+export const NEW_DRAFT: Draft = { order: [], tied: false, aspects: {}, comment: "", spans: [], ideal: "", front: 0, waiting: null };
 
 const PREFIX = "podium.draft.";
 /** A sentence that is being typed is stored this long after its last key, and when the page is left. */
@@ -58,7 +60,7 @@ export function writeDraft(comparison: string, draft: Draft | null, now: number 
 }
 
 export function isEmpty(draft: Draft): boolean {
-  return draft.order.length === 0 && Object.keys(draft.aspects).length === 0 && draft.comment.trim() === "";
+  return draft.order.length === 0 && Object.keys(draft.aspects).length === 0 && draft.comment.trim() === "" && draft.spans.length === 0 && draft.ideal.trim() === "";
 }
 
 /** Drafts of comparisons that never came back. */
@@ -76,7 +78,7 @@ export function forgetOldDrafts(now: number = Date.now()): void {
 
 /** After an undo everything that had been entered is there again. */
 function fromJudgment(before: NewJudgment | undefined): Draft | null {
-  return before ? { ...NEW_DRAFT, aspects: before.aspects ?? {}, comment: before.comment ?? "" } : null;
+  return before ? { ...NEW_DRAFT, aspects: before.aspects ?? {}, comment: before.comment ?? "", spans: before.spans ?? [], ideal: before.ideal_answer ?? "" } : null;
 }
 
 export interface Drafting {

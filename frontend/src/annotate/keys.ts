@@ -1,4 +1,5 @@
 /** Which key does what on the annotate page. Pure: knows no page and no storage. */
+import { i18n } from "../i18n";
 
 /** What keys do; how each is called stands in the texts, `annotate:action`. */
 export const DEFAULT_KEYS = {
@@ -8,12 +9,16 @@ export const DEFAULT_KEYS = {
   none: "n",
   skip: "s",
   undo: "z",
+  flag: "f",
+  comment: "c",
+  aspects: "r",
+  ideal: "e",
+  mark: "m",
   layout: "v",
-  flip: "f",
+  flip: "x",
   diff: "d",
   plain: "p",
   prompt: "o",
-  comment: "c",
   guidelines: "g",
   down: "j",
   up: "k",
@@ -78,22 +83,23 @@ export interface Grade {
   label: string;
 }
 
-const WORDS: Record<number, readonly string[]> = {
+const WORDS = {
   2: ["slightly", "much"],
   3: ["slightly", "clearly", "much"],
   4: ["slightly", "clearly", "much", "far"],
-};
+} as const;
 
 /** The answers of a graded pair, in the order of their digits: A much better … tie … B much better. */
 export function grades(levels: number, allowTie: boolean): Grade[] {
   const strengths = Array.from({ length: levels }, (_, i) => i + 1);
+  const words = WORDS[levels as keyof typeof WORDS];
   const side = (name: string, ranks: number[], strength: number): Grade => {
-    const word = WORDS[levels]?.[strength - 1] ?? `${strength}`;
-    return { ranks, strength, word, label: `${name} ${word} better` };
+    const word = i18n.t(`annotate:grade.${words[strength - 1]!}`);
+    return { ranks, strength, word, label: i18n.t("annotate:grade.better", { name, word }) };
   };
   return [
     ...strengths.toReversed().map((strength) => side("A", [1, 2], strength)),
-    ...(allowTie ? [{ ranks: [1, 1], strength: null, word: "tie", label: "Tie" }] : []),
+    ...(allowTie ? [{ ranks: [1, 1], strength: null, word: i18n.t("annotate:grade.tie"), label: i18n.t("common:verdict.tie") }] : []),
     ...strengths.map((strength) => side("B", [2, 1], strength)),
   ];
 }

@@ -21,7 +21,6 @@ class MemoryStorage {
 
 const body = (comparison: string): NewJudgment => ({ comparison, lease: "l", ranks: [1, 2], none_acceptable: false });
 const entry = (id: string, at = 0): Entry => ({ what: "judgment", id, project: "p", comparison: `c-${id}`, body: body(`c-${id}`), at });
-const skipEntry = (id: string): Entry => ({ what: "skip", id, project: "p", comparison: `c-${id}`, reason: null, at: 0 });
 const taken = (id: string): Judgment => ({ id, comparison: `c-${id}`, counted: true, reason: null, created_at: "2026-01-01T00:00:00Z", feedback: null });
 
 let storage: MemoryStorage;
@@ -45,6 +44,11 @@ beforeEach(() => {
     skip: async (comparison) => {
       if (fail) throw fail;
       sent.push(`skip ${comparison}`);
+    },
+    flag: async (comparison, reason) => {
+      if (fail) throw fail;
+      sent.push(`flag ${comparison}: ${reason}`);
+      return { id: `f-${comparison}` };
     },
   };
 });
@@ -148,25 +152,22 @@ describe("outbox", () => {
     outbox.add(entry("1"));
     await later(5);
     expect(outbox.takeBack("1")).toBe(false);
-    const settled = outbox.settled("1");
+    const settled = outbox.settled("c-1");
     arrive();
     await settled;
     await later(5);
     expect(outbox.get().waiting).toHaveLength(0);
   });
 
-  it("holds a skip back so that it can be undone, without holding up judgments", async () => {
-    const outbox = make();
-    outbox.add(skipEntry("s"), 60_000);
-    outbox.add(entry("1"));
-    await later(10);
-    expect(sent).toEqual(["1"]);
-    await later(60_000);
-    expect(sent).toEqual(["1", "skip c-s"]);
-    outbox.add(skipEntry("t"), 60_000);
-    outbox.release();
-    await later(10);
-    expect(sent.at(-1)).toBe("skip c-t");
+  it("sends a flag and tells what the server calls it", async () => {
+    const heard: string[] = [];
+    const outbox = new Outbox("u", storage as unknown as Storage, transport, { judged: () => undefined, flagged: (made, flag) => void heard.push(`${made.id} is ${flag}`) });
+    outbox.add({ what: "flag", id: "1", project: "p", comparison: "c-1", reason: "broken", at: 0 });
+    expect([outbox.isAnswered("c-1"), outbox.pending("p")]).toEqual([false, 0]); // it can still be judged
+    await later();
+    expect(sent).toEqual(["flag c-1: broken"]);
+    expect(heard).toEqual(["1 is f-c-1"]);
+    expect(storage.map.size).toBe(0);
   });
 
   it("says when the browser stores nothing, and still sends", async () => {
@@ -182,8 +183,8 @@ describe("outbox", () => {
     fail = new Problem(0, "away");
     const outbox = make();
     outbox.add(entry("1"));
-    expect(outbox.has("c-1")).toBe(true);
-    expect(outbox.has("c-2")).toBe(false);
+    expect(outbox.isAnswered("c-1")).toBe(true);
+    expect(outbox.isAnswered("c-2")).toBe(false);
     expect(outbox.pending("p")).toBe(1);
     expect(outbox.pending("q")).toBe(0);
   });

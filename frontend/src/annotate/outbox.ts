@@ -1,5 +1,5 @@
 /**
- * Judgments and skips on their way to the server. Each is written to localStorage before the next comparison is
+ * Judgments, skips and flags on their way to the server. Each is written to localStorage before the next comparison is
  * shown, sent in order, and removed only when the server has answered; a reload or a lost connection loses nothing.
  * The id is made here, so sending the same one twice is one judgment. Knows no React and no page.
  */
@@ -7,7 +7,7 @@ import { Problem } from "../api/client";
 import type { Comparison, Judgment, NewJudgment } from "../api/types";
 
 interface Base {
-  /** The judgment's id; for a skip an id of its own. */
+  /** The judgment's id; a skip or a flag has one of its own. */
   id: string;
   project: string;
   comparison: string;
@@ -23,12 +23,25 @@ export interface SkipEntry extends Base {
   what: "skip";
   reason: string | null;
 }
-export type Entry = JudgmentEntry | SkipEntry;
+export interface FlagEntry extends Base {
+  what: "flag";
+  reason: string;
+}
+export type Entry = JudgmentEntry | SkipEntry | FlagEntry;
 
 export interface Transport {
   judge(id: string, body: NewJudgment): Promise<Judgment>;
   skip(comparison: string, reason: string | null): Promise<void>;
+  flag(comparison: string, reason: string): Promise<{ id: string }>;
 }
+
+/** What the server has answered. */
+export interface Heard {
+  judged(entry: JudgmentEntry, judgment: Judgment): void;
+  flagged(entry: FlagEntry, flag: string): void;
+}
+
+const NOBODY: Heard = { judged: () => undefined, flagged: () => undefined };
 
 export interface Snapshot {
   /** Not answered yet, oldest first. */
@@ -45,7 +58,7 @@ export interface Snapshot {
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** What another tab has not sent for so long is sent from here: that tab may be gone. Longer than a skip is held. */
+/** What another tab has not sent for so long is sent from here: that tab may be gone. */
 const ADOPT_MS = 90_000;
 
 /** Growing pauses with some chance in them, so that many browsers do not come back at the same moment. */
@@ -64,7 +77,6 @@ export class Outbox {
   private trouble: string | null = null;
   private signedOut = false;
   private durable = true;
-  private held = new Set<string>();
   /** Made and sent by another tab. */
   private foreign = new Set<string>();
   private stopped = false;
@@ -74,7 +86,7 @@ export class Outbox {
     user: string,
     private readonly storage: Storage,
     private readonly transport: Transport,
-    private readonly onJudged: (entry: JudgmentEntry, judgment: Judgment) => void = () => undefined,
+    private readonly heard: Heard = NOBODY,
   ) {
     this.prefix = `podium.outbox.${user}.`;
     this.load();
@@ -119,32 +131,35 @@ export class Outbox {
     return () => this.listeners.delete(listener);
   };
 
-  /** True while something about this comparison is unsent: the server may still hand it out again. */
-  has(comparison: string): boolean {
-    return this.entries.some((entry) => entry.comparison === comparison);
+  /** True while a judgment or a skip of this comparison is unsent: the server may still hand it out again. */
+  isAnswered(comparison: string): boolean {
+    return this.entries.some((entry) => entry.comparison === comparison && entry.what !== "flag");
   }
 
   /** Another tab of this person has judged or skipped it, so nobody has to do so here. */
   doneElsewhere(comparison: string): boolean {
-    return this.entries.some((entry) => entry.comparison === comparison && this.foreign.has(entry.id));
+    return this.entries.some((entry) => entry.comparison === comparison && entry.what !== "flag" && this.foreign.has(entry.id));
   }
 
   /** How many comparisons of a project are judged or skipped here, but not yet on the server. */
   pending(project: string): number {
-    return this.entries.filter((entry) => entry.project === project && entry.refused === undefined).length;
+    return this.entries.filter((entry) => entry.project === project && entry.what !== "flag" && entry.refused === undefined).length;
   }
 
-  /**
-   * Stores the entry, then sends it. `holdMs` waits with the sending, so that it can be taken back at no cost:
-   * a skip cannot be undone on the server.
-   */
-  add(entry: Entry, holdMs = 0): void {
+  /** Stored, but not answered. */
+  isWaiting(id: string): boolean {
+    return this.entries.some((entry) => entry.id === id && entry.refused === undefined);
+  }
+
+  /** Why the server did not take this one. */
+  refusal(id: string): string | null {
+    return this.entries.find((entry) => entry.id === id)?.refused ?? null;
+  }
+
+  /** Stores the entry, then sends it. */
+  add(entry: Entry): void {
     this.entries.push(entry);
     this.store(entry);
-    if (holdMs > 0) {
-      this.held.add(entry.id);
-      setTimeout(() => this.release(entry.id), holdMs);
-    }
     this.changed();
     this.schedule(0);
   }
@@ -158,13 +173,6 @@ export class Outbox {
     }
   }
 
-  /** Ends the holding back of one entry, or of all. */
-  release(id?: string): void {
-    if (id === undefined) this.held.clear();
-    else this.held.delete(id);
-    this.schedule(0);
-  }
-
   /** Takes an unsent entry out again. False: it is on its way or gone, and the server must be asked instead. */
   takeBack(id: string): boolean {
     if (this.sending === id || !this.entries.some((entry) => entry.id === id)) return false;
@@ -172,12 +180,18 @@ export class Outbox {
     return true;
   }
 
-  /** Waits until this entry is answered or stuck. */
-  async settled(id: string): Promise<void> {
-    if (this.sending !== id) return;
+  /** The reason that was given after a skip is not sent when the skip itself is taken back. */
+  forgetReason(comparison: string, skip: string): void {
+    for (const entry of this.entries) if (entry.what === "skip" && entry.comparison === comparison && entry.id !== skip) this.takeBack(entry.id);
+  }
+
+  /** Waits until nothing about this comparison is between here and the server. */
+  async settled(comparison: string): Promise<void> {
+    const underWay = () => this.entries.some((entry) => entry.id === this.sending && entry.comparison === comparison);
+    if (!underWay()) return;
     await new Promise<void>((resolve) => {
       const stop = this.subscribe(() => {
-        if (this.sending === id) return;
+        if (underWay()) return;
         stop();
         resolve();
       });
@@ -186,7 +200,6 @@ export class Outbox {
 
   private remove(id: string): void {
     this.entries = this.entries.filter((entry) => entry.id !== id);
-    this.held.delete(id);
     this.foreign.delete(id);
     try {
       this.storage.removeItem(this.prefix + id);
@@ -248,18 +261,17 @@ export class Outbox {
   private async pump(): Promise<void> {
     this.timer = null;
     if (this.sending !== null || this.signedOut || this.stopped) return;
-    const due = (one: Entry) => !this.held.has(one.id) && (!this.foreign.has(one.id) || Date.now() - one.at > ADOPT_MS);
+    const due = (one: Entry) => !this.foreign.has(one.id) || Date.now() - one.at > ADOPT_MS;
     const entry = this.entries.find((one) => one.refused === undefined && due(one));
     if (!entry) {
       if (this.foreign.size > 0) this.schedule(ADOPT_MS);
       return;
     }
     this.sending = entry.id;
-    let judged: Judgment | null = null;
+    let tell = () => undefined as void;
     let pause = 0;
     try {
-      if (entry.what === "judgment") judged = await this.transport.judge(entry.id, entry.body);
-      else await this.transport.skip(entry.comparison, entry.reason);
+      tell = await this.send(entry);
       this.attempt = 0;
       this.trouble = null;
       this.sending = null;
@@ -269,8 +281,25 @@ export class Outbox {
       pause = this.failed(entry, error);
       this.changed();
     }
-    if (judged && entry.what === "judgment") this.onJudged(entry, judged);
+    tell();
     this.schedule(pause);
+  }
+
+  /** Gives what is to be told of the answer once the entry is removed. */
+  private async send(entry: Entry): Promise<() => void> {
+    switch (entry.what) {
+      case "judgment": {
+        const judgment = await this.transport.judge(entry.id, entry.body);
+        return () => this.heard.judged(entry, judgment);
+      }
+      case "flag": {
+        const { id } = await this.transport.flag(entry.comparison, entry.reason);
+        return () => this.heard.flagged(entry, id);
+      }
+      case "skip":
+        await this.transport.skip(entry.comparison, entry.reason);
+        return () => undefined;
+    }
   }
 
   /** Notes the failure; gives the pause before the next attempt. */

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "../api/client";
-import type { Comparison, Judgment } from "../api/types";
+import type { Comparison, Judgment, Stage } from "../api/types";
 import { desk } from "./desks";
+import { History } from "./history";
 import { Outbox } from "./outbox";
 import { Queue, type Server } from "./queue";
 
@@ -25,6 +26,10 @@ class Fake implements Server {
   held = new Map<string, Comparison>();
   judged: string[] = [];
   skipped: string[] = [];
+  reasons: (string | null)[] = [];
+  flags = new Map<string, string>();
+  practice = false;
+  stage: Stage | null = null;
   gaveBack: string[] = [];
   renewed: string[] = [];
   down = false;
@@ -37,9 +42,9 @@ class Fake implements Server {
     this.check();
     while (this.held.size < count && this.left.length > 0) {
       const id = this.left.shift()!;
-      this.held.set(id, comparison(id));
+      this.held.set(id, { ...comparison(id), ...(this.practice ? { practice: true } : {}) });
     }
-    return [...this.held.values()].slice(0, count);
+    return { items: [...this.held.values()].slice(0, count), stage: this.stage && { ...this.stage, done: this.judged.length } };
   };
   renew = async (lease: string) => {
     this.check();
@@ -61,12 +66,30 @@ class Fake implements Server {
     this.check();
     this.held.delete(body.comparison);
     this.judged.push(body.comparison);
-    return { id, comparison: body.comparison, counted: true, reason: null, created_at: "", feedback: null };
+    const feedback = this.practice ? { right: false, ranks: [2, 1], none_acceptable: false, explanation: "why" } : null;
+    return { id, comparison: body.comparison, counted: true, reason: null, created_at: "", feedback };
   };
-  skip = async (id: string) => {
+  skip = async (id: string, reason: string | null) => {
     this.check();
     this.held.delete(id);
-    this.skipped.push(id);
+    if (!this.skipped.includes(id)) this.skipped.push(id);
+    this.reasons.push(reason);
+  };
+  unskip = async (id: string) => {
+    this.check();
+    this.skipped = this.skipped.filter((one) => one !== id);
+    const back = comparison(id);
+    this.held.set(id, back);
+    return back;
+  };
+  flag = async (id: string, reason: string) => {
+    this.check();
+    this.flags.set(`flag-${id}`, reason);
+    return { id: `flag-${id}` };
+  };
+  unflag = async (flag: string) => {
+    this.check();
+    this.flags.delete(flag);
   };
 }
 
@@ -78,6 +101,13 @@ const storage = () => {
 let server: Fake;
 let outbox: Outbox;
 let queue: Queue;
+let kept: Storage;
+const history = () => new History(kept, "history");
+const connect = (of: () => Queue): ConstructorParameters<typeof Outbox>[3] => ({
+  judged: (made, judgment) => of().judged(made.id, judgment),
+  flagged: (made, flag) => of().flagged(made.id, flag),
+});
+const fine = { trouble: null };
 const later = (ms = 1) => vi.advanceTimersByTimeAsync(ms);
 const ids = () => queue.get().comparisons.map((one) => one.id);
 const left = { ranks: [1, 2], none_acceptable: false };
@@ -86,8 +116,9 @@ beforeEach(async () => {
   vi.useFakeTimers({ now: 1_800_000_000_000 });
   server = new Fake();
   server.left = [..."abcdefghijklmnop"];
-  outbox = new Outbox("u", storage(), server);
-  queue = new Queue("p", server, outbox);
+  kept = storage();
+  outbox = new Outbox("u", kept, server, connect(() => queue));
+  queue = new Queue("p", server, outbox, history());
   queue.start();
   await later();
 });
@@ -126,8 +157,7 @@ describe("queue", () => {
   it("undoes a judgment that was sent, with a lease of its own again", async () => {
     queue.judge({ ...left, comment: "because" });
     await later(10);
-    const trouble = await queue.undo();
-    expect(trouble).toBeNull();
+    expect(await queue.undo()).toMatchObject(fine);
     expect(ids()[0]).toBe("a");
     expect(server.judged).toEqual([]);
     expect(queue.earlier.get("a")?.comment).toBe("because");
@@ -137,7 +167,7 @@ describe("queue", () => {
     server.down = true;
     queue.judge(left);
     await later(10);
-    expect(await queue.undo()).toBeNull();
+    expect(await queue.undo()).toMatchObject(fine);
     expect(ids()[0]).toBe("a");
     expect(outbox.get().waiting).toHaveLength(0);
   });
@@ -146,7 +176,7 @@ describe("queue", () => {
     for (let i = 0; i < 4; i++) queue.judge(left);
     await later(50);
     for (const id of ["d", "c", "b", "a"]) {
-      expect(await queue.undo()).toBeNull();
+      expect(await queue.undo()).toMatchObject(fine);
       expect(ids()[0]).toBe(id);
     }
   });
@@ -155,7 +185,7 @@ describe("queue", () => {
     for (let i = 0; i < 4; i++) queue.judge(left);
     await later(50);
     const asked = [queue.undo(), queue.undo(), queue.undo()];
-    expect(await Promise.all(asked)).toEqual([null, null, null]);
+    expect((await Promise.all(asked)).map((one) => one.trouble)).toEqual([null, null, null]);
     expect(ids().slice(0, 3)).toEqual(["b", "c", "d"]);
     expect(server.judged).toEqual(["a"]);
   });
@@ -163,10 +193,10 @@ describe("queue", () => {
   it("undoes after a reload what was judged before", async () => {
     queue.judge(left);
     await later(10);
-    const fresh = new Queue("p", server, outbox);
+    const fresh = new Queue("p", server, outbox, history());
     fresh.start();
     await later();
-    expect(await fresh.undo()).toBeNull();
+    expect(await fresh.undo()).toMatchObject(fine);
     expect(fresh.get().comparisons[0]?.id).toBe("a");
     fresh.leave();
   });
@@ -175,27 +205,108 @@ describe("queue", () => {
     queue.judge(left);
     await later(10);
     server.down = true;
-    expect(await queue.undo()).toMatch(/cannot be reached/);
+    expect((await queue.undo()).trouble).toMatch(/cannot be reached/);
     expect(ids()[0]).toBe("b");
     server.down = false;
-    expect(await queue.undo()).toBeNull();
+    expect(await queue.undo()).toMatchObject(fine);
     expect(ids()[0]).toBe("a");
   });
 
-  it("takes a skip back for a while, then sends it", async () => {
+  it("takes a skip back, sent or not, and after a reload", async () => {
+    server.down = true;
+    queue.skip(null);
+    await later(10);
+    expect(await queue.undo()).toMatchObject({ what: "skip", trouble: null });
+    expect([ids()[0], outbox.get().waiting]).toEqual(["a", []]);
+    server.down = false;
     queue.skip(null);
     await later(5_000);
-    expect(server.skipped).toEqual([]);
-    expect(await queue.undo()).toBeNull();
-    expect(ids()[0]).toBe("a");
-    queue.skip(null);
-    await later(61_000);
     expect(server.skipped).toEqual(["a"]);
-    expect(await queue.undo()).toMatch(/cannot be taken back/);
+    queue.leave();
+    const fresh = new Queue("p", server, outbox, history());
+    fresh.start();
+    await later();
+    expect(fresh.get().last?.what).toBe("skip");
+    expect(await fresh.undo()).toMatchObject({ what: "skip", trouble: null });
+    expect([fresh.get().comparisons[0]?.id, server.skipped]).toEqual(["a", []]);
+    fresh.leave();
+  });
+
+  it("tells afterwards why something was skipped, and not once the skip is taken back", async () => {
+    queue.skip(null);
+    await later(10);
+    queue.explainSkip("a", "too long");
+    await later(10);
+    expect(server.reasons).toEqual([null, "too long"]);
+    server.down = true;
+    queue.skip(null);
+    queue.explainSkip("b", "too short");
+    await later(10);
+    expect(await queue.undo()).toMatchObject(fine);
+    expect(outbox.get().waiting).toEqual([]);
+  });
+
+  it("flags without leaving the comparison, and takes the flag back, also later and after a reload", async () => {
+    queue.flag("broken");
+    expect([ids()[0], queue.get().flag?.reason]).toEqual(["a", "broken"]);
+    await later(10);
+    expect([...server.flags]).toEqual([["flag-a", "broken"]]);
+    expect(await queue.unflag()).toMatchObject({ what: "flag", trouble: null });
+    expect([server.flags.size, queue.get().flag]).toEqual([0, null]);
+
+    queue.flag("still broken");
+    queue.judge(left);
+    await later(50);
+    const fresh = new Queue("p", server, outbox, history());
+    fresh.start();
+    await later();
+    expect(await fresh.undo()).toMatchObject({ what: "judgment", trouble: null });
+    expect(fresh.get().flag?.reason).toBe("still broken");
+    expect(await fresh.undo()).toMatchObject({ what: "flag", trouble: null });
+    expect(server.flags.size).toBe(0);
+    fresh.leave();
+  });
+
+  it("undoes at least twenty, also those from before a reload, with all that was entered", async () => {
+    server.left = Array.from({ length: 40 }, (_, at) => `n${at}`);
+    await later(30_000);
+    const said: string[] = [];
+    for (let turn = 0; turn < 24; turn++) {
+      said.push(ids()[0]!);
+      if (turn % 5 === 4) queue.skip(null);
+      else queue.judge({ ...left, comment: `why ${ids()[0]}` });
+      await later(100);
+    }
+    queue.leave();
+    const fresh = new Queue("p", server, outbox, history());
+    fresh.start();
+    await later();
+    for (const id of said.toReversed()) {
+      const { what, trouble } = await fresh.undo();
+      expect([trouble, fresh.get().comparisons[0]?.id]).toEqual([null, id]);
+      if (what === "judgment") expect(fresh.earlier.get(id)?.comment).toBe(`why ${id}`);
+    }
+    expect([server.judged, server.skipped]).toEqual([[], []]);
+    fresh.leave();
+  });
+
+  it("undoes after a reload what was never sent", async () => {
+    server.down = true;
+    queue.judge(left);
+    await later(10);
+    const fresh = new Queue("p", server, outbox, history());
+    fresh.start();
+    await later(10);
+    expect((await fresh.undo()).trouble).toMatch(/cannot be reached/);
+    expect(outbox.get().waiting).toHaveLength(1);
+    server.down = false;
+    expect(await fresh.undo()).toMatchObject(fine);
+    expect([fresh.get().comparisons[0]?.id, outbox.get().waiting, server.judged]).toEqual(["a", [], []]);
+    fresh.leave();
   });
 
   it("has nothing to undo at first", async () => {
-    expect(await queue.undo()).toBe("There is nothing to undo.");
+    expect((await queue.undo()).trouble).toBe("There is nothing to undo.");
   });
 
   it("renews the leases while the page is used, and lets go when nobody is there", async () => {
@@ -238,7 +349,7 @@ describe("queue", () => {
 
   it("says what is wrong, and goes on by itself when it is over", async () => {
     server.down = true;
-    const other = new Queue("p", server, outbox);
+    const other = new Queue("p", server, outbox, history());
     other.start();
     await later();
     expect(other.get().status).toBe("failed");
@@ -247,6 +358,66 @@ describe("queue", () => {
     await later(10_000);
     expect(other.get().status).toBe("ready");
     other.leave();
+  });
+});
+
+describe("practice and qualification", () => {
+  const reopen = async () => {
+    queue.leave();
+    server.held.clear();
+    queue = new Queue("p", server, outbox, history());
+    queue.start();
+    await later();
+  };
+
+  it("keeps a practice comparison on the screen until what was right has been read", async () => {
+    Object.assign(server, { practice: true, left: ["x", "y"], stage: { name: "practice", done: 0, of: 2, needed_share: null } });
+    await reopen();
+    queue.judge(left);
+    queue.judge(left); // nothing more to say until it is answered
+    expect([ids()[0], queue.get().practised?.feedback]).toEqual(["x", null]);
+    await later(10);
+    expect(queue.get().practised?.feedback?.explanation).toBe("why");
+    expect(ids()[0]).toBe("x");
+    queue.goOn();
+    expect([ids()[0], queue.get().practised]).toEqual(["y", null]);
+    expect(server.judged).toEqual(["x"]);
+    queue.judge(left);
+    await later(10);
+    expect(await queue.undo()).toMatchObject(fine);
+    expect([ids()[0], queue.get().practised]).toEqual(["y", null]);
+  });
+
+  it("goes on when a practice answer is not accepted", async () => {
+    Object.assign(server, { practice: true, left: ["x", "y"] });
+    await reopen();
+    server.judge = async () => {
+      throw new Problem(409, "too late");
+    };
+    queue.judge(left);
+    await later(10);
+    expect(ids()[0]).toBe("y");
+  });
+
+  it("counts what is said but not sent, and asks what comes next once the last one has arrived", async () => {
+    Object.assign(server, { left: ["x", "y", "z"], stage: { name: "qualification", done: 0, of: 3, needed_share: 0.8 } });
+    await reopen();
+    const done = () => queue.get().stage?.done;
+    expect(done()).toBe(0);
+    queue.judge(left);
+    expect(done()).toBe(1);
+    await later(50);
+    expect(done()).toBe(1);
+    queue.judge(left);
+    const held = server.judge;
+    server.judge = (...all) => new Promise((resolve) => setTimeout(() => resolve(held(...all)), 500));
+    queue.judge(left);
+    await later(100);
+    expect([queue.get().status, done()]).toEqual(["loading", 3]); // not "all done": the answer may open the work
+    server.left = ["w"];
+    server.stage = { name: "work", done: 0, of: 0, needed_share: null };
+    await later(1_200);
+    expect([queue.get().stage?.name, ids()]).toEqual(["work", ["w"]]);
   });
 });
 
@@ -275,10 +446,10 @@ describe("two tabs of one person", () => {
     }
     open(): [Queue, Outbox] {
       const place = this.outboxes.length;
-      const kept = this.storage(() => this.outboxes[place]);
-      const box = new Outbox("u", kept, server);
+      const own = this.storage(() => this.outboxes[place]);
+      const box = new Outbox("u", own, server);
       this.outboxes.push(box);
-      const made = new Queue("p", server, box, desk(kept, "u", "p"));
+      const made = new Queue("p", server, box, new History(own, "history"), desk(own, "u", "p"));
       made.start();
       return [made, box];
     }
@@ -312,16 +483,6 @@ describe("two tabs of one person", () => {
     expect(server.judged.toSorted()).toEqual(["a", "b"]);
     expect(boxOne.get().waiting).toEqual([]);
     expect(boxTwo.get().waiting).toEqual([]);
-  });
-
-  it("leaves a skip to the tab that may still take it back", async () => {
-    one.skip(null);
-    await later(30_000);
-    expect(shown(two)[0]).toBe("b");
-    expect(server.skipped).toEqual([]);
-    expect(await one.undo()).toBeNull();
-    await later(120_000);
-    expect(server.skipped).toEqual([]);
   });
 
   it("sends what a tab has left behind", async () => {

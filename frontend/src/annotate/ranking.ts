@@ -28,13 +28,21 @@ export function rankOf(order: Order, place: number): number | null {
   return at === -1 ? null : at + 1;
 }
 
+/** What finishes a ranking besides placing every answer. */
+export interface Rules {
+  allowTie: boolean;
+  /** Only the best so many are ranked. */
+  top?: number | null;
+}
+
 /**
  * The ranks to send, in shown order, or null while the ranking is not finished. Without ties the last place follows
  * from the others; with ties it must be named, unless `rest` says that all that are left share the last rank.
  */
-export function ranks(order: Order, size: number, allowTie: boolean, rest = false): number[] | null {
-  const left = size - placed(order);
-  const finished = left === 0 || (left === 1 && !allowTie) || (rest && allowTie && order.length > 0);
+export function ranks(order: Order, size: number, { allowTie, top = null }: Rules, rest = false): number[] | null {
+  const done = placed(order);
+  const left = size - done;
+  const finished = left === 0 || (left === 1 && !allowTie) || (top !== null && done >= top) || (rest && allowTie && done > 0);
   if (!finished) return null;
   return Array.from({ length: size }, (_, place) => rankOf(order, place) ?? order.length + 1);
 }

@@ -1,14 +1,12 @@
 /** The one outbox of the signed-in person. It outlives the annotate page: what is unsent is sent from any page. */
 import { useEffect, useSyncExternalStore } from "react";
-import { judge, skip } from "../api/queries";
-import type { Judgment } from "../api/types";
+import { flag, judge, skip } from "../api/queries";
 import { type Desk, desk } from "./desks";
-import { type JudgmentEntry, Outbox, type Snapshot } from "./outbox";
-
-type Listener = (entry: JudgmentEntry, judgment: Judgment) => void;
+import { History } from "./history";
+import { type Heard, Outbox, type Snapshot } from "./outbox";
 
 let open: { user: string; outbox: Outbox } | null = null;
-const judged = new Set<Listener>();
+const listeners = new Set<Heard>();
 
 /** localStorage can be switched off altogether; then the entries live as long as the page. */
 function storage(): Storage {
@@ -26,8 +24,9 @@ function storage(): Storage {
 export function openOutbox(user: string): Outbox {
   if (open?.user === user) return open.outbox;
   open?.outbox.stop();
-  const outbox = new Outbox(user, storage(), { judge, skip: async (id, reason) => void (await skip(id, reason)) }, (entry, judgment) => {
-    for (const listener of judged) listener(entry, judgment);
+  const outbox = new Outbox(user, storage(), { judge, skip: async (id, reason) => void (await skip(id, reason)), flag }, {
+    judged: (entry, judgment) => listeners.forEach((one) => one.judged(entry, judgment)),
+    flagged: (entry, name) => listeners.forEach((one) => one.flagged(entry, name)),
   });
   open = { user, outbox };
   return outbox;
@@ -60,12 +59,17 @@ export function useOutbox(outbox: Outbox): Snapshot {
   return useSyncExternalStore(outbox.subscribe, outbox.get);
 }
 
-/** Calls back whenever the server has taken a judgment. */
-export function useJudged(listener: Listener): void {
+/** What this person did last in a project. */
+export function openHistory(user: string, project: string): History {
+  return new History(storage(), `podium.history.${user}.${project}`);
+}
+
+/** Calls back whenever the server has taken something. */
+export function useHeard(listener: Heard): void {
   useEffect(() => {
-    judged.add(listener);
+    listeners.add(listener);
     return () => {
-      judged.delete(listener);
+      listeners.delete(listener);
     };
   }, [listener]);
 }

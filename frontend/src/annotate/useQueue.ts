@@ -2,11 +2,11 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { sendAndForget } from "../api/client";
-import { myJudgmentsQuery, nextComparisons, renewLease, voidJudgment } from "../api/queries";
+import { myJudgmentsQuery, nextComparisons, renewLease, unflag, unskip, voidJudgment } from "../api/queries";
 import { ActiveTime } from "./activeTime";
 import type { Outbox } from "./outbox";
 import { Queue, type View } from "./queue";
-import { openDesk } from "./session";
+import { openDesk, openHistory } from "./session";
 
 /** A page that is only reloaded goes on with the same comparisons: for so long nobody else gets them. */
 const COME_BACK_S = 30;
@@ -18,13 +18,16 @@ export function useQueue(slug: string, user: string, outbox: Outbox): [Queue, Vi
       new Queue(
         slug,
         {
-          next: async (wanted) => (await nextComparisons(slug, wanted)).items,
+          next: (wanted) => nextComparisons(slug, wanted),
           renew: renewLease,
           giveBack: (lease) => sendAndForget("DELETE", `/api/v1/leases/${lease}?after_s=${COME_BACK_S}`),
           takeBack: async (judgment) => (await voidJudgment(judgment)).comparison,
+          unskip: async (comparison) => (await unskip(comparison)).comparison,
+          unflag,
           latest: async () => (await client.fetchQuery({ ...myJudgmentsQuery(slug, 1), staleTime: 0 })).items[0]?.id ?? null,
         },
         outbox,
+        openHistory(user, slug),
         openDesk(user, slug),
       ),
   );

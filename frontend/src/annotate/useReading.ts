@@ -1,6 +1,7 @@
 /** How the answers are shown to this person: layout, plain or drawn, words marked, prompt folded. Says each change aloud. */
 import { type RefObject, useState, useSyncExternalStore } from "react";
 import { announce } from "../components/announcer";
+import { i18n } from "../i18n";
 import { type Layout, setPreferences, usePreferences } from "../preferences";
 
 export const WIDE = "(min-width: 48rem)";
@@ -30,8 +31,6 @@ export interface Reading {
   scroll: (direction: 1 | -1) => void;
 }
 
-const SAID: Record<Layout, string> = { side: "Side by side.", stacked: "Below each other.", single: "One at a time." };
-
 export function useReading(frame: RefObject<HTMLElement | null>): Reading {
   const preferences = usePreferences();
   const wide = useMedia(WIDE);
@@ -52,15 +51,15 @@ export function useReading(frame: RefObject<HTMLElement | null>): Reading {
       const all: Layout[] = wide ? ["side", "stacked", "single"] : ["single", "stacked"];
       const next = all[(all.indexOf(layout) + 1) % all.length]!;
       setLayout(next);
-      announce(SAID[next]);
+      announce(`${i18n.t(`annotate:layout.${next}`)}.`);
     },
     togglePlain: () => {
       setPreferences({ plain: !preferences.plain });
-      announce(preferences.plain ? "Markdown is drawn." : "Plain text.");
+      announce(i18n.t(preferences.plain ? "annotate:said.drawn" : "annotate:said.plain"));
     },
     toggleDiff: () => {
       setDiff(!diff);
-      announce(diff ? "Words are no longer marked." : "The words that differ are marked.");
+      announce(i18n.t(diff ? "annotate:said.unmarked" : "annotate:said.marked"));
     },
     fold: () => setFolded(!folded),
     scroll: (direction) => {

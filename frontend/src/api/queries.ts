@@ -60,6 +60,12 @@ export const projectQuery = (slug: string) =>
   });
 export const createProject = (body: NewProject) => call(api.POST("/api/v1/projects", { body }));
 export const changeProject = (slug: string, body: ProjectChange) => call(api.PATCH("/api/v1/projects/{project}", { ...project(slug), body }));
+export const guidelinesQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "guidelines"],
+    queryFn: () => call(api.GET("/api/v1/projects/{project}/guidelines", project(slug))),
+    staleTime: 10_000,
+  });
 export const progressQuery = (slug: string) =>
   queryOptions({
     queryKey: ["project", slug, "progress"],
@@ -117,6 +123,9 @@ export const nextComparisons = (slug: string, count: number) =>
 export const judge = (id: string, body: NewJudgment) => call(api.PUT("/api/v1/judgments/{judgment_id}", { params: { path: { judgment_id: id } }, body }));
 export const voidJudgment = (id: string) => call(api.DELETE("/api/v1/judgments/{judgment_id}", { params: { path: { judgment_id: id } } }));
 export const skip = (comparison: string, reason: string | null) => call(api.POST("/api/v1/comparisons/{comparison_id}/skip", { params: { path: { comparison_id: comparison } }, body: { reason } }));
+export const unskip = (comparison: string) => call(api.POST("/api/v1/comparisons/{comparison_id}/unskip", { params: { path: { comparison_id: comparison } } }));
+export const flag = (comparison: string, reason: string) => call(api.POST("/api/v1/comparisons/{comparison_id}/flag", { params: { path: { comparison_id: comparison } }, body: { reason } }));
+export const unflag = (id: string) => call(api.DELETE("/api/v1/flags/{flag_id}", { params: { path: { flag_id: id } } }));
 export const renewLease = (id: string) => call(api.POST("/api/v1/leases/{lease_id}/renew", { params: { path: { lease_id: id } } }));
 
 export const myJudgmentsQuery = (slug: string, limit: number) =>

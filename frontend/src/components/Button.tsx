@@ -19,7 +19,7 @@ interface Extra {
   icon?: IconName;
 }
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & Extra & { busy?: boolean };
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & Extra & { busy?: boolean; ref?: Ref<HTMLButtonElement> };
 
 export function Button({ look = "plain", icon, busy = false, className, children, type = "button", disabled, ...rest }: ButtonProps) {
   return (

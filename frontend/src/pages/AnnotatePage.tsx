@@ -5,6 +5,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { useTranslation } from "react-i18next";
 import { Desk } from "../annotate/Desk";
 import { projectQuery } from "../api/queries";
 import { prefetchMarkdown } from "../components/Markdown";
@@ -14,7 +15,8 @@ import { ErrorNote } from "../components/Status";
 export function AnnotatePage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/annotate" });
   const project = useQuery(projectQuery(slug));
-  useTitle(project.data ? `Annotate ${project.data.name}` : "Annotate");
+  const { t } = useTranslation("annotate");
+  useTitle(t("title", { name: project.data?.name ?? "" }).trim());
   useEffect(prefetchMarkdown, []);
   if (project.isError && !project.data) return <ErrorNote className="m-6" error={project.error} retry={() => void project.refetch()} />;
   return <Desk key={slug} slug={slug} project={project.data ?? null} />;
