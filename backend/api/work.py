@@ -46,7 +46,11 @@ class MyWork(Wire):
 
 
 class OwnWork(MyWork):
-    """The same with the stage of the one who asks: practice, qualification, or real work."""
+    """The same with the stage of the one who asks: practice, qualification, or real work.
+
+    Agreement, self-consistency and gold are told of every twenty judgments together, so that none gives away what
+    others said of the same, or that its answer was known.
+    """
 
     stage: StageOut
 
@@ -76,7 +80,7 @@ def read_my_work(
     project: ProjectDep, session: SessionDep, caller: Annotator, utc_offset_minutes: UtcOffset = 0
 ) -> OwnWork:
     """The caller's own numbers."""
-    found = work.of_person(session, project, caller.user.id, midnight(utc_offset_minutes))
+    found = work.of_person(session, project, caller.user.id, midnight(utc_offset_minutes), in_steps=True)
     stage = standings.look(session, project, caller.user.id)
     return OwnWork.model_validate({**found.__dict__, "stage": stage})
 

@@ -80,10 +80,15 @@ def annotators(answers: "Answers") -> dict[Hashable, Leanings]:
     }
 
 
+def left_lean(scores: NDArray[np.int64]) -> Share | None:
+    """One person's lean to what was shown first; scores are 2, 1 or 0: that one won, tied, lost."""
+    return share_of(int((scores == 2).sum()), int((scores != 1).sum()))
+
+
 def length_lean(scores: NDArray[np.int64], longer: NDArray[np.int64]) -> Share | None:
     """Of the decided pairs whose lengths truly differ, how often the longer one won.
 
-    Scores are 2, 1 or 0 (what was shown first won, tied, lost); `longer`: by how many characters that one is longer.
+    Scores as above; `longer`: by how many characters what was shown first is longer.
     """
     counted = (scores != 1) & (np.abs(longer) > SAME_LENGTH)
     won = counted & ((scores == 2) == (longer > 0))

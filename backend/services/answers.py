@@ -15,6 +15,9 @@ from sqlalchemy.orm import Session
 from backend.domain.agreement import Answers
 from backend.tables import Project
 
+# No judgment comes after this one.
+LAST = 2**63 - 1
+
 # Judgments that stand, as annotators gave them (an admin's adjudication is not one of them), one row a pair. `score`
 # is 2, 1 or 0: what was shown first won, tied, lost; "none is acceptable" ties all.
 _PAIRS = """
@@ -55,9 +58,10 @@ def of_project(session: Session, project: Project) -> Answers:
     return _answers(_read(session, project, "", source=_JUDGED))
 
 
-def of_person(session: Session, project: Project, person: uuid.UUID) -> Answers:
-    """One person's, and what others said of the same pairs."""
-    own = _read(session, project, "AND j.annotator_id = :person", source=_JUDGED, person=person)
+def of_person(session: Session, project: Project, person: uuid.UUID, up_to: int | None = None) -> Answers:
+    """One person's (up to one in the order of arrival), and what others said of the same pairs."""
+    these = "AND j.annotator_id = :person AND j.sequence <= :up_to"
+    own = _read(session, project, these, source=_JUDGED, person=person, up_to=LAST if up_to is None else up_to)
     others = _read(session, project, "", source=_SAME, person=person)
     return _answers({name: np.concatenate([own[name], others[name]]) for name in own})
 

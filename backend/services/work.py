@@ -44,8 +44,20 @@ def stands() -> tuple[ColumnElement[bool], ...]:
     return Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
 
 
-def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since: datetime) -> Work:
-    """The numbers of one annotator; `today` begins at `since`."""
+# What tells of others' judgments and of known answers moves after so many of one's own only.
+STEP = 20
+
+
+def of_person(
+    session: Session, project: Project, annotator_id: uuid.UUID, since: datetime, *, in_steps: bool = False
+) -> Work:
+    """The numbers of one annotator; `today` begins at `since`.
+
+    `in_steps`, for the annotator's own eyes: agreement, self-consistency and gold are told of whole steps of judgments.
+    Told at once, each judgment would give away what others said of the same, or that its answer was known, and could
+    then be taken back and given otherwise.
+    """
+    up_to = _end_of_step(session, project, annotator_id) if in_steps else None
     today = Judgment.created_at >= since
     counted = and_(*stands())
     totals = session.execute(
@@ -69,8 +81,9 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
             Comparison.annotator_id == annotator_id, Comparison.project_id == project.id, Comparison.state == "skipped"
         )
     )
-    told = answers.of_person(session, project, annotator_id)
-    own = rules.annotators(told).get(answers.key_of(session, annotator_id), rules.Leanings(None, None))
+    told = rules.annotators(answers.of_person(session, project, annotator_id, up_to))
+    own = told.get(answers.key_of(session, annotator_id))
+    scores, longer = answers.lengths_of_person(session, project, annotator_id)
     return Work(
         judgments=totals.judgments,
         today=totals.today,
@@ -79,16 +92,27 @@ def of_person(session: Session, project: Project, annotator_id: uuid.UUID, since
         active_ms=int(totals.active_ms),
         active_ms_today=int(totals.active_ms_today),
         median_active_ms=None if totals.median_active_ms is None else round(totals.median_active_ms),
-        agreement=own.majority_agreement,
-        self_consistency=consistency(session, project, annotator_id).get(annotator_id),
-        gold=gold(session, project, annotator_id).get(annotator_id),
-        left_lean=own.left_lean,
-        length_lean=rules.length_lean(*answers.lengths_of_person(session, project, annotator_id)),
+        agreement=None if own is None else own.majority_agreement,
+        self_consistency=consistency(session, project, annotator_id, up_to).get(annotator_id),
+        gold=gold(session, project, annotator_id, up_to).get(annotator_id),
+        left_lean=rules.left_lean(scores),
+        length_lean=rules.length_lean(scores, longer),
     )
 
 
+def _end_of_step(session: Session, project: Project, annotator_id: uuid.UUID) -> int:
+    """The last judgment of the last whole step, in the order of arrival. What was taken back counts, so that taking
+    back and judging again moves nothing."""
+    mine = (Judgment.annotator_id == annotator_id, Judgment.project_id == project.id)
+    made = session.scalar(select(func.count()).select_from(Judgment).where(*mine)) or 0
+    if made < STEP:
+        return 0
+    last = select(Judgment.sequence).where(*mine).order_by(Judgment.sequence).offset(made - made % STEP - 1).limit(1)
+    return session.scalars(last).one()
+
+
 def consistency(
-    session: Session, project: Project, annotator_id: uuid.UUID | None = None
+    session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
 ) -> dict[uuid.UUID, Share | None]:
     """How often people say the same when asked again; of one person, or of all who were."""
     first, then = aliased(Judgment), aliased(Comparison)
@@ -107,6 +131,8 @@ def consistency(
     )
     if annotator_id is not None:
         query = query.where(Judgment.annotator_id == annotator_id)
+    if up_to is not None:
+        query = query.where(Judgment.sequence <= up_to)
     twice: dict[uuid.UUID, list[tuple[rules.Judged, rules.Judged]]] = defaultdict(list)
     for who, once, shown_once, again, shown_again in session.execute(query):
         twice[who].append((_judged(once, shown_once), _judged(again, shown_again)))
@@ -118,7 +144,9 @@ def _judged(ranks: list[int] | None, shown: Sequence[uuid.UUID]) -> rules.Judged
     return rules.Judged(None, None, shown, verdict.rating_ranks(len(shown)))
 
 
-def gold(session: Session, project: Project, annotator_id: uuid.UUID | None = None) -> dict[uuid.UUID, Share | None]:
+def gold(
+    session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
+) -> dict[uuid.UUID, Share | None]:
     """How often people are right where the answer is known; of one person, or of all who were asked.
 
     In practice the right answer is told afterwards, so it is no test.
@@ -137,6 +165,8 @@ def gold(session: Session, project: Project, annotator_id: uuid.UUID | None = No
     )
     if annotator_id is not None:
         query = query.where(Judgment.annotator_id == annotator_id)
+    if up_to is not None:
+        query = query.where(Judgment.sequence <= up_to)
     return {id: share_of(right, asked) for id, right, asked in session.execute(query)}
 
 

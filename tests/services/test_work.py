@@ -10,7 +10,7 @@ from backend.domain.judgments import Protocol
 from backend.domain.shares import share_of
 from backend.errors import Forbidden
 from backend.services import agreement as project_agreement
-from backend.services import comparisons, work
+from backend.services import comparisons, judgments, work
 from backend.tables import Comparison, Flag, Gold, Judgment, Standing
 from tests.factories import (
     judge_next,
@@ -99,6 +99,31 @@ def test_own_numbers_by_hand(session, study):
     assert (tomorrow.today, tomorrow.active_ms_today, tomorrow.active_ms) == (0, 0, 7500)
     nobody = work.of_person(session, project, make_user(session).id, LONG_AGO)
     assert (nobody.judgments, nobody.agreement, nobody.median_active_ms, nobody.active_ms) == (0, None, None, 0)
+
+
+def test_ones_own_numbers_move_in_steps(session):
+    """So that no judgment gives away what others said of the same, not even one that is taken back and given anew."""
+    project = make_study(session, prompts=work.STEP + 2, overlap=2)
+    ann, bob = make_user(session), make_user(session)
+    while judge_next(session, project, bob):
+        pass
+
+    def told():
+        return work.of_person(session, project, ann.id, LONG_AGO, in_steps=True).agreement
+
+    for _ in range(work.STEP - 1):
+        last = make_judgment(session, project, ann)
+        assert told() is None
+    judgments.void(session, last.id, by=ann.id, may_void_others=False, at=SOON)
+    make_judgment(session, project, ann)
+    first = told()
+    assert first and first.n == work.STEP - 1, "the one that was taken back was one of the twenty"
+    last = make_judgment(session, project, ann)
+    judgments.void(session, last.id, by=ann.id, may_void_others=False, at=SOON)
+    make_judgment(session, project, ann, (2, 1))
+    assert told() == first
+    at_once = work.of_person(session, project, ann.id, LONG_AGO).agreement
+    assert at_once and at_once.n == work.STEP
 
 
 def test_practice_is_no_test(session, study):

@@ -2579,6 +2579,9 @@ export interface components {
         /**
          * OwnWork
          * @description The same with the stage of the one who asks: practice, qualification, or real work.
+         *
+         *     Agreement, self-consistency and gold are told of every twenty judgments together, so that none gives away what
+         *     others said of the same, or that its answer was known.
          */
         OwnWork: {
             /** Active Ms */

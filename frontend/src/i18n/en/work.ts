@@ -12,7 +12,7 @@ export default {
   },
   timeHint: "Time counts only while the page is in front and you are doing something.",
   how: "How you judge",
-  howLead: "For you and the admins only. The bar is what chance alone leaves open: it gets shorter the more you judge.",
+  howLead: "For you and the admins only. The bar is what chance alone leaves open: it gets shorter the more you judge. The first three are told anew after every twenty judgments, so that no single one gives away what others said or what was known.",
   interval: "{{low}} to {{high}}",
   cases_one: "of {{n}} case",
   cases_other: "of {{n}} cases",
