@@ -313,17 +313,7 @@ def _bread_and_meat(
     if not clusters:
         # Of equal votes counted as one, each is still a vote of its own: weight times the square, not its square.
         square = np.divide(surprise**2, weight, out=np.zeros(len(weight)), where=weight > 0)
-        cross = sums(left * models + right, square, models * models).reshape(models, models)
-        cross = cross + cross.T
-        size = models + controls.shape[1]
-        meat = np.zeros((size, size))
-        meat[:models, :models] = np.diag(cross.sum(axis=1)) - cross
-        for column in range(controls.shape[1]):
-            moved = square * controls[:, column]
-            both = sums(left, moved, models) - sums(right, moved, models)
-            meat[:models, models + column] = meat[models + column, :models] = both
-        meat[models:, models:] = (controls * square[:, None]).T @ controls
-        return meat
+        return _alone(left, right, square, controls, models)
     numbered = [np.unique(column, return_inverse=True)[1] for column in clusters]
     meat = sum((_meat(column, left, right, surprise, controls, models) for column in numbered), start=np.zeros(()))
     if len(numbered) == 2:
@@ -336,15 +326,39 @@ def _bread_and_meat(
     return meat
 
 
+def _alone(left: Ints, right: Ints, square: Floats, controls: Floats, models: int) -> Floats:
+    """The sum over votes of the square of what each pulls, when each is a cluster of its own."""
+    cross = sums(left * models + right, square, models * models).reshape(models, models)
+    cross = cross + cross.T
+    size = models + controls.shape[1]
+    meat = np.zeros((size, size))
+    meat[:models, :models] = np.diag(cross.sum(axis=1)) - cross
+    for column in range(controls.shape[1]):
+        moved = square * controls[:, column]
+        both = sums(left, moved, models) - sums(right, moved, models)
+        meat[:models, models + column] = meat[models + column, :models] = both
+    meat[models:, models:] = (controls * square[:, None]).T @ controls
+    return meat
+
+
 def _meat(label: Ints, left: Ints, right: Ints, surprise: Floats, controls: Floats, models: int) -> Floats:
     """The sum over clusters of the square of what its votes pull at each model, with the small-sample factor."""
     number, extra = int(label.max()) + 1, controls.shape[1]
+    factor = number / (number - 1.0)
     size = models + extra
+    # Clusters of one vote, of which there can be as many as votes, need no row of their own.
+    alone = np.bincount(label)[label] == 1
+    singles = _alone(left[alone], right[alone], surprise[alone] ** 2, controls[alone], models)
+    label, left, right, surprise, controls = (column[~alone] for column in (label, left, right, surprise, controls))
+    if not len(label):
+        return singles * factor
+    label = np.unique(label, return_inverse=True)[1]
+    number = int(label.max()) + 1
     # Only as many clusters at a time as fit into some 8 MB.
     at_once = max(1, CELLS_AT_ONCE // size)
     order = np.argsort(label, kind="stable") if number > at_once else np.arange(len(label))
     starts = np.searchsorted(label[order], np.arange(0, number + at_once, at_once)) if number > at_once else None
-    total = np.zeros((size, size))
+    total = singles
     for block, (first, last) in enumerate(pairwise([0, len(label)] if starts is None else starts.tolist())):
         rows = order[first:last]
         here = min(at_once, number - block * at_once)
@@ -356,7 +370,7 @@ def _meat(label: Ints, left: Ints, right: Ints, surprise: Floats, controls: Floa
             pull += sums(base + models + column, surprise[rows] * controls[rows, column], cells)
         pull = pull.reshape(here, size)
         total += pull.T @ pull
-    return total * (number / (number - 1.0))
+    return total * factor
 
 
 def _labels(votes: Sequence[Vote], cluster: Cluster) -> list[NDArray[np.intp]]:
