@@ -3,7 +3,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Problem } from "./api/client";
 import { meQuery, projectsQuery } from "./api/queries";
-import type { Me, RunState } from "./api/types";
+import type { GoldUse, JudgmentFilter, Me, RunState } from "./api/types";
 import { Bones } from "./components/Status";
 import { Layout } from "./components/Layout";
 import { i18n } from "./i18n";
@@ -18,6 +18,7 @@ interface Context {
 const root = createRootRouteWithContext<Context>()({ notFoundComponent: () => <main><NotFoundPage /></main>, errorComponent: CrashPage });
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const oneOf = <T extends string>(values: readonly T[], value: unknown): T | undefined => values.find((one) => one === value);
 
 const login = createRoute({
   getParentRoute: () => root,
@@ -71,6 +72,7 @@ const home = createRoute({
 const projects = createRoute({
   getParentRoute: () => app,
   path: "/projects",
+  validateSearch: (search: Record<string, unknown>): { archived?: boolean } => ({ archived: search["archived"] === true || undefined }),
   component: lazyRouteComponent(() => import("./pages/ProjectsPage"), "ProjectsPage"),
 });
 const newProject = createRoute({
@@ -128,7 +130,66 @@ const judgments = createRoute({
   getParentRoute: () => project,
   path: "/judgments",
   beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): JudgmentFilter => ({
+    annotator: text(search["annotator"]),
+    prompt: text(search["prompt"]),
+    kind: oneOf(["regular", "repeat", "gold", "adjudication"] as const, search["kind"]),
+    voided: typeof search["voided"] === "boolean" ? search["voided"] : undefined,
+    disagreeing: search["disagreeing"] === true || undefined,
+  }),
   component: lazyRouteComponent(() => import("./pages/JudgmentsPage"), "JudgmentsPage"),
+});
+const judgment = createRoute({
+  getParentRoute: () => project,
+  path: "/judgments/$judgment",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/JudgmentPage"), "JudgmentPage"),
+});
+const disagreements = createRoute({
+  getParentRoute: () => project,
+  path: "/disagreements",
+  beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): { show?: "open" | "decided" } => ({ show: oneOf(["open", "decided"], search["show"]) }),
+  component: lazyRouteComponent(() => import("./pages/DisagreementsPage"), "DisagreementsPage"),
+});
+const attention = createRoute({
+  getParentRoute: () => project,
+  path: "/attention",
+  beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): { flags?: "all" } => ({ flags: oneOf(["all"], search["flags"]) }),
+  component: lazyRouteComponent(() => import("./pages/AttentionPage"), "AttentionPage"),
+});
+const annotators = createRoute({
+  getParentRoute: () => project,
+  path: "/annotators",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/AnnotatorsPage"), "AnnotatorsPage"),
+});
+const annotator = createRoute({
+  getParentRoute: () => project,
+  path: "/annotators/$annotator",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/AnnotatorPage"), "AnnotatorPage"),
+});
+const gold = createRoute({
+  getParentRoute: () => project,
+  path: "/gold",
+  beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): { use?: GoldUse | "retired" } => ({ use: oneOf(["check", "practice", "qualification", "retired"], search["use"]) }),
+  component: lazyRouteComponent(() => import("./pages/GoldPage"), "GoldPage"),
+});
+const newGold = createRoute({
+  getParentRoute: () => project,
+  path: "/gold/new",
+  beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): { prompt?: string; completions?: string } => ({ prompt: text(search["prompt"]), completions: text(search["completions"]) }),
+  component: lazyRouteComponent(() => import("./pages/NewGoldPage"), "NewGoldPage"),
+});
+const goldItem = createRoute({
+  getParentRoute: () => project,
+  path: "/gold/$gold",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/GoldItemPage"), "GoldItemPage"),
 });
 const rewards = createRoute({
   getParentRoute: () => project,
@@ -211,7 +272,7 @@ const tree = root.addChildren([
     home,
     projects,
     newProject,
-    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, judgments, rewards, rewardSet, settings, newRun]),
+    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, judgments, judgment, disagreements, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
     runs,
     run,
     checkpoints,

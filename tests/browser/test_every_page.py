@@ -30,6 +30,10 @@ def places(client: Client) -> dict[str, str]:
     reward_set = client.post(f"projects/{slug}/reward-sets", {"name": "First round"})["id"]
     prompt = client.get(f"projects/{slug}/prompts", limit=1)["items"][0]["id"]
     invitation = client.post("invitations", {"role": "annotator"})["token"]
+    judgment = client.get(f"projects/{slug}/judgments", limit=1)["items"][0]
+    completions = [one["id"] for one in judgment["completions"]]
+    known = {"completions": completions, "ranks": [1, 2], "use": "check", "explanation": "It is true."}
+    gold = client.post(f"projects/{slug}/gold", known)["id"]
     done = wait_for_run(client, run, "succeeded")
     return {
         "login": "/login",
@@ -43,6 +47,15 @@ def places(client: Client) -> dict[str, str]:
         "prompt": f"{address}/prompts/{prompt}",
         "leaderboard": f"{address}/leaderboard",
         "judgments": f"{address}/judgments",
+        "judgment": f"{address}/judgments/{judgment['id']}",
+        "disagreements": f"{address}/disagreements",
+        "attention": f"{address}/attention",
+        "annotators": f"{address}/annotators",
+        "annotator": f"{address}/annotators/{judgment['annotator']['id']}",
+        "gold": f"{address}/gold",
+        "gold-new": f"{address}/gold/new",
+        "gold-from": f"{address}/gold/new?prompt={judgment['prompt']}&completions={','.join(completions)}",
+        "gold-item": f"{address}/gold/{gold}",
         "rewards": f"{address}/rewards",
         "reward-set": f"{address}/rewards/{reward_set}",
         "settings": f"{address}/settings",

@@ -61,12 +61,12 @@ function comparisonOf(protocol: Protocol, sample: Sample): Comparison {
   };
 }
 
-/** As wide as its place. */
+/** As wide as its place, and as high where that has a height. */
 export function Preview({ protocol, sample = SAMPLE }: { protocol: Protocol; sample?: Sample }) {
   const { size } = protocol;
   const wide = useMedia(WIDE);
   return (
-    <div inert aria-hidden="true" data-testid="annotator-preview" className="overflow-hidden rounded-lg border border-line bg-page select-none">
+    <div inert aria-hidden="true" data-testid="annotator-preview" className="flex h-full flex-col overflow-hidden rounded-lg border border-line bg-page select-none">
       <ComparisonView comparison={comparisonOf(protocol, sample)} reading={{ ...READING, layout: wide ? "side" : "stacked" }} front={0} onFront={nothing} order={NEW_DRAFT.order} onRank={nothing} spans={NEW_DRAFT.spans} onEdit={nothing} onRemove={nothing} onSwipeJudge={null} />
       <Extras protocol={protocol} size={size} draft={NEW_DRAFT} onChange={nothing} keys={DEFAULT_KEYS} aspect={null} onAspect={nothing} commentRef={{ current: null }} onSend={nothing} onMark={nothing} picking={false} onIdeal={nothing} />
       <VoteBar

@@ -52,6 +52,11 @@ export const projectsQuery = queryOptions({
   queryFn: () => call(api.GET("/api/v1/projects", { params: { query: { limit: 200 } } })),
   staleTime: 30_000,
 });
+/** Only for admins: those that were put away. */
+export const archivedProjectsQuery = queryOptions({
+  queryKey: ["projects", "archived"],
+  queryFn: () => call(api.GET("/api/v1/projects", { params: { query: { limit: 200, archived: true } } })),
+});
 export const projectQuery = (slug: string) =>
   queryOptions({
     queryKey: ["project", slug],
@@ -148,16 +153,15 @@ export const peopleRankingQuery = (slug: string) =>
     queryKey: ["project", slug, "people-ranking"],
     queryFn: () => call(api.GET("/api/v1/projects/{project}/people-ranking", project(slug))),
   });
-export const judgmentsQuery = (slug: string, after: string | null) =>
-  queryOptions({
-    queryKey: ["project", slug, "judgments", after],
-    queryFn: () => call(api.GET("/api/v1/projects/{project}/judgments", { params: { path: { project: slug }, query: { limit: 50, after: after ?? undefined } } })),
-    placeholderData: keepPreviousData,
-  });
 export const annotatorsQuery = (slug: string) =>
   queryOptions({
     queryKey: ["project", slug, "annotators"],
-    queryFn: () => call(api.GET("/api/v1/projects/{project}/annotators", project(slug))),
+    queryFn: () =>
+      call(
+        api.GET("/api/v1/projects/{project}/annotators", {
+          params: { path: { project: slug }, query: { utc_offset_minutes: -new Date().getTimezoneOffset() } },
+        }),
+      ),
   });
 export const agreementQuery = (slug: string) =>
   queryOptions({

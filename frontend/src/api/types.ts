@@ -1,5 +1,5 @@
 /** Short names for the wire types of schema.d.ts, so that pages do not spell out the generated paths. */
-import type { components } from "./schema";
+import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
 
@@ -20,6 +20,23 @@ export type Message = Schemas["MessageOut"];
 export type PromptRow = Schemas["PromptOut"];
 export type Prompt = Schemas["PromptDetail"];
 export type JudgmentRow = Schemas["JudgmentOut"];
+export type JudgmentDetail = Schemas["JudgmentDetail"];
+export type JudgmentEvent = JudgmentDetail["history"][number];
+export type Span = JudgmentDetail["spans"][number];
+export type JudgmentFilter = Omit<NonNullable<paths["/api/v1/projects/{project}/judgments"]["get"]["parameters"]["query"]>, "after" | "limit">;
+export type Disagreement = Schemas["DisagreementOut"];
+export type Adjudication = Schemas["AdjudicationIn"];
+export type Voiding = Schemas["VoidingOut"];
+export type Flag = Schemas["FlagOut"];
+export type SkippedSet = Schemas["SkippedSetOut"];
+export type Person = Schemas["AnnotatorWork"];
+export type Worker = Schemas["AnnotatorOut"];
+export type Standing = NonNullable<Worker["standing"]>;
+export type StandingDecision = Schemas["StandingIn"];
+export type Gold = Schemas["GoldOut"];
+export type GoldUse = Gold["use"];
+export type NewGold = Schemas["GoldIn"];
+export type GoldChange = Schemas["GoldPatch"];
 export type Progress = Schemas["ProgressOut"];
 export type Model = Schemas["ModelOut"];
 export type NewModel = Schemas["ModelIn"];
@@ -31,6 +48,8 @@ export type Judgment = Schemas["JudgmentReceipt"];
 export type Feedback = Schemas["FeedbackOut"];
 export type MyJudgment = Schemas["OwnJudgment"];
 export type MyWork = Schemas["OwnWork"];
+/** A share with its 95 % interval. */
+export type Share = Schemas["ShareOut"];
 export type Rating = Schemas["RatingOut"];
 export type RewardSet = Schemas["RewardSetOut"];
 export type RunKind = Schemas["RunKind"];

@@ -61,3 +61,15 @@ export function Segments<T extends string>({ label, value, options, onChange, cl
     </fieldset>
   );
 }
+
+export function Check({ label, hint, checked, disabled, onChange }: { label: ReactNode; hint?: ReactNode; checked: boolean; disabled?: boolean; onChange: (checked: boolean) => void }) {
+  return (
+    <label className="flex cursor-pointer items-start gap-2.5 has-disabled:cursor-not-allowed has-disabled:text-faint">
+      <input type="checkbox" checked={checked} disabled={disabled} onChange={(event) => onChange(event.target.checked)} className="mt-0.5 size-4 shrink-0" />
+      <span>
+        {label}
+        {hint && <span className="block text-sm text-faint">{hint}</span>}
+      </span>
+    </label>
+  );
+}

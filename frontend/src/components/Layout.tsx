@@ -4,6 +4,7 @@ import { Link, Outlet, useLocation, useNavigate, useParams, useRouteContext, use
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { closeOutbox, openOutbox, useOutbox } from "../annotate/session";
+import { flagsQuery, skipsQuery } from "../api/quality";
 import { meQuery, projectsQuery, signOut } from "../api/queries";
 import { setCsrf } from "../api/client";
 import { count } from "../format";
@@ -66,6 +67,10 @@ export function Layout() {
                 <Item to="/projects/$project/prompts" params={{ project }} icon="prompts" label={t("prompts")} rail={rail} />
                 <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label={t("leaderboard")} rail={rail} />
                 <Item to="/projects/$project/judgments" params={{ project }} icon="judgments" label={t("judgments")} rail={rail} />
+                <Item to="/projects/$project/disagreements" params={{ project }} icon="split" label={t("disagreements")} rail={rail} />
+                <Attention project={project} rail={rail} />
+                <Item to="/projects/$project/annotators" params={{ project }} icon="team" label={t("annotators")} rail={rail} />
+                <Item to="/projects/$project/gold" params={{ project }} icon="gold" label={t("gold")} rail={rail} />
                 <Item to="/projects/$project/rewards" params={{ project }} icon="rewards" label={t("rewards")} rail={rail} />
               </>
             )}
@@ -119,15 +124,28 @@ interface ItemProps {
   label: string;
   rail: boolean;
   exact?: boolean;
+  /** A count of what waits there. */
+  badge?: { short: string; said: string };
 }
 
-function Item({ to, params, icon, label, rail, exact }: ItemProps) {
+function Item({ to, params, icon, label, rail, exact, badge }: ItemProps) {
   return (
-    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} inactiveProps={{ className: ELSEWHERE }} title={rail ? label : undefined}>
+    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} relative px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} inactiveProps={{ className: ELSEWHERE }} title={rail ? label : undefined}>
       <Icon name={icon} />
       <Label rail={rail}>{label}</Label>
+      {badge && <span className={`rounded-full bg-warn-wash px-1.5 text-xs font-medium text-warn ${rail ? "md:absolute md:top-0 md:right-0" : "ml-auto"}`}><span aria-hidden="true">{badge.short}</span><span className="sr-only">, {badge.said}</span></span>}
     </Link>
   );
+}
+
+/** What annotators skipped or flagged and nobody has settled yet, counted. */
+function Attention({ project, rail }: { project: string; rail: boolean }) {
+  const { t } = useTranslation("frame");
+  const flags = useQuery({ ...flagsQuery(project, true), refetchInterval: 60_000 }).data;
+  const skips = useQuery({ ...skipsQuery(project), refetchInterval: 60_000 }).data;
+  const open = (flags?.items.length ?? 0) + (skips?.items.length ?? 0);
+  const more = flags?.next || skips?.next ? "+" : "";
+  return <Item to="/projects/$project/attention" params={{ project }} icon="flag" label={t("attention")} rail={rail} badge={open > 0 ? { short: `${open}${more}`, said: t("waiting", { n: `${open}${more}` }) } : undefined} />;
 }
 
 /** On the rail the text is for screen readers only; on a phone the whole menu is written out. */

@@ -1,7 +1,6 @@
 /** The form of a run's config, drawn from its JSON schema: what must be given first, the rest behind one fold. */
 import { type ReactNode, useState } from "react";
-import { Field, type FieldIds } from "./Field";
-import { Check } from "./ProtocolForm";
+import { Check, Field, type FieldIds } from "./Field";
 import { boundsText, type FieldSpec, type Raw } from "./schema";
 
 export interface Choice {

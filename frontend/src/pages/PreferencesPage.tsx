@@ -10,10 +10,9 @@ import { ACTIONS, type Action, DEFAULT_KEYS, keyLabel, keyName, whyNot } from ".
 import { announce } from "../components/announcer";
 import { Button } from "../components/Button";
 import { CopyText } from "../components/Copy";
-import { Field, Segments } from "../components/Field";
+import { Check, Field, Segments } from "../components/Field";
 import { LanguageChoice } from "../components/LanguageChoice";
 import { Page, Section, TableFrame } from "../components/Page";
-import { Check } from "../components/ProtocolForm";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { keyMap, setPreferences, usePreferences } from "../preferences";

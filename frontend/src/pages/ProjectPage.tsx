@@ -1,19 +1,20 @@
 /** One project at a glance: the flow from prompts to runs with what is there, and the next sensible step. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import { progressQuery, projectQuery, ratingsQuery, rewardSetsQuery, runsQuery } from "../api/queries";
-import type { Progress, Project, Rating, RewardSet, Run } from "../api/types";
+import type { Project } from "../api/types";
 import { ButtonLink } from "../components/Button";
 import { ExportPanel } from "../components/ExportPanel";
-import { Icon, type IconName } from "../components/Icon";
 import { ImportDrop } from "../components/ImportDrop";
 import { Markdown } from "../components/Markdown";
 import { Page, Section } from "../components/Page";
 import { StateBadge } from "../components/StateBadge";
 import { Bones, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { count, KIND_NAMES, percent, plural, runSentence } from "../format";
+import { count, KIND_NAMES, runSentence } from "../format";
+import { Flow } from "../overview/Flow";
+import { HowFar } from "../overview/HowFar";
+import { nextStep } from "../overview/nextStep";
 
 const LIVE_MS = 5_000;
 
@@ -41,6 +42,7 @@ function Overview({ slug, project }: { slug: string; project: Project }) {
       actions={<ButtonLink to="/projects/$project/annotate" params={{ project: slug }} icon="annotate">Annotate</ButtonLink>}
     >
       <Flow slug={slug} project={project} progress={progress} ratings={ratings} sets={sets} runs={runs} />
+      <HowFar slug={slug} project={project} progress={progress} />
       {step && (
         <aside aria-label="Next step" className="mt-4 flex flex-wrap items-center gap-x-4 gap-y-3 rounded-lg bg-accent-wash px-5 py-3.5">
           <p className="min-w-0 flex-1 basis-72"><span className="font-medium text-accent">Next: </span>{step.text}</p>
@@ -81,71 +83,4 @@ function Overview({ slug, project }: { slug: string; project: Project }) {
       <Section title="Take data out"><ExportPanel slug={slug} /></Section>
     </Page>
   );
-}
-
-interface FlowProps {
-  slug: string;
-  project: Project;
-  progress: Progress | undefined;
-  ratings: Rating[] | undefined;
-  sets: RewardSet[] | undefined;
-  runs: Run[] | undefined;
-}
-
-/** The stations in the order of the work; the last leads back to the first. */
-function Flow({ slug, project, progress, ratings, sets, runs }: FlowProps) {
-  const { counts } = project;
-  const done = progress && progress.wanted > 0 ? Math.min(1, progress.judgments / progress.wanted) : null;
-  const running = runs?.filter((run) => run.state === "running").length ?? 0;
-  const params = { project: slug };
-  const stations: { icon: IconName; label: string; value: ReactNode; note: ReactNode; to: string; search?: object }[] = [
-    { icon: "prompts", label: "Prompts", value: count(counts.prompts), note: counts.prompts === 0 ? "none yet" : "to be answered", to: "/projects/$project/prompts" },
-    { icon: "models", label: "Completions", value: count(counts.completions), note: `of ${plural(counts.models, "model")}`, to: "/projects/$project/prompts" },
-    { icon: "judgments", label: "Judgments", value: count(counts.judgments), note: done === null ? `${plural(counts.annotators, "annotator")}` : `${percent(done)} of ${count(progress!.wanted)}`, to: "/projects/$project/judgments" },
-    { icon: "leaderboard", label: "Ratings", value: ratings ? count(ratings.length) : "–", note: ratings?.[0] ? `${ratings[0].name} leads` : "models rated", to: "/projects/$project/leaderboard" },
-    { icon: "rewards", label: "Reward sets", value: sets ? count(sets.length) : "–", note: sets?.[0] ? `latest: ${sets[0].name}` : "none frozen", to: "/projects/$project/rewards" },
-    { icon: "runs", label: "Runs", value: runs ? count(runs.length) : "–", note: running > 0 ? `${count(running)} running` : "none running", to: "/runs", search: { project: slug } },
-  ];
-  return (
-    <nav aria-label="The flow of this project" className="panel overflow-hidden">
-      <ol className="grid grid-cols-2 gap-px bg-line sm:grid-cols-3 xl:grid-cols-6">
-        {stations.map((station, at) => (
-          <li key={station.label} className="relative bg-surface">
-            <Link to={station.to} params={params as never} search={station.search as never} className="block h-full px-4 py-3.5 hover:bg-sunken focus-visible:-outline-offset-2">
-              <span className="flex items-center gap-1.5 text-sm text-faint"><Icon name={station.icon} size={14} /> {station.label}</span>
-              <span className="title mt-1 block text-2xl">{station.value}</span>
-              <span className="block truncate text-sm text-soft" title={typeof station.note === "string" ? station.note : undefined}>{station.note}</span>
-            </Link>
-            {at < stations.length - 1 && <span aria-hidden="true" className="absolute top-1/2 -right-2 z-10 hidden size-4 -translate-y-1/2 rotate-45 border-t border-r border-line bg-surface xl:block" />}
-          </li>
-        ))}
-      </ol>
-      {done !== null && (
-        <div role="progressbar" aria-label="Judgments wanted" aria-valuenow={Math.round(done * 100)} aria-valuemin={0} aria-valuemax={100} className="h-1 bg-sunken">
-          <div className="h-full bg-accent transition-[width]" style={{ width: `${done * 100}%` }} />
-        </div>
-      )}
-    </nav>
-  );
-}
-
-interface Step {
-  text: string;
-  action?: ReactNode;
-}
-
-function nextStep(project: Project, progress: Progress | undefined, sets: RewardSet[], kinds: Set<string>): Step | null {
-  const { counts, slug } = project;
-  const run = (kind: string, label: string) => <ButtonLink to="/projects/$project/new-run" params={{ project: slug }} search={{ kind }} look="primary">{label}</ButtonLink>;
-  if (counts.prompts === 0) return { text: "Import prompts below, or a whole preference data set." };
-  if (counts.completions < 2 * counts.prompts) return { text: "Every prompt needs at least two completions to compare. Let models answer, or import answers.", action: run("sample", "Sample completions") };
-  if (counts.judgments === 0) return { text: "Invite annotators with a link, or judge the first comparisons yourself.", action: <ButtonLink to="/people" look="primary">Invite people</ButtonLink> };
-  const share = progress && progress.wanted > 0 ? progress.judgments / progress.wanted : 1;
-  if (sets.length === 0) {
-    if (share < 0.5 && counts.judgments < 200) return { text: "Keep judging. Some hundred judgments give the first useful rewards.", action: <ButtonLink to="/projects/$project/annotate" params={{ project: slug }} look="primary">Annotate</ButtonLink> };
-    return { text: "There are enough judgments to freeze a reward set from the ratings.", action: <ButtonLink to="/projects/$project/rewards" params={{ project: slug }} look="primary">Make a reward set</ButtonLink> };
-  }
-  if (!kinds.has("reward_model")) return { text: "Train a reward model on the reward set.", action: run("reward_model", "Train a reward model") };
-  if (!kinds.has("ppo")) return { text: "Improve a policy against the reward model.", action: run("ppo", "Start PPO") };
-  return { text: "Let the new policy answer the prompts, so that people can compare it with the others.", action: run("sample", "Sample completions") };
 }

@@ -1,9 +1,10 @@
 /** All projects, each with how far it is; annotators see what they can judge. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, useRouteContext } from "@tanstack/react-router";
-import { projectsQuery } from "../api/queries";
+import { Link, useNavigate, useRouteContext, useSearch } from "@tanstack/react-router";
+import { archivedProjectsQuery, projectsQuery } from "../api/queries";
 import type { Project } from "../api/types";
 import { ButtonLink } from "../components/Button";
+import { Segments } from "../components/Field";
 import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
@@ -16,16 +17,27 @@ export function ProjectsPage() {
 }
 
 function AllProjects() {
-  const projects = useQuery(projectsQuery);
+  const { archived } = useSearch({ from: "/app/projects" });
+  const navigate = useNavigate({ from: "/projects" });
+  const projects = useQuery(archived ? archivedProjectsQuery : projectsQuery);
   return (
     <Page
       title="Projects"
       lead="A project is one study: its guidelines, what is asked, its prompts, its people and its models."
       actions={<ButtonLink to="/new-project" look="primary" icon="plus">New project</ButtonLink>}
     >
+      <Segments
+        label="Which projects"
+        value={archived ? "archived" : "current"}
+        onChange={(shown) => void navigate({ search: { archived: shown === "archived" || undefined }, replace: true })}
+        options={[{ value: "current", label: "Current" }, { value: "archived", label: "Archived" }]}
+        className="mb-3"
+      />
       <Loaded query={projects}>
         {({ items }) =>
-          items.length === 0 ? (
+          items.length === 0 && archived ? (
+            <Empty icon="book" title="Nothing is archived">A project that is archived in its settings leaves the lists and waits here, with all that was judged.</Empty>
+          ) : items.length === 0 ? (
             <Empty icon="book" title="No project yet" action={<ButtonLink to="/new-project" look="primary">Make the first project</ButtonLink>}>
               Begin with a name and a few lines on what makes an answer good.
             </Empty>

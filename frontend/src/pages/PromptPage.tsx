@@ -4,6 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { promptQuery } from "../api/queries";
 import type { Prompt } from "../api/types";
+import { ButtonLink } from "../components/Button";
 import { Conversation } from "../components/Conversation";
 import { Segments } from "../components/Field";
 import { Markdown } from "../components/Markdown";
@@ -15,7 +16,17 @@ export function PromptPage() {
   const { project: slug, prompt: id } = useParams({ from: "/app/projects/$project/prompts/$prompt" });
   const prompt = useQuery(promptQuery(slug, id));
   return (
-    <Page title="Prompt" back={<Link to="/projects/$project/prompts" params={{ project: slug }} className="link">Prompts</Link>} wide>
+    <Page
+      wide
+      title="Prompt"
+      back={<Link to="/projects/$project/prompts" params={{ project: slug }} className="link">Prompts</Link>}
+      actions={
+        <>
+          <ButtonLink to="/projects/$project/judgments" params={{ project: slug }} search={{ prompt: id }}>Its judgments</ButtonLink>
+          <ButtonLink to="/projects/$project/gold/new" params={{ project: slug }} search={{ prompt: id }}>Make gold of it</ButtonLink>
+        </>
+      }
+    >
       <Loaded query={prompt}>{(data) => <Shown prompt={data} />}</Loaded>
     </Page>
   );
