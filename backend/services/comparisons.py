@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from backend.domain.pairing import set_key as set_key
 from backend.services import gold, leases, queue, standings
@@ -90,15 +91,46 @@ def hand_out(session: Session, project: Project, annotator_id: uuid.UUID, count:
     return Handed(show(session, project, held, prompts=prompts, practice=practice), course.stage)
 
 
+# Written once: to put a statement together takes longer than the database does to answer it.
+_BEGIN = select(
+    func.pg_advisory_xact_lock(func.hashtextextended(bindparam("both"), 0)),
+    select(Standing.state)
+    .where(Standing.project_id == bindparam("project"), Standing.annotator_id == bindparam("annotator"))
+    .scalar_subquery(),
+    standings.has_tests(bindparam("project")),
+)
+
+
+def _renewal(*which: ColumnElement[bool]) -> ReturningUpdate[Comparison, list[dict[str, Any]]]:
+    mine = (
+        select(Comparison.id)
+        .where(
+            Comparison.annotator_id == bindparam("annotator"),
+            Comparison.project_id == bindparam("project"),
+            Comparison.state == "leased",
+            *which,
+        )
+        .order_by(Comparison.id)
+        .limit(bindparam("most"))
+        .with_for_update()
+    )
+    return (
+        update(Comparison)
+        .where(Comparison.id.in_(mine), Prompt.id == Comparison.prompt_id)
+        .values(lease_expires_at=bindparam("until"))
+        .returning(Comparison, Prompt.messages)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+_RENEW = _renewal()
+_TEXTS = select(Completion.id, Completion.text).where(Completion.id.in_(bindparam("ids", expanding=True)))
+
+
 def _course(session: Session, project: Project, annotator_id: uuid.UUID) -> Course:
     """Where the person stands. From here on they have one request at a time: two tabs must not be given one place."""
-    lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{project.id}/{annotator_id}", 0))
-    standing = (
-        select(Standing.state)
-        .where(Standing.project_id == project.id, Standing.annotator_id == annotator_id)
-        .scalar_subquery()
-    )
-    _, state, tested = session.execute(select(lock, standing, standings.has_tests(project.id))).one()
+    who = {"project": project.id, "annotator": annotator_id, "both": f"{project.id}/{annotator_id}"}
+    _, state, tested = session.execute(_BEGIN, who).one()
     if state == "qualified" or (state is None and not tested):
         return Course(WORK)
     return standings.course(session, project, annotator_id)
@@ -108,28 +140,13 @@ def _held(
     session: Session, project: Project, annotator_id: uuid.UUID, count: int, course: Course
 ) -> tuple[list[Comparison], dict[uuid.UUID, PromptText]]:
     """What the person has on lease, renewed, and its prompts."""
-    mine = (
-        select(Comparison.id)
-        .where(
-            Comparison.annotator_id == annotator_id,
-            Comparison.project_id == project.id,
-            Comparison.state == "leased",
-        )
-        .order_by(Comparison.id)
-        .limit(count)
-        .with_for_update()
-    )
+    renew = _RENEW
     if course.stage != WORK:
         # Of another attempt, or of real work, is nothing to go on with now.
-        here = [one.id for one in course.left[:1]] if course.stage.name == "practice" else [o.id for o in course.left]
-        mine = mine.where(Comparison.gold_id.in_(here), Comparison.created_at >= course.since)
-    rows = session.execute(
-        update(Comparison)
-        .where(Comparison.id.in_(mine), Prompt.id == Comparison.prompt_id)
-        .values(lease_expires_at=leases.end_of_new(project))
-        .returning(Comparison, Prompt.messages)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    ).all()
+        here = [one.id for one in course.left[: 1 if course.stage.name == "practice" else None]]
+        renew = _renewal(Comparison.gold_id.in_(here), Comparison.created_at >= course.since)
+    who = {"project": project.id, "annotator": annotator_id, "most": count, "until": leases.end_of_new(project)}
+    rows = session.execute(renew, who).all()
     prompts = {comparison.prompt_id: PromptText(comparison.prompt_id, messages) for comparison, messages in rows}
     return sorted((row[0] for row in rows), key=lambda comparison: comparison.id), prompts
 
@@ -236,7 +253,7 @@ def show(
     if not comparisons:
         return []
     wanted = {id for comparison in comparisons for id in comparison.completions}
-    texts = dict(session.execute(select(Completion.id, Completion.text).where(Completion.id.in_(wanted))).all())
+    texts = dict(session.execute(_TEXTS, {"ids": list(wanted)}).all())
     return [
         Shown(
             comparison,

@@ -18,6 +18,8 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.services import adjudications, gold, ideal_answers, leases, skips, standings
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
+_KEEP = insert(Judgment).on_conflict_do_nothing(index_elements=[Judgment.id]).returning(Judgment)
+
 
 def cast(
     session: Session,
@@ -67,9 +69,7 @@ def cast(
         if known_answer is not None:
             said["gold_right"] = gold.is_right(known_answer, comparison, protocol, verdict)
         said["uncounted_reason"] = _why_not_counted(session, comparison, project)
-        judgment = session.scalar(
-            insert(Judgment).values(said).on_conflict_do_nothing(index_elements=[Judgment.id]).returning(Judgment)
-        )
+        judgment = session.scalar(_KEEP, said)
         if judgment is not None:
             if judgment.uncounted_reason is None:
                 _settle(session, project, comparison, judgment)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from backend.database import uuid7
@@ -36,15 +36,19 @@ def lease_again(session: Session, project: Project, comparison: Comparison) -> C
     return comparison
 
 
+# Written once: to put a statement together takes longer than the database does to answer it.
+_OWN = (
+    select(Comparison, Project)
+    .join(Project, Project.id == Comparison.project_id)
+    .where(Comparison.id == bindparam("id"), Comparison.annotator_id == bindparam("annotator"))
+    .with_for_update(of=Comparison)
+    .execution_options(populate_existing=True)
+)
+
+
 def own(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID) -> tuple[Comparison, Project]:
     """The annotator's comparison, locked, and its project. Somebody else's does not exist for them (NotFound)."""
-    row = session.execute(
-        select(Comparison, Project)
-        .join(Project, Project.id == Comparison.project_id)
-        .where(Comparison.id == comparison_id, Comparison.annotator_id == annotator_id)
-        .with_for_update(of=Comparison)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    row = session.execute(_OWN, {"id": comparison_id, "annotator": annotator_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such comparison among those handed to you.", field="comparison")
     return row[0], row[1]

@@ -6,13 +6,27 @@ One statement finds the prompt, locks it and takes a place; others pass over it 
 import time
 import uuid
 from collections import Counter, defaultdict
-from functools import reduce
+from functools import cache, reduce
 from operator import mul
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Numeric, Select, cast, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Numeric,
+    Result,
+    Select,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from backend.domain import elo, pairing
 from backend.domain.judgments import Protocol
@@ -40,23 +54,29 @@ def pick(
     `may_wait`, and holding no lock, it waits for prompts that others have locked for an instant.
     """
     protocol = Protocol.model_validate(project.protocol)
+    asking = {
+        "project": project.id,
+        "annotator": annotator_id,
+        "overlap": project.overlap,
+        "enough": project.skips_to_retire,
+    }
     pauses = 0
     while True:
-        wanted = _candidates(project, protocol, annotator_id, exhausted)
-        taken = _take(session, wanted.with_for_update(skip_locked=True, key_share=True, of=_Prompt).scalar_subquery())
+        statements = _look(protocol.size, project.skips_to_retire is not None)
+        taken = _place(session.execute(statements.take, {**asking, "exhausted": exhausted}))
         if taken is None:
             if not may_wait or pauses == PAUSES:
                 return None
             # All that is left may be locked by others. They are waited for by their id, as long as nobody can be
             # waiting for this request meanwhile; with a lock in hand it looks again a little later instead.
-            id = session.scalar(wanted)
+            id = session.scalar(statements.find, {**asking, "exhausted": exhausted})
             if id is None:
                 return None
             if exhausted:
                 time.sleep(PAUSE_S)
                 pauses += 1
                 continue
-            taken = _take(session, id, Prompt.handed_out < sets_of(Prompt.completions, protocol.size) * project.overlap)
+            taken = _place(session.execute(statements.take_this, {"id": id, "overlap": project.overlap}))
             if taken is None:
                 continue
         prompt_id, messages = taken
@@ -79,14 +99,8 @@ def pick(
         exhausted.add(prompt_id)
 
 
-def _take(session: Session, id: Any, *still: ColumnElement[bool]) -> tuple[uuid.UUID, list[dict[str, Any]]] | None:
-    row = session.execute(
-        update(Prompt)
-        .where(Prompt.id == id, *still)
-        .values(handed_out=Prompt.handed_out + 1)
-        .returning(Prompt.id, Prompt.messages)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
+def _place(result: Result[uuid.UUID, list[dict[str, Any]]]) -> tuple[uuid.UUID, list[dict[str, Any]]] | None:
+    row = result.one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -99,19 +113,27 @@ def _count(session: Session, prompt_id: uuid.UUID, change: int) -> None:
     )
 
 
-def _candidates(
-    project: Project, protocol: Protocol, annotator_id: uuid.UUID, exhausted: set[uuid.UUID]
-) -> Select[uuid.UUID]:
-    """The prompt to ask about next: of those with something left for this person, the one handed out least."""
-    size, n = protocol.size, _Prompt.completions
+class _Look(NamedTuple):
+    """The statements that find the next prompt, take a place of it, or take one of a prompt that was waited for."""
+
+    find: Select[uuid.UUID]
+    take: ReturningUpdate[uuid.UUID, list[dict[str, Any]]]
+    take_this: ReturningUpdate[uuid.UUID, list[dict[str, Any]]]
+
+
+@cache
+def _look(size: int, retires: bool) -> _Look:
+    """Written once: to put them together takes longer than the database does to answer them."""
+    n, overlap = _Prompt.completions, bindparam("overlap", type_=BigInteger)
     sets = sets_of(n, size)
-    query = select(_Prompt.id).where(
-        _Prompt.project_id == project.id,
+    find = select(_Prompt.id).where(
+        _Prompt.project_id == bindparam("project"),
         n >= 2,
         n >= size,
-        _Prompt.handed_out < sets * project.overlap,
+        _Prompt.handed_out < sets * overlap,
         _Prompt.sets_retired < sets,
-        _closed(project, annotator_id) < _combinations(n, size),
+        _closed(retires) < _combinations(n, size),
+        _Prompt.id.not_in(bindparam("exhausted", expanding=True)),
     )
     if size > 2:
         # More sets can be made than are needed to see every pair once; nobody is asked for more than those.
@@ -119,17 +141,28 @@ def _candidates(
             select(func.count())
             .where(
                 Comparison.prompt_id == _Prompt.id,
-                Comparison.annotator_id == annotator_id,
+                Comparison.annotator_id == bindparam("annotator"),
                 Comparison.kind == "regular",
                 Comparison.state != "released",
             )
             .correlate(_Prompt)
             .scalar_subquery()
         )
-        query = query.where(mine < sets)
-    if exhausted:
-        query = query.where(_Prompt.id.not_in(exhausted))
-    return query.order_by(_Prompt.handed_out, _Prompt.id).limit(1)
+        find = find.where(mine < sets)
+    find = find.order_by(_Prompt.handed_out, _Prompt.id).limit(1)
+    unlocked = find.with_for_update(skip_locked=True, key_share=True, of=_Prompt).scalar_subquery()
+
+    def take(*which: ColumnElement[bool]) -> ReturningUpdate[uuid.UUID, list[dict[str, Any]]]:
+        return (
+            update(Prompt)
+            .where(*which)
+            .values(handed_out=Prompt.handed_out + 1)
+            .returning(Prompt.id, Prompt.messages)
+            .execution_options(synchronize_session=False)
+        )
+
+    still = Prompt.handed_out < sets_of(Prompt.completions, size) * overlap
+    return _Look(find, take(Prompt.id == unlocked), take(Prompt.id == bindparam("id"), still))
 
 
 def sets_of(completions: ColumnElement[int] | InstrumentedAttribute[int], size: int) -> ColumnElement[int]:
@@ -146,28 +179,43 @@ def _combinations(n: Any, size: int) -> ColumnElement[Any]:
     return func.div(product, reduce(mul, range(1, size + 1)))
 
 
-def _closed(project: Project, annotator_id: uuid.UUID) -> Any:
+def _closed(retires: bool) -> Any:
     """How many sets of a prompt this person cannot be asked for: seen by them, asked often enough, or retired."""
-    regular = Comparison.kind == "regular"
+    regular, mine = Comparison.kind == "regular", Comparison.annotator_id == bindparam("annotator")
     asked = func.count().filter(regular, Comparison.state != "skipped")
-    reasons = [func.bool_or(Comparison.annotator_id == annotator_id), asked >= project.overlap]
-    if project.skips_to_retire is not None:
+    reasons = [func.bool_or(mine), asked >= bindparam("overlap", type_=BigInteger)]
+    if retires:
         skipped = (regular, Comparison.state == "skipped", Comparison.skip_settled_at.is_(None))
         people = func.count(Comparison.annotator_id.distinct()).filter(*skipped)
-        reasons.append(people >= project.skips_to_retire)
+        reasons.append(people >= bindparam("enough", type_=BigInteger))
     sets = (
         select(Comparison.set_key)
-        .where(
-            Comparison.prompt_id == _Prompt.id,
-            Comparison.state != "released",
-            or_(regular, Comparison.annotator_id == annotator_id),
-        )
+        .where(Comparison.prompt_id == _Prompt.id, Comparison.state != "released", or_(regular, mine))
         .group_by(Comparison.set_key)
         .having(or_(*reasons))
         .correlate(_Prompt)
         .subquery()
     )
     return select(func.count()).select_from(sets).scalar_subquery()
+
+
+_CANDIDATES = (
+    select(Completion.id, Completion.model_id, CompletionRating.elo, CompletionRating.judgments)
+    .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+    .where(Completion.prompt_id == bindparam("prompt"))
+    .order_by(Completion.id)
+)
+_HISTORY = select(
+    Comparison.completions,
+    Comparison.annotator_id,
+    Comparison.kind,
+    Comparison.state,
+    Comparison.skip_settled_at,
+).where(
+    Comparison.prompt_id == bindparam("prompt"),
+    Comparison.state != "released",
+    or_(Comparison.kind == "regular", Comparison.annotator_id == bindparam("annotator")),
+)
 
 
 def _choose(
@@ -179,30 +227,13 @@ def _choose(
     rng: Random,
     sides: Sides,
 ) -> pairing.Choice[uuid.UUID] | None:
-    rows = session.execute(
-        select(Completion.id, Completion.model_id, CompletionRating.elo, CompletionRating.judgments)
-        .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
-        .where(Completion.prompt_id == prompt_id)
-        .order_by(Completion.id)
-    ).all()
+    rows = session.execute(_CANDIDATES, {"prompt": prompt_id}).all()
     candidates = [pairing.Candidate(id, elo.START if rating is None else rating, n or 0) for id, _, rating, n in rows]
     model_of = {id: model for id, model, _, _ in rows}
     asked: Counter[frozenset[uuid.UUID]] = Counter()
     closed: set[frozenset[uuid.UUID]] = set()
     skipped: dict[frozenset[uuid.UUID], set[uuid.UUID]] = defaultdict(set)
-    history = session.execute(
-        select(
-            Comparison.completions,
-            Comparison.annotator_id,
-            Comparison.kind,
-            Comparison.state,
-            Comparison.skip_settled_at,
-        ).where(
-            Comparison.prompt_id == prompt_id,
-            Comparison.state != "released",
-            or_(Comparison.kind == "regular", Comparison.annotator_id == annotator_id),
-        )
-    )
+    history = session.execute(_HISTORY, {"prompt": prompt_id, "annotator": annotator_id})
     for completions, who, kind, state, settled in history:
         key = frozenset(completions)
         if who == annotator_id:

@@ -3,14 +3,40 @@
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.tables import Comparison, Completion, Project
 
 # So many comparisons back: enough to balance, few enough to read them for every request.
 RECENT = 60
+
+
+def _recent() -> Select[*tuple[Any, ...]]:
+    latest = (
+        select(Comparison.id, Comparison.kind, Comparison.completions)
+        .where(
+            Comparison.annotator_id == bindparam("annotator"),
+            Comparison.project_id == bindparam("project"),
+            Comparison.state != "released",
+        )
+        .order_by(Comparison.id.desc())
+        .limit(RECENT)
+        .subquery()
+    )
+    left, right = aliased(Completion), aliased(Completion)
+    return (
+        select(latest.c.kind, left.model_id, right.model_id)
+        .outerjoin(left, and_(left.id == latest.c.completions[1], func.cardinality(latest.c.completions) == 2))
+        .outerjoin(right, right.id == latest.c.completions[2])
+        .order_by(latest.c.id.desc())
+    )
+
+
+# Written once: to put a statement together takes longer than the database does to answer it.
+_RECENT = _recent()
 
 
 class Sides:
@@ -24,24 +50,7 @@ class Sides:
     @classmethod
     def recent(cls, session: Session, project: Project, annotator_id: uuid.UUID) -> "Sides":
         """As they are now."""
-        latest = (
-            select(Comparison.id, Comparison.kind, Comparison.completions)
-            .where(
-                Comparison.annotator_id == annotator_id,
-                Comparison.project_id == project.id,
-                Comparison.state != "released",
-            )
-            .order_by(Comparison.id.desc())
-            .limit(RECENT)
-            .subquery()
-        )
-        left, right = aliased(Completion), aliased(Completion)
-        rows = session.execute(
-            select(latest.c.kind, left.model_id, right.model_id)
-            .outerjoin(left, and_(left.id == latest.c.completions[1], func.cardinality(latest.c.completions) == 2))
-            .outerjoin(right, right.id == latest.c.completions[2])
-            .order_by(latest.c.id.desc())
-        ).all()
+        rows = session.execute(_RECENT, {"project": project.id, "annotator": annotator_id}).all()
         sides = cls(rows[0][0] if rows else None)
         for _, first, second in rows:
             if first is not None and second is not None:

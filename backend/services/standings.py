@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -47,7 +47,7 @@ class Course:
     since: datetime | None = None
 
 
-def has_tests(project_id: uuid.UUID) -> ColumnElement[bool]:
+def has_tests(project_id: uuid.UUID | BindParameter[uuid.UUID]) -> ColumnElement[bool]:
     """Whether a project asks for practice or a qualification."""
     return exists().where(
         Gold.project_id == project_id, Gold.use.in_(("practice", "qualification")), Gold.retired_at.is_(None)
