@@ -76,7 +76,7 @@ def pick(
                 time.sleep(PAUSE_S)
                 pauses += 1
                 continue
-            taken = _place(session.execute(statements.take_this, {"id": id, "overlap": project.overlap}))
+            taken = _place(session.execute(statements.take_this, {"waited_for": id, "overlap": project.overlap}))
             if taken is None:
                 continue
         prompt_id, messages = taken
@@ -162,7 +162,7 @@ def _look(size: int, retires: bool) -> _Look:
         )
 
     still = Prompt.handed_out < sets_of(Prompt.completions, size) * overlap
-    return _Look(find, take(Prompt.id == unlocked), take(Prompt.id == bindparam("id"), still))
+    return _Look(find, take(Prompt.id == unlocked), take(Prompt.id == bindparam("waited_for"), still))
 
 
 def sets_of(completions: ColumnElement[int] | InstrumentedAttribute[int], size: int) -> ColumnElement[int]:

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from sqlalchemy import func, select, text
 from backend.services import accounts, sessions
 from backend.tables import Comparison, Judgment, Project, Prompt
 from tests.factories import make_study
+from tests.services.test_gold import add_gold
 
 ANNOTATORS = 50
 
@@ -122,6 +124,67 @@ def test_fifty_annotators_finish_a_study(app: FastAPI, address: str):
     with app.state.session_factory() as session:
         assert {str(id) for id in session.scalars(select(Judgment.id))} == set(kept)
     assert_books_balance(app, 3)
+
+
+def test_a_hundred_annotators_share_the_work_fairly(app: FastAPI, address: str):
+    """Hardly more places than a hundred people need for three each: everybody gets three, no lease goes to two."""
+    # One round more than needed: the very last place could be of a prompt that the last person has seen.
+    slug = study(app, prompts=20, models=2, overlap=16)
+    leases: list[str] = []
+    done: Counter[str] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        who = client.headers["Authorization"]
+        while done[who] < 3:
+            answer = await client.post(f"/projects/{slug}/comparisons/next")
+            assert answer.status_code == 200, answer.text
+            (item,) = answer.json()["items"]
+            leases.append(item["lease"]["id"])
+            answer = await client.put(f"/judgments/{uuid.uuid4()}", json=verdict(item))
+            assert answer.status_code == 201 and answer.json()["counted"], answer.text
+            done[who] += 1
+
+    at_once(address, tokens(app, 100), work)
+    assert len(leases) == len(set(leases)) == 300
+    assert len(done) == 100 and set(done.values()) == {3}
+    assert_books_balance(app, 16)
+
+
+def test_gold_repeats_and_skips_leave_the_books_balanced(app: FastAPI, address: str):
+    """A crowd over a project with everything switched on: every place asked for is judged, or its set is retired."""
+    with app.state.session_factory.begin() as session:
+        project = make_study(
+            session, prompts=24, models=2, overlap=3, gold_share=0.2, repeat_share=0.1, skips_to_retire=4
+        )
+        slug = project.slug
+        for number in range(6):
+            add_gold(session, project, number=number)
+        hard = set(session.scalars(select(Prompt.id).order_by(Prompt.id).offset(20)))
+    kinds: Counter[str] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        while items := (await client.post(f"/projects/{slug}/comparisons/next", params={"count": 3})).json()["items"]:
+            for item in items:
+                if uuid.UUID(item["prompt"]["id"]) in hard:
+                    answer = await client.post(f"/comparisons/{item['id']}/skip", json={"reason": "too hard"})
+                    assert answer.status_code == 204, answer.text
+                else:
+                    answer = await client.put(f"/judgments/{uuid.uuid4()}", json=verdict(item))
+                    assert answer.status_code == 201, answer.text
+                kinds[item["prompt"]["id"]] += 1
+
+    at_once(address, tokens(app, 12), work)
+    assert_books_balance(app, 3)
+    with app.state.session_factory() as session:
+        for prompt in session.scalars(select(Prompt)):
+            assert (prompt.handed_out, prompt.sets_retired) == ((0, 1) if prompt.id in hard else (3, 0))
+        rows = session.scalars(select(Comparison).order_by(Comparison.annotator_id, Comparison.id)).all()
+        assert {"regular", "gold"} <= {row.kind for row in rows}
+        for before, after in pairwise(rows):
+            if before.annotator_id == after.annotator_id:
+                assert (before.kind, after.kind) != ("gold", "gold")
+        seen = Counter((row.annotator_id, row.set_key) for row in rows if row.kind != "repeat")
+        assert set(seen.values()) == {1}
 
 
 def test_the_last_place_goes_to_one(app: FastAPI, address: str):
