@@ -1,6 +1,6 @@
 /** Answers side by side as annotators see them; an admin may have the models told, and remarks stand where they belong. */
 import { Fragment } from "react";
-import type { Span } from "../api/types";
+import type { StoredSpan } from "../api/types";
 import { answerName } from "../annotate/answers";
 import { Markdown } from "../components/Markdown";
 
@@ -15,7 +15,7 @@ interface AnswersProps {
   plain?: boolean;
   models: boolean;
   ranks?: readonly number[] | null;
-  spans?: readonly Span[];
+  spans?: readonly StoredSpan[];
 }
 
 const COLUMNS = (size: number): string => (size === 2 ? "lg:grid-cols-2" : size === 3 ? "lg:grid-cols-3" : "md:grid-cols-2 2xl:grid-cols-4");
@@ -54,7 +54,7 @@ export function Answers({ answers, plain = false, models, ranks, spans = [] }: A
 }
 
 /** The plain text with what was marked. Offsets count code points, as the server does. */
-function Marked({ text, spans }: { text: string; spans: readonly Span[] }) {
+function Marked({ text, spans }: { text: string; spans: readonly StoredSpan[] }) {
   const points = [...text];
   const cuts = [...new Set([0, points.length, ...spans.flatMap((span) => [span.start ?? 0, span.end ?? 0])])].filter((at) => at >= 0 && at <= points.length).sort((a, b) => a - b);
   return (

@@ -37,6 +37,7 @@ export function Dispute({ slug, dispute, protocol, busy, onGo, onDecide, onUndo 
   const [tied, setTied] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const size = dispute.completions.length;
+  const rules = { allowTie: protocol.allow_tie, top: protocol.top };
   const decided = dispute.adjudicated !== null;
 
   const decide = (ranks: number[] | null) => {
@@ -48,12 +49,12 @@ export function Dispute({ slug, dispute, protocol, busy, onGo, onDecide, onUndo 
     const next = put(order, at, tied);
     setOrder(next);
     setTied(false);
-    const done = ranksOf(next, size, protocol.allow_tie);
+    const done = ranksOf(next, size, rules);
     if (done) decide(done);
   };
   const rest = () => {
-    const done = ranksOf(order, size, true, true);
-    if (done && protocol.allow_tie) decide(done);
+    const done = ranksOf(order, size, rules, true);
+    if (done) decide(done);
   };
 
   const press = useEffectEvent((event: KeyboardEvent) => {
