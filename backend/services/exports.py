@@ -73,6 +73,7 @@ def judgments(session: Session, project: Project) -> Iterator[dict[str, Any]]:
             "comment": judgment.comment,
             "ideal_answer": judgment.ideal_answer,
             "spans": judgment.spans,
+            "gold_right": judgment.gold_right,
             "annotator": annotator,
             "active_ms": judgment.active_ms,
             "kind": comparison.kind,

@@ -186,6 +186,7 @@ def _keep_judgments(
                 "ideal_answer": record.ideal_answer,
                 "spans": [span.model_dump() for span in record.spans] or None,
                 "guidelines_version": version,
+                "gold_right": record.gold_right if record.kind == "gold" else None,
                 "position": None if record.kind == "regular" else 0,
             }
         )

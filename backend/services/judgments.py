@@ -109,7 +109,8 @@ def _settle(session: Session, project: Project, comparison: Comparison, judgment
         skips.recount(session, project, comparison)
     if judgment.ideal_answer is not None:
         ideal_answers.keep(session, [judgment.id])
-    if comparison.gold_id is not None:
+    known = gold.of_comparison(session, comparison)
+    if known is not None and known.use != "check":
         standings.course(session, project, comparison.annotator_id)  # decides, if this was the last answer
 
 

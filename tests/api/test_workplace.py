@@ -1,5 +1,6 @@
 """The annotator's workplace over HTTP: skips, flags, what is hidden, archived projects, guidelines in versions."""
 
+import re
 import uuid
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from backend.tables import Completion, Prompt
 from tests.api.conftest import Doors
+from tests.api.test_access import ANNOTATOR, READER, RULES
 from tests.api.test_isolation import V1, judge, next_of
 from tests.factories import make_study
 
@@ -142,6 +144,13 @@ def test_hidden_phrases_reach_no_annotator(admin: TestClient, annotator: TestCli
     seen.append(annotator.get(f"{V1}/projects/{study}"))
     assert [answer.status_code for answer in seen] == [201, 204, 200, 201, 200, 200, 200]
     assert seen[4].json()["items"][0]["prompt_excerpt"] == "▇▇▇ made me."
+    # Everything else that an annotator may read.
+    names = {"project": study, "comparison_id": comparison["id"], "judgment_id": seen[3].json()["id"]}
+    for route, rule in RULES.items():
+        if rule in (READER, ANNOTATOR) and route.startswith("GET "):
+            path = re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], str(uuid.uuid4())), route)
+            seen.append(annotator.get(path.removeprefix("GET ")))
+    assert len(seen) > 12
     assert [answer.text for answer in seen if "secretlab" in answer.text.lower()] == []
     assert "SecretLab" in admin.get(f"{V1}/projects/{study}/completions").text
 

@@ -18,6 +18,7 @@ from backend.errors import NotFound
 from backend.services import comparisons, exports, imports, judgments, ratings, rewards
 from backend.tables import Comparison, Completion, Demonstration, Judgment, ModelRating
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
+from tests.services.test_gold import add_gold
 
 
 def judged_study(session, **options):
@@ -87,21 +88,29 @@ def test_what_came_with_a_judgment_comes_back_with_it(session, format):
     assert len(shown(copy)) == 2
 
 
-def test_gold_and_repeats_come_back_as_what_they_are(session):
-    project, user = make_study(session, prompts=30, repeat_share=0.5), make_user(session)
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_gold_and_repeats_come_back_as_what_they_are(session, format):
+    project, user = make_study(session, prompts=30, repeat_share=0.4, gold_share=0.3), make_user(session)
+    for number in range(20, 30):
+        add_gold(session, project, number=number)
     while judge_next(session, project, user):
         pass
     copy = make_project(session)
-    imports.load(session, copy, io.BytesIO(export(session, project, "judgments")), format=None, filename="x")
+    imports.load(session, copy, io.BytesIO(export(session, project, "judgments", format)), format=None, filename="x")
     ratings.fold_pending(session)
 
     def kinds(of):
-        return Counter(session.scalars(select(Comparison.kind).where(Comparison.project_id == of.id)))
+        rows = session.execute(
+            select(Comparison.kind, Judgment.gold_right)
+            .join(Judgment, Judgment.comparison_id == Comparison.id)
+            .where(Comparison.project_id == of.id)
+        )
+        return Counter(rows.all())
 
     assert kinds(copy) == kinds(project)
-    assert kinds(copy)["repeat"] > 0
+    assert {kind for kind, _ in kinds(copy)} == {"regular", "repeat", "gold"}
     rated = select(func.count()).where(Judgment.project_id == copy.id, Judgment.position > 0)
-    assert session.scalar(rated) == 30
+    assert session.scalar(rated) == kinds(copy)["regular", None]
 
 
 @pytest.mark.parametrize("layout", ["podium", "trl", "hh-rlhf"])

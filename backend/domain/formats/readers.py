@@ -307,8 +307,12 @@ def _judgment(line: int, row: Mapping[str, Any]) -> Record:
         spans=_spans(row, len(answers)),
         guidelines_version=number_of(row, "guidelines_version", "[0-9]{1,6}", "the number of a version"),
         # Other studies may have a column of this name that means something else.
+        gold_right=_YES_OR_NO.get(str(row.get("gold_right")).lower()),
         kind="gold" if row.get("kind") == "gold" else "repeat" if row.get("kind") == "repeat" else "regular",
     )
+
+
+_YES_OR_NO = {"true": True, "false": False}
 
 
 def _spans(row: Mapping[str, Any], size: int) -> tuple[Span, ...]:

@@ -84,6 +84,7 @@ class JudgmentRecord:
     guidelines_version: int | None = None
     # "regular", or "gold" or "repeat", which never rate.
     kind: str = "regular"
+    gold_right: bool | None = None
 
 
 Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord | JudgmentRecord

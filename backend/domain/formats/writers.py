@@ -142,6 +142,7 @@ _KNOWN = {
     "strength": pa.field("strength", pa.int64()),
     "active_ms": pa.field("active_ms", pa.int64()),
     "ranks": pa.field("ranks", pa.list_(pa.int64())),
+    "gold_right": pa.field("gold_right", pa.bool_()),
     "ideal_answer": pa.field("ideal_answer", pa.string()),
     "spans": pa.field("spans", pa.list_(_SPAN)),
     "standard_error": pa.field("standard_error", pa.float64()),
