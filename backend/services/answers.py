@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from backend.domain.agreement import Answers
+from backend.domain.judgments import MAX_SIZE
 from backend.tables import Project
 
 # No judgment comes after this one.
@@ -29,13 +30,15 @@ SELECT {columns} FROM (
            (x > y)::int AS turned, x, y
     FROM {source}, LATERAL (
         SELECT a, b, c.completions[a] AS x, c.completions[b] AS y
-        FROM generate_series(1, cardinality(c.completions) - 1) AS a,
-             generate_series(a + 1, cardinality(c.completions)) AS b
+        FROM (VALUES {places}) AS places (a, b) WHERE b <= cardinality(c.completions)
     ) AS shown
-    WHERE j.project_id = :project AND j.voided_at IS NULL AND j.uncounted_reason IS NULL AND c.kind <> 'adjudication'
+    WHERE j.project_id = :project AND c.project_id = :project
+          AND j.voided_at IS NULL AND j.uncounted_reason IS NULL AND c.kind <> 'adjudication'
           {these}
-) AS pairs {more}
+) AS pairs
 """
+# All pairs of places in a set: a plain list, so that PostgreSQL knows about how many there are and plans well.
+_PLACES = ", ".join(f"({a}, {b})" for b in range(2, MAX_SIZE + 1) for a in range(1, b))
 _JUDGED = "judgments j JOIN comparisons c ON c.id = j.comparison_id"
 # What others said of the prompts that one person judged: of the same sets, and where sets are larger than two, of
 # those that may share a pair.
@@ -47,7 +50,7 @@ _SAME = """(
               AND j.voided_at IS NULL AND j.uncounted_reason IS NULL
     )
     SELECT c.* FROM comparisons c JOIN (SELECT DISTINCT prompt_id FROM mine) AS prompts USING (prompt_id)
-    WHERE c.annotator_id <> :person
+    WHERE c.project_id = :project AND c.annotator_id <> :person
       AND (c.set_key IN (SELECT set_key FROM mine) OR cardinality(c.completions) > 2
            OR c.prompt_id IN (SELECT prompt_id FROM mine WHERE large))
 ) AS c JOIN judgments j ON j.comparison_id = c.id"""
@@ -88,13 +91,13 @@ def lengths_of_person(
         project,
         "AND j.annotator_id = :person",
         source=_JUDGED,
-        columns={"score": "score", "longer": "char_length(first.text) - char_length(second.text)"},
-        more="JOIN completions AS first ON first.id = x JOIN completions AS second ON second.id = y",
+        columns={"score": "score", "longer": f"{_LENGTH.format(id='x')} - {_LENGTH.format(id='y')}"},
         person=person,
     )
     return found["score"], found["longer"]
 
 
+_LENGTH = "(SELECT char_length(text) FROM completions WHERE id = {id})"
 _COLUMNS = {"person": "person", "unit": "unit", "score": "score", "turned": "turned"}
 
 
@@ -105,12 +108,11 @@ def _read(
     *,
     source: str,
     columns: dict[str, str] = _COLUMNS,
-    more: str = "",
     **values: Any,
 ) -> dict[str, NDArray[np.int64]]:
     """Columns of the pairs as arrays: each is sent as one string of bytes."""
     packed = ", ".join(f"string_agg(int8send({column}), '')" for column in columns.values())
-    statement = text(_PAIRS.format(columns=packed, source=source, these=these, more=more))
+    statement = text(_PAIRS.format(columns=packed, source=source, these=these, places=_PLACES))
     row = session.execute(statement, {"project": project.id, **values}).one()
     return {
         name: np.frombuffer(packed or b"", dtype=">i8").astype(np.int64)
