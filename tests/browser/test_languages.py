@@ -26,7 +26,7 @@ TEXTS = """() => {
   return [document.title, ...found];
 }"""
 # Names and keys, which are the same in every language.
-KNOWN = re.compile(r"Podium|Markdown|Enter|Backspace|Esc|Tab|\S+@\S+|podium_\S+")
+KNOWN = re.compile(r"Podium|Markdown|Shift|Enter|Backspace|Esc|Tab|\S+@\S+|podium_\S+")
 
 
 def english(page: Page, *names: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_the_annotators_pages_are_chinese_throughout_and_without_a_barrier(visit
     found: dict[str, list[str]] = {}
     for path in (
         "/login", f"/invitations/{invitation}", "/invitations/none", "/projects", "/preferences",
-        f"{study.address}/mine", "/no/such/page", "/people",
+        f"{study.address}/mine", "/no/such/page", "/people", f"{study.address}/annotate",
     ):  # fmt: skip
         page = outside if path.startswith(("/login", "/invitations")) else inside
         page.goto(path)

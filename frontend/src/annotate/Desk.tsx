@@ -21,6 +21,7 @@ import { RemarkPanel } from "./RemarkPanel";
 import { RestCard } from "./RestCard";
 import { openOutbox, useOutbox } from "./session";
 import { Toolbar } from "./Toolbar";
+import { useAgain } from "./useAgain";
 import { useDesk } from "./useDesk";
 import { type Panel, useDeskKeys } from "./useDeskKeys";
 import { useGuidelines } from "./useGuidelines";
@@ -53,6 +54,7 @@ export function Desk({ slug, project }: { slug: string; project: Project | null 
   const guidelines = useGuidelines(me.user.id, slug, project, current, welcome);
   const desk = useDesk({ slug, queue, view, current, protocol, size, guidelines: guidelines.read });
   const { draft } = desk;
+  useAgain(desk.again);
   const remarks = useRemarks(frame, current, draft, desk.change);
   const { aspect, setAspect } = useDeskKeys({ keys, on: preferences.singleKeys, protocol, size, desk, reading, remarks, view, onPanel: setPanel, goOn: () => queue.goOn() });
 

@@ -68,6 +68,11 @@ export class History {
     return this.items.at(-1) ?? null;
   }
 
+  find(id: string): Past | null {
+    this.read();
+    return this.items.find((past) => past.id === id) ?? null;
+  }
+
   add(past: Past): void {
     this.read();
     this.write([...this.items.filter((one) => one.id !== past.id), past]);

@@ -287,6 +287,11 @@ export class Queue {
     return this.inTurn(() => this.undoOne(this.history.last()));
   }
 
+  /** Takes one judgment back, however long ago it was given: its comparison is in front again. */
+  again(judgment: string): Promise<Undone> {
+    return this.inTurn(() => this.undoOne(this.history.find(judgment), judgment));
+  }
+
   /** Takes the flag of the comparison on the screen back, whatever came after it. */
   unflag(): Promise<Undone> {
     return this.inTurn(() => this.undoOne(this.view.flag));
@@ -299,12 +304,12 @@ export class Queue {
     return next;
   }
 
-  private async undoOne(past: Past | null): Promise<Undone> {
-    const what = past?.what ?? null;
+  private async undoOne(past: Past | null, judgment: string | null = null): Promise<Undone> {
+    const what = past?.what ?? (judgment === null ? null : "judgment");
     this.undoing = true;
     this.changed();
     try {
-      const trouble = past ? await this.takeBack(past) : await this.takeBackLatest();
+      const trouble = past ? await this.takeBack(past) : judgment === null ? await this.takeBackLatest() : this.returned(null, await this.server.takeBack(judgment));
       return { what, trouble };
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem(0, String(error));

@@ -42,6 +42,7 @@ export interface Desk {
   flag: (reason: string) => void;
   unflag: () => void;
   undo: () => void;
+  again: (judgment: string) => void;
 }
 
 interface DeskOptions {
@@ -168,6 +169,10 @@ export function useDesk({ slug, queue, view, current, protocol, size, guidelines
     undo: () => {
       clear();
       void queue.undo().then(undone);
+    },
+    again: (judgment) => {
+      clear();
+      void queue.again(judgment).then(undone);
     },
   };
 }
