@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, any_, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -124,7 +125,7 @@ def _renewal(*which: ColumnElement[bool]) -> ReturningUpdate[Comparison, list[di
 
 
 _RENEW = _renewal()
-_TEXTS = select(Completion.id, Completion.text).where(Completion.id.in_(bindparam("ids", expanding=True)))
+_TEXTS = select(Completion.id, Completion.text).where(Completion.id == any_(bindparam("ids", type_=ARRAY(UUID()))))
 
 
 def _course(session: Session, project: Project, annotator_id: uuid.UUID) -> Course:

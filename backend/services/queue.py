@@ -18,6 +18,7 @@ from sqlalchemy import (
     Numeric,
     Result,
     Select,
+    all_,
     bindparam,
     cast,
     func,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -63,13 +65,13 @@ def pick(
     pauses = 0
     while True:
         statements = _look(protocol.size, project.skips_to_retire is not None)
-        taken = _place(session.execute(statements.take, {**asking, "exhausted": exhausted}))
+        taken = _place(session.execute(statements.take, {**asking, "exhausted": list(exhausted)}))
         if taken is None:
             if not may_wait or pauses == PAUSES:
                 return None
             # All that is left may be locked by others. They are waited for by their id, as long as nobody can be
             # waiting for this request meanwhile; with a lock in hand it looks again a little later instead.
-            id = session.scalar(statements.find, {**asking, "exhausted": exhausted})
+            id = session.scalar(statements.find, {**asking, "exhausted": list(exhausted)})
             if id is None:
                 return None
             if exhausted:
@@ -133,7 +135,7 @@ def _look(size: int, retires: bool) -> _Look:
         _Prompt.handed_out < sets * overlap,
         _Prompt.sets_retired < sets,
         _closed(retires) < _combinations(n, size),
-        _Prompt.id.not_in(bindparam("exhausted", expanding=True)),
+        _Prompt.id != all_(bindparam("exhausted", type_=ARRAY(UUID()))),
     )
     if size > 2:
         # More sets can be made than are needed to see every pair once; nobody is asked for more than those.
