@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from backend.api.deps import AdminReader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import IdStr, Wire
-from backend.services import ratings
+from backend.domain.leaderboard import Cluster
+from backend.services import leaderboards, ratings
 
 router = APIRouter(tags=["ratings"])
 
@@ -51,4 +52,91 @@ def read_ratings(
         method=method,
         k=ratings.k_used(of, method, k),
         judgments=judged,
+    )
+
+
+class PlaceOut(Wire):
+    """A rating with its error; `rank` is shared until a difference is beyond doubt."""
+
+    rating: float
+    standard_error: float
+    rank: int
+    chance_of_best: float
+
+
+class BoardLine(Wire):
+    """A model as it is (`raw`), and with length, style or side taken out (`controlled`)."""
+
+    id: IdStr
+    name: str
+    judgments: int
+    raw: PlaceOut
+    controlled: PlaceOut | None
+
+
+class ControlOut(Wire):
+    """What one deviation of it (for the side: being shown first) adds to the log-odds of winning."""
+
+    name: str
+    value: float
+    standard_error: float
+
+
+class BoardOut(Wire):
+    """Models, best first. `connected`: the judgments alone hold all of them on one scale; below 30 `clusters` the
+    errors are rough."""
+
+    items: list[BoardLine]
+    connected: bool
+    cluster: str
+    clusters: int
+    judgments: int
+    controls: list[ControlOut]
+
+
+class ModelName(Wire):
+    """A model of the matrix."""
+
+    id: IdStr
+    name: str
+
+
+class WinMatrix(Wire):
+    """`wins[i][j]`: the scores of model i against model j (a tie is half for both); `games[i][j]`: how many."""
+
+    models: list[ModelName]
+    wins: list[list[float]]
+    games: list[list[int]]
+
+
+@router.get("/projects/{project}/leaderboard")
+def read_leaderboard(
+    project: ProjectDep,
+    session: SessionDep,
+    caller: AdminReader,
+    cluster: Annotated[Cluster, Query(description="which votes hang together, for the errors")] = "prompt",
+    controls: Annotated[bool, Query(description="take out what length and style win")] = False,
+    side: Annotated[bool, Query(description="take out what being shown first wins")] = False,
+) -> BoardOut:
+    """Models by Bradley-Terry with errors, ranks and chances of being best, raw and controlled side by side."""
+    board = leaderboards.board(session, project, cluster=cluster, controls=controls, side=side)
+    return BoardOut(
+        items=[BoardLine.model_validate(line) for line in board.lines],
+        connected=board.connected,
+        cluster=board.cluster,
+        clusters=board.clusters,
+        judgments=board.judgments,
+        controls=[
+            ControlOut(name=name, value=found.value, standard_error=found.standard_error)
+            for name, found in board.controls.items()
+        ],
+    )
+
+
+@router.get("/projects/{project}/win-matrix")
+def read_win_matrix(project: ProjectDep, session: SessionDep, caller: AdminReader) -> WinMatrix:
+    """Who won how often against whom."""
+    found = leaderboards.matrix(session, project)
+    return WinMatrix(
+        models=[ModelName(id=str(id), name=name) for id, name in found.models], wins=found.wins, games=found.games
     )

@@ -147,7 +147,7 @@ def fit_models(
         cluster, labels = "votes", []
     score = np.array([vote.score for vote in votes], dtype=float)
     columns = np.array([vote.controls for vote in votes], dtype=float).reshape(len(votes), len(controls))
-    columns = _standardised(columns, score)
+    columns = standardised(columns, score)
     fit = fit_columns(
         np.array([place[vote.a] for vote in votes], dtype=np.intp),
         np.array([place[vote.b] for vote in votes], dtype=np.intp),
@@ -386,7 +386,7 @@ def _labels(votes: Sequence[Vote], cluster: Cluster) -> list[NDArray[np.intp]]:
     return columns
 
 
-def _standardised(columns: Floats, score: Floats) -> Floats:
+def standardised(columns: Floats, score: Floats) -> Floats:
     """Each column over its deviation among decided votes; never shifted, so that equal texts stay equal."""
     decided = columns[score != 0.5]
     deviation = decided.std(axis=0) if len(decided) else np.ones(columns.shape[1])

@@ -45,11 +45,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Facts:
-    """Completions by number with the number of their prompt, and what was said of them."""
+    """Completions by number with the numbers of their prompt and their model, and what was said of them."""
 
     prompts: list[uuid.UUID]
     completions: list[uuid.UUID]
     group_of: Ints
+    models: list[uuid.UUID]
+    model_of: Ints
     annotators: list[uuid.UUID]
     said: list[Said]
     partial: bool
@@ -70,20 +72,31 @@ class Rated:
     crowd: AnnotatorsFit | None = None
 
 
-def load(session: Session, project: Project, question: Question | None = None, up_to: int | None = None) -> Facts:
+def load(
+    session: Session,
+    project: Project,
+    question: Question | None = None,
+    *,
+    prompt_id: uuid.UUID | None = None,
+) -> Facts:
     """The judgments in the ratings that answer `question` (all, if left out), of prompts with two or more answers."""
-    rows = session.execute(
-        select(Completion.prompt_id, Completion.id)
+    query = (
+        select(Completion.prompt_id, Completion.id, Completion.model_id)
         .join(Prompt, Prompt.id == Completion.prompt_id)
         .where(Completion.project_id == project.id, Prompt.completions >= 2)
         .order_by(Completion.prompt_id, Completion.id)
-    ).all()
+    )
+    if prompt_id is not None:
+        query = query.where(Completion.prompt_id == prompt_id)
+    rows = session.execute(query).all()
     prompts: dict[uuid.UUID, int] = {}
-    group_of = np.array([prompts.setdefault(prompt_id, len(prompts)) for prompt_id, _ in rows], dtype=np.intp)
-    number = {id: i for i, (_, id) in enumerate(rows)}
+    models: dict[uuid.UUID, int] = {}
+    group_of = np.array([prompts.setdefault(row.prompt_id, len(prompts)) for row in rows], dtype=np.intp)
+    model_of = np.array([models.setdefault(row.model_id, len(models)) for row in rows], dtype=np.intp)
+    number = {row.id: i for i, row in enumerate(rows)}
     annotators: dict[uuid.UUID, int] = {}
     columns: dict[int, list[Said]] = {}
-    for batch in _judgments(session, project, question or Question(), up_to):
+    for batch in _judgments(session, project, question or Question(), prompt_id):
         for size in {len(completions) for _, _, _, completions, _ in batch}:
             here = [row for row in batch if len(row[3]) == size]
             columns.setdefault(size, []).append(
@@ -97,11 +110,12 @@ def load(session: Session, project: Project, question: Question | None = None, u
             )
     said = [_joined(parts) for _, parts in sorted(columns.items())]
     partial = Protocol.model_validate(project.protocol).top is not None
-    return Facts(list(prompts), [id for _, id in rows], group_of, list(annotators), said, partial)
+    ids = [row.id for row in rows]
+    return Facts(list(prompts), ids, group_of, list(models), model_of, list(annotators), said, partial)
 
 
 def _judgments(
-    session: Session, project: Project, question: Question, up_to: int | None
+    session: Session, project: Project, question: Question, prompt_id: uuid.UUID | None
 ) -> Iterator[list[tuple[uuid.UUID, uuid.UUID, list[int] | None, list[uuid.UUID], int]]]:
     statement = (
         select(Judgment.id, Judgment.annotator_id, Judgment.ranks, Comparison.completions, Judgment.position)
@@ -113,8 +127,8 @@ def _judgments(
             Judgment.uncounted_reason.is_(None),
         )
     )
-    if up_to is not None:
-        statement = statement.where(Judgment.position <= up_to)
+    if prompt_id is not None:
+        statement = statement.where(Judgment.prompt_id == prompt_id)
     if question.without_annotators:
         statement = statement.where(Judgment.annotator_id.not_in(question.without_annotators))
     if question.before is not None:

@@ -13,11 +13,10 @@ from sqlalchemy import BigInteger, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.orm import Session
 
-from backend.domain import bradley_terry, elo
-from backend.domain.judgments import Verdict, outcomes
-from backend.domain.leaderboard import Vote, fit_models
+from backend.domain import elo
+from backend.domain.judgments import Verdict
 from backend.errors import Invalid
-from backend.services import bulk, disagreements
+from backend.services import bulk, disagreements, facts, leaderboards
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project
 
 BATCH = 2_000
@@ -305,32 +304,20 @@ def leaderboard(
     return _named(session, of, {**values}, _judged(rankings, of)), len(rankings)
 
 
-# Where some model only won or only lost, the votes alone hold no finite ratings; a weak prior then does, and the
-# leaderboard says that not all models are connected.
-WEAK_RIDGE = 0.1
-
-
 def _bradley_terry(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
     """Fitted anew from the judgments; errors of models are clustered by prompt."""
-    rankings = list(rankings_of(session, project.id, prompt_id=prompt_id))
-    judged = _judged(rankings, of)
-    if of == "completions":
-        ids = session.scalars(select(Completion.id).where(Completion.prompt_id == prompt_id)).all()
-        fit = bradley_terry.fit_prompts([ids], _pairs(rankings))
-        values = {id: (item.rating, item.standard_error) for id, item in fit.estimates.items()}
-        return _named(session, of, {**values}, judged), len(rankings)
-    votes = [
-        Vote(ranking.models[a], ranking.models[b], score, prompt=ranking.prompt_id, annotator=ranking.annotator_id)
-        for ranking in rankings
-        for a, b, score in outcomes(ranking.ranks)
-        if ranking.models[a] != ranking.models[b]
-    ]
-    try:
-        board = fit_models(votes)
-    except Invalid:
-        board = fit_models(votes, ridge=WEAK_RIDGE)
-    rated = {id: (item.rating, item.standard_error) for id, item in board.ratings.items() if isinstance(id, uuid.UUID)}
-    return _named(session, of, {**rated}, judged), len(rankings)
+    if of == "models":
+        board = leaderboards.board(session, project, prompt_id=prompt_id)
+        lines = [
+            Rating(line.id, line.name, line.raw.rating, line.raw.standard_error, line.judgments) for line in board.lines
+        ]
+        return lines, board.judgments
+    known = facts.load(session, project, prompt_id=prompt_id)
+    rated = facts.rate(known, "bradley_terry")
+    errors = rated.standard_error.tolist() if rated.standard_error is not None else []
+    values = dict(zip(known.completions, zip(rated.rating.tolist(), errors, strict=True), strict=True))
+    judged = dict(zip(known.completions, rated.judgments.tolist(), strict=True))
+    return _named(session, of, {**values}, judged), known.judgments
 
 
 def _judged(rankings: Iterable[Ranking], of: Of) -> dict[uuid.UUID, int]:
@@ -340,12 +327,6 @@ def _judged(rankings: Iterable[Ranking], of: Of) -> dict[uuid.UUID, int]:
         for id in set(ranking.completions if of == "completions" else ranking.models):
             judged[id] = judged.get(id, 0) + 1
     return judged
-
-
-def _pairs(rankings: Iterable[Ranking]) -> Iterable[tuple[uuid.UUID, uuid.UUID, float]]:
-    for ranking in rankings:
-        for a, b, score in outcomes(ranking.ranks):
-            yield ranking.completions[a], ranking.completions[b], score
 
 
 def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
