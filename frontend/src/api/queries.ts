@@ -185,6 +185,22 @@ export const ratingsQuery = (slug: string, method: Method, k: number | null) =>
       ),
     placeholderData: keepPreviousData,
   });
+export type Cluster = "prompt" | "annotator" | "both";
+export interface Taken {
+  controls: boolean;
+  side: boolean;
+}
+export const leaderboardQuery = (slug: string, cluster: Cluster, taken: Taken) =>
+  queryOptions({
+    queryKey: ["project", slug, "leaderboard", cluster, taken],
+    queryFn: () => call(api.GET("/api/v1/projects/{project}/leaderboard", { params: { path: { project: slug }, query: { cluster, ...taken } } })),
+    placeholderData: keepPreviousData,
+  });
+export const winMatrixQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "win-matrix"],
+    queryFn: () => call(api.GET("/api/v1/projects/{project}/win-matrix", project(slug))),
+  });
 export const rewardSetsQuery = (slug: string) =>
   queryOptions({
     queryKey: ["project", slug, "reward-sets"],

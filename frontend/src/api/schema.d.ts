@@ -799,6 +799,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Leaderboard
+         * @description Models by Bradley-Terry with errors, ranks and chances of being best, raw and controlled side by side.
+         */
+        get: operations["read_leaderboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/my-judgments": {
         parameters: {
             query?: never;
@@ -1021,6 +1041,26 @@ export interface paths {
          * @description Set aside all that an annotator said in this project; others are asked in their place.
          */
         post: operations["void_annotator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/win-matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Win Matrix
+         * @description Who won how often against whom.
+         */
+        get: operations["read_win_matrix"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1588,6 +1628,39 @@ export interface components {
             weight: number;
         };
         /**
+         * BoardLine
+         * @description A model as it is (`raw`), and with length, style or side taken out (`controlled`).
+         */
+        BoardLine: {
+            controlled: components["schemas"]["PlaceOut"] | null;
+            /** Id */
+            id: string;
+            /** Judgments */
+            judgments: number;
+            /** Name */
+            name: string;
+            raw: components["schemas"]["PlaceOut"];
+        };
+        /**
+         * BoardOut
+         * @description Models, best first. `connected`: the judgments alone hold all of them on one scale; below 30 `clusters` the
+         *     errors are rough.
+         */
+        BoardOut: {
+            /** Cluster */
+            cluster: string;
+            /** Clusters */
+            clusters: number;
+            /** Connected */
+            connected: boolean;
+            /** Controls */
+            controls: components["schemas"]["ControlOut"][];
+            /** Items */
+            items: components["schemas"]["BoardLine"][];
+            /** Judgments */
+            judgments: number;
+        };
+        /**
          * CheckpointFile
          * @description One file, as its manifest names it.
          */
@@ -1738,6 +1811,18 @@ export interface components {
             } | null;
             /** Text */
             text: string;
+        };
+        /**
+         * ControlOut
+         * @description What one deviation of it (for the side: being shown first) adds to the log-odds of winning.
+         */
+        ControlOut: {
+            /** Name */
+            name: string;
+            /** Standard Error */
+            standard_error: number;
+            /** Value */
+            value: number;
         };
         /**
          * CountsOut
@@ -2433,6 +2518,16 @@ export interface components {
             source: components["schemas"]["HubSource"] | components["schemas"]["FolderSource"] | components["schemas"]["EndpointSource"] | components["schemas"]["ImportedSource"];
         };
         /**
+         * ModelName
+         * @description A model of the matrix.
+         */
+        ModelName: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * ModelOut
          * @description An entry of the model registry.
          */
@@ -2749,6 +2844,20 @@ export interface components {
             items: components["schemas"]["VoidingOut"][];
             /** Next */
             next?: string | null;
+        };
+        /**
+         * PlaceOut
+         * @description A rating with its error; `rank` is shared until a difference is beyond doubt.
+         */
+        PlaceOut: {
+            /** Chance Of Best */
+            chance_of_best: number;
+            /** Rank */
+            rank: number;
+            /** Rating */
+            rating: number;
+            /** Standard Error */
+            standard_error: number;
         };
         /**
          * Problem
@@ -3731,6 +3840,18 @@ export interface components {
             /** Undone At */
             undone_at: string | null;
             undone_by: components["schemas"]["AnnotatorRef"] | null;
+        };
+        /**
+         * WinMatrix
+         * @description `wins[i][j]`: the scores of model i against model j (a tie is half for both); `games[i][j]`: how many.
+         */
+        WinMatrix: {
+            /** Games */
+            games: number[][];
+            /** Models */
+            models: components["schemas"]["ModelName"][];
+            /** Wins */
+            wins: number[][];
         };
     };
     responses: never;
@@ -5713,6 +5834,53 @@ export interface operations {
             };
         };
     };
+    read_leaderboard: {
+        parameters: {
+            query?: {
+                /** @description which votes hang together, for the errors */
+                cluster?: "votes" | "prompt" | "annotator" | "both";
+                /** @description take out what length and style win */
+                controls?: boolean;
+                /** @description take out what being shown first wins */
+                side?: boolean;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardOut"];
+                };
+            };
+        };
+    };
     list_own_judgments: {
         parameters: {
             query?: {
@@ -6273,6 +6441,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VoidingOut"];
+                };
+            };
+        };
+    };
+    read_win_matrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WinMatrix"];
                 };
             };
         };

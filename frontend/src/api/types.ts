@@ -59,3 +59,6 @@ export type MetricPoint = Schemas["MetricsOut"];
 export type Sample = Schemas["SampleOut"];
 export type LogLine = Schemas["LogLine"];
 export type Checkpoint = Schemas["CheckpointOut"];
+export type Board = Schemas["BoardOut"];
+export type BoardLine = Schemas["BoardLine"];
+export type WinMatrix = Schemas["WinMatrix"];
