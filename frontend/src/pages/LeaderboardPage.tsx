@@ -153,7 +153,7 @@ function Bars({ items, label }: { items: Bar[]; label: string }) {
                     <div className="absolute top-1/2 size-3 -translate-x-1/2 -translate-y-1/2 rounded-full border-2 border-surface bg-accent" style={{ left: `${at(item.rating)}%` }} />
                   </div>
                 </td>
-                {best && <td className="number">{item.chance_of_best === undefined || item.chance_of_best < 0.001 ? <span className="text-faint">–</span> : percent(item.chance_of_best)}</td>}
+                {best && <td className="number">{item.chance_of_best === undefined || item.chance_of_best < 0.001 ? <span className="text-faint">–</span> : item.chance_of_best < 0.01 ? "< 1 %" : percent(item.chance_of_best)}</td>}
                 <td className="number">{count(item.judgments)}</td>
               </tr>
             );
