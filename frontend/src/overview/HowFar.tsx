@@ -26,7 +26,7 @@ export function HowFar({ slug, project, progress }: { slug: string; project: Pro
         <li>{count(progress.judgments)} of {count(progress.wanted)} judgments{today > 0 && `, ${count(today)} today`}</li>
         <li><Link to="/projects/$project/annotators" params={params} className="link">{plural(people?.length ?? project.counts.annotators, "annotator")}</Link>{progress.open_leases > 0 && `, ${count(progress.open_leases)} comparisons on their screens`}</li>
         <li><Link to="/projects/$project/attention" params={params} className="link">{waiting === 0 ? "nothing to look at" : `${count(waiting)}${flags?.next || skips?.next ? "+" : ""} to look at`}</Link></li>
-        {project.overlap > 1 && <li><Link to="/projects/$project/disagreements" params={params} className="link">{open === 0 ? "no disagreement" : `${plural(open, "disagreement")}${disputes?.next ? " and more" : ""}`}</Link></li>}
+        {(project.overlap > 1 || open > 0) && <li><Link to="/projects/$project/disagreements" params={params} className="link">{open === 0 ? "no disagreement" : `${plural(open, "disagreement")}${disputes?.next ? " and more" : ""}`}</Link></li>}
         <li><Link to="/projects/$project/gold" params={params} className="link">{used === 0 ? "no gold" : `${count(used)} gold`}</Link></li>
       </ul>
     </section>

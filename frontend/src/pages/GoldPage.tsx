@@ -26,7 +26,7 @@ export function GoldPage() {
     <Page wide title="Gold" lead="Comparisons whose answer is known, to teach, to test, and to see who reads with care." actions={add}>
       {project && gold.data && checks !== project.gold_share > 0 && (
         <p className="mb-4 rounded-md bg-warn-wash px-3.5 py-2.5 text-warn">
-          {checks ? "There are checks, but none is mixed in: the share is 0 %." : `${percent(project.gold_share)} of comparisons should be checks, but there is none.`}{" "}
+          {checks ? "There are checks, but none is mixed in: the share is 0%." : `${percent(project.gold_share)} of comparisons should be checks, but there is none.`}{" "}
           <Link to="/projects/$project/settings" params={{ project: slug }} className="underline underline-offset-3">Change the share in the settings</Link>
         </p>
       )}

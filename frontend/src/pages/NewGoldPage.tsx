@@ -84,7 +84,7 @@ function Make({ slug, prompt, project }: { slug: string; prompt: Prompt; project
   const { size } = project.protocol;
   const known = new Set(prompt.completions.map((one) => one.id));
   const [picked, setPicked] = useState<string[]>((given?.split(",") ?? []).filter((one) => known.has(one)).slice(0, size));
-  const [ranking, setRanking] = useState(picked.length === size);
+  const [ranking, setRanking] = useState<"no" | "at once" | "after picking">(picked.length === size ? "at once" : "no");
   const answers = picked.map((one) => prompt.completions.find((completion) => completion.id === one)!);
   return (
     <>
@@ -93,10 +93,10 @@ function Make({ slug, prompt, project }: { slug: string; prompt: Prompt; project
         <Empty icon="models" title={`This prompt has ${plural(prompt.completions.length, "answer")}`} action={<ButtonLink to="/projects/$project/gold/new" params={{ project: slug }} look="primary">Choose another prompt</ButtonLink>}>
           {size} are needed, for gold has to look like any other comparison.
         </Empty>
-      ) : !ranking ? (
+      ) : ranking === "no" ? (
         <Section title={`Pick ${size} answers`}>
           <PickAnswers completions={prompt.completions} picked={picked} wanted={size} onChange={setPicked} />
-          <Button look="primary" className="mt-4" disabled={picked.length !== size} onClick={() => setRanking(true)}>Say what is right</Button>
+          <Button look="primary" className="mt-4" disabled={picked.length !== size} onClick={() => setRanking("after picking")}>Say what is right</Button>
         </Section>
       ) : (
         <GoldForm
@@ -104,7 +104,8 @@ function Make({ slug, prompt, project }: { slug: string; prompt: Prompt; project
           answers={answers.map((one) => ({ id: one.id, text: one.text, model: one.model.name }))}
           first={{ told: null, use: "check", explanation: "" }}
           save="Add it"
-          onPickAgain={() => setRanking(false)}
+          takesFocus={ranking === "after picking"}
+          onPickAgain={() => setRanking("no")}
           onSave={async ({ told, use, explanation }) => {
             await addGold(slug, { prompt: prompt.id, completions: picked, ...told, use, explanation });
             await client.invalidateQueries({ queryKey: ["project", slug, "gold"] });

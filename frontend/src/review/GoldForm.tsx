@@ -24,19 +24,19 @@ interface GoldFormProps {
   save: string;
   onSave: (draft: { told: Told; use: GoldUse; explanation: string }) => Promise<void>;
   onPickAgain?: () => void;
+  takesFocus?: boolean;
 }
 
-export function GoldForm({ protocol, answers, first, save, onSave, onPickAgain }: GoldFormProps) {
+export function GoldForm({ protocol, answers, first, save, onSave, onPickAgain, takesFocus = false }: GoldFormProps) {
   const [draft, setDraft] = useState(first);
   const [missing, setMissing] = useState(false);
   const [models, setModels] = useState(false);
   const action = useAction();
   const form = useRef<HTMLFormElement>(null);
   // It takes the place of what was used before, and the keyboard goes on here.
-  const picked = onPickAgain !== undefined;
   useEffect(() => {
-    if (picked) form.current?.focus();
-  }, [picked]);
+    if (takesFocus) form.current?.focus();
+  }, [takesFocus]);
   const errors = fieldErrors(action.problem);
   const wrong = missing && draft.told === null ? "Say which is right." : (errors["ranks"] ?? errors["none_acceptable"]);
   const submit = (event: FormEvent) => {

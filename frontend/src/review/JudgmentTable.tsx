@@ -33,7 +33,7 @@ export function JudgmentTable({ slug, items, label, annotator = true }: { slug: 
               )}
               <td className="min-w-56">
                 <span className={judgment.voided_at ? "line-through" : ""}><Verdict names={judgment.completions.map((one) => one.model.name)} ranks={judgment.ranks} strength={judgment.strength} /></span>
-                {judgment.voided_at && <span className="block text-sm">voided</span>}
+                {judgment.voided_at && <span className="block text-sm">set aside</span>}
                 {judgment.reason && <span className="block text-sm">not counted: {judgment.reason}</span>}
               </td>
               <td className="max-w-72 min-w-32"><span className="line-clamp-2">{judgment.comment}</span></td>

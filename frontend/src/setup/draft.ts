@@ -87,7 +87,7 @@ export function mistakes(draft: Draft): Record<string, string> {
   number("lease_minutes", draft.lease_minutes, 0.1, 1440, false);
   for (const name of SHARES) number(name, draft[name], 0, 100, false);
   if (!found["gold_share"] && !found["repeat_share"] && Number(draft.gold_share) + Number(draft.repeat_share) > 100) {
-    found["repeat_share"] = "Known answers and repeats are more than 100 % together.";
+    found["repeat_share"] = "Known answers and repeats are more than 100% together.";
   }
   if (draft.skips_to_retire.trim() !== "") number("skips_to_retire", draft.skips_to_retire, 1, 1000, true);
   const masks = phrases(draft.masks);
