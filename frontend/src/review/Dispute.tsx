@@ -102,7 +102,7 @@ export function Dispute({ slug, dispute, protocol, busy, onGo, onDecide, onUndo 
           );
         }}
       </Loaded>
-      <div className="sticky bottom-0 z-10 -mx-4 mt-4 grid gap-2.5 border-t border-line bg-page px-4 py-3 sm:-mx-7 sm:px-7">
+      <div className="bottom-0 z-10 -mx-4 mt-4 grid gap-2.5 border-t border-line bg-page px-4 py-3 sm:sticky sm:-mx-7 sm:px-7">
         {!decided && (
           <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
             <textarea

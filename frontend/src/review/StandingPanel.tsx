@@ -33,7 +33,7 @@ export function StandingPanel({ slug, person, standing }: { slug: string; person
       <div className="panel grid gap-3 p-4">
         {action.problem !== null && <ErrorNote error={action.problem} />}
         <p className="text-soft">
-          {standing.state === "qualified" ? "Real work is handed out to this person." : standing.state === "failed" ? "The qualification test was not passed: nothing is handed out." : "Still in practice or in the qualification test."} Your word stands over the test.
+          {standing.state === "qualified" ? "Real work is handed out to this person." : standing.state === "failed" ? "Not let in to real work: nothing is handed out." : "Still in practice or in the qualification test."} Your word stands over the test.
         </p>
         <Field label="Note" optional hint="Kept with the decision.">{(ids) => <input {...ids} className="field max-w-lg" maxLength={2000} value={note} onChange={(event) => setNote(event.target.value)} />}</Field>
         <div className="flex flex-wrap gap-2">
