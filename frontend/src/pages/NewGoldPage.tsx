@@ -96,7 +96,9 @@ function Make({ slug, prompt, project }: { slug: string; prompt: Prompt; project
       ) : ranking === "no" ? (
         <Section title={`Pick ${size} answers`}>
           <PickAnswers completions={prompt.completions} picked={picked} wanted={size} onChange={setPicked} />
-          <Button look="primary" className="mt-4" disabled={picked.length !== size} onClick={() => setRanking("after picking")}>Say what is right</Button>
+          <div className="sticky bottom-0 z-10 -mx-4 mt-4 border-t border-line bg-page px-4 py-3 sm:-mx-7 sm:px-7">
+            <Button look="primary" disabled={picked.length !== size} onClick={() => setRanking("after picking")}>Say what is right</Button>
+          </div>
         </Section>
       ) : (
         <GoldForm
