@@ -77,9 +77,16 @@ def hand_out(session: Session, project: Project, annotator_id: uuid.UUID, count:
     course = _course(session, project, annotator_id)
     if course.stage.name == "failed":
         return Handed([], course.stage)
+    held, prompts = _held(session, project, annotator_id, count, course)
+    if course.stage != WORK and len(held) < len(course.left):
+        # What was on lease may have been answered between the two questions, and must not be asked again. What is held
+        # now is locked, so that from here on nothing changes.
+        course = standings.course(session, project, annotator_id)
+        if course.stage.name == "failed":
+            return Handed([], course.stage)
+        held, prompts = _held(session, project, annotator_id, count, course)
     if course.stage.name == "practice":
         count = 1
-    held, prompts = _held(session, project, annotator_id, count, course)
     if len(held) < count:
         new = _tests(project, annotator_id, course, held, rng)
         if course.stage == WORK:

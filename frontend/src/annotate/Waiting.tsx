@@ -70,7 +70,7 @@ function NotQualified({ stage, onRetry }: { stage: Stage; onRetry: () => void })
     <div className="flex-1">
       <Empty icon="people" title={t("notQualified.title")} action={<><ButtonLink to="/projects">{t("notQualified.others")}</ButtonLink><Button onClick={onRetry}>{t("waiting.again")}</Button></>}>
         <p>{t("notQualified.text")}</p>
-        {stage.needed_share !== null && stage.of > 0 && <p className="mt-2">{t("notQualified.needed", { share: percent(stage.needed_share), of: count(stage.of) })}</p>}
+        {stage.needed_share !== null && stage.of > 0 && <p className="mt-2">{t("notQualified.needed", { share: percent(stage.needed_share), done: count(stage.done), of: count(stage.of) })}</p>}
         <p className="mt-2">{t("notQualified.next")}</p>
       </Empty>
     </div>

@@ -59,6 +59,7 @@ export class Queue {
   private recent = new Map<string, Comparison>();
   private leases: Leases;
   private asking = false;
+  private askAgain = false;
   private started = false;
   private retry: ReturnType<typeof setTimeout> | null = null;
   private renewal: ReturnType<typeof setInterval> | null = null;
@@ -94,7 +95,7 @@ export class Queue {
       comparisons: this.items,
       status: first ? "ready" : this.status,
       problem: this.problem,
-      stage: this.stage && { ...this.stage, done: Math.min(this.stage.of, this.stage.done + this.saidSince) },
+      stage: this.stage && this.isTested() ? { ...this.stage, done: Math.min(this.stage.of, this.stage.done + this.saidSince) } : this.stage,
       practised: this.practised,
       late: first !== undefined && this.leases.isLate(first),
       flag: first ? this.history.flagOf(first.id) : null,
@@ -165,10 +166,15 @@ export class Queue {
   }
 
   async fill(): Promise<void> {
-    if (!this.started || this.asking || this.items.length >= AHEAD) return;
+    if (!this.started || this.items.length >= AHEAD) return;
+    if (this.asking) {
+      this.askAgain = true;
+      return;
+    }
     if (this.retry !== null) clearTimeout(this.retry);
     this.retry = null;
     this.asking = true;
+    this.askAgain = false;
     let pause: number | null = null;
     try {
       const { items, stage } = await this.server.next(Math.min(MOST, AHEAD + this.outbox.pending(this.project)));
@@ -194,7 +200,8 @@ export class Queue {
       this.asking = false;
       this.changed();
     }
-    if (pause !== null && this.started) this.retry = setTimeout(() => void this.fill(), pause);
+    if (this.askAgain) void this.fill();
+    else if (pause !== null && this.started) this.retry = setTimeout(() => void this.fill(), pause);
   }
 
   /** The lease went to somebody else. What is on the screen stays there: its judgment is still worth sending. */
@@ -252,7 +259,12 @@ export class Queue {
     this.items = this.items.filter((item) => item !== comparison);
     if (this.items.length === 0) this.status = "loading";
     this.changed();
-    void this.fill();
+    // What comes after practice and qualification depends on their answers: asked when those have arrived.
+    if (!this.isTested() || this.outbox.pending(this.project) === 0) void this.fill();
+  }
+
+  private isTested(): boolean {
+    return this.stage?.name === "practice" || this.stage?.name === "qualification";
   }
 
   private practisedOn(): string | null {

@@ -151,7 +151,7 @@ export default {
   notQualified: {
     title: "Thank you for trying",
     text: "Your answers to the qualification did not agree often enough with the expected ones, so there is no work for you in this project for now.",
-    needed: "{{share}} of the {{of}} comparisons have to agree.",
+    needed: "{{done}} of {{of}} agreed; it takes {{share}}.",
     next: "The people who run the project see this. They can let you try again, or let you begin; then the work appears here by itself.",
     others: "Other projects",
   },
