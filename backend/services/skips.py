@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Text, cast, false, func, or_, select, upda
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict, NotFound
-from backend.services import leases, pages
+from backend.services import leases, pages, standings
 from backend.tables import Comparison, Project, Prompt, User
 
 
@@ -49,7 +49,10 @@ def unskip(session: Session, comparison_id: uuid.UUID, annotator_id: uuid.UUID) 
     comparison, project = leases.own(session, comparison_id, annotator_id)
     if comparison.state == "skipped":
         regular = comparison.kind == "regular"
-        if regular and not leases.has_room(session, comparison, project):
+        if regular and (
+            standings.is_turned_away(session, project, annotator_id)
+            or not leases.has_room(session, comparison, project)
+        ):
             return None
         leases.free_place(session, [comparison], change=+1)
         comparison.skip_reason = comparison.skipped_at = comparison.skip_settled_at = None

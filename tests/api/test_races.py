@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, text
 
 from backend.services import accounts, sessions
-from backend.tables import Comparison, Judgment, Project, Prompt
+from backend.tables import Comparison, Judgment, Project, Prompt, Standing
 from tests.factories import make_study
 from tests.services.test_gold import add_gold
 
@@ -185,6 +185,33 @@ def test_gold_repeats_and_skips_leave_the_books_balanced(app: FastAPI, address: 
                 assert (before.kind, after.kind) != ("gold", "gold")
         seen = Counter((row.annotator_id, row.set_key) for row in rows if row.kind != "repeat")
         assert set(seen.values()) == {1}
+
+
+def test_a_qualification_answered_all_at_once_is_decided(app: FastAPI, address: str):
+    """Answers, questions for more and a reload cross each other; nobody waits for anybody, and all are let in."""
+    with app.state.session_factory.begin() as session:
+        slug = (project := make_study(session, prompts=12, models=2, overlap=9)).slug
+        known = {add_gold(session, project, "qualification", number).completions[0] for number in range(6)}
+    statuses: Counter[int] = Counter()
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        path = f"/projects/{slug}/comparisons/next"
+        items = (await client.post(path, params={"count": 6})).json()["items"]
+        calls = []
+        for item in items:
+            right = (1, 2) if uuid.UUID(item["completions"][0]["id"]) in known else (2, 1)
+            calls.append(client.put(f"/judgments/{uuid.uuid4()}", json=verdict(item, right)))
+            calls.append(client.post(path, params={"count": 6}))
+        statuses.update(answer.status_code for answer in await asyncio.gather(*calls))
+        handed = (await client.post(path, params={"count": 2})).json()
+        assert handed["stage"]["name"] == "work" and len(handed["items"]) == 2
+
+    at_once(address, tokens(app, 8), work)
+    assert set(statuses) == {200, 201} and statuses[201] == 8 * 6
+    with app.state.session_factory() as session:
+        standings = session.scalars(select(Standing)).all()
+        assert [(one.state, one.right, one.asked) for one in standings] == [("qualified", 6, 6)] * 8
+    assert_books_balance(app, 9)
 
 
 def test_the_last_place_goes_to_one(app: FastAPI, address: str):
