@@ -13,9 +13,10 @@ from backend.domain.judgments import Protocol
 from backend.services.queue import sets_of
 from backend.tables import Comparison, Judgment, Project, Prompt
 
-# The pace is that of the last days on which anybody judged, as long as so many days back tell it.
+# The pace is that of the last days on which anybody was asked and judged. Days of imports alone are passed over, as
+# long as they are not too many.
 DAYS_WITH_WORK = 7
-DAYS_LOOKED_AT = 60
+ROUNDS = 5
 # The time a judgment takes is told from the last so many.
 LATEST_TIMES = 1_000
 
@@ -89,29 +90,46 @@ def forecast(session: Session, project: Project, left: int, midnight: datetime) 
 
 
 def _per_day(session: Session, project: Project, midnight: datetime) -> float | None:
-    """The mean over the last days with any judgment; today, which is not over, tells it only where no other day does.
+    """The mean over the last days with any judgment; today, which is not over, counts only where no other day does."""
+    counts: list[int] = []
+    end = midnight
+    for _ in range(ROUNDS):
+        start = _some_days_before(session, project, end)
+        if start is None or len(counts) >= DAYS_WITH_WORK:
+            break
+        counts += _by_day(session, project, start, end)
+        end = start
+    if counts:
+        return mean(counts[:DAYS_WITH_WORK])
+    today = session.scalar(_asked_here(func.count(), project).where(Judgment.created_at >= midnight))
+    return float(today) if today else None
+
+
+def _some_days_before(session: Session, project: Project, end: datetime) -> datetime | None:
+    """When the last so many days before `end` begin that have any judgment, asked for or not; None where none has.
 
     Goes back a day at a time by an index, so that a large project is not read as a whole.
     """
-    counts: list[int] = []
-    today = _between(session, project, midnight, None)
-    end = midnight
-    for _ in range(DAYS_LOOKED_AT):
+    start = None
+    for _ in range(DAYS_WITH_WORK):
         latest = session.scalar(
-            select(func.max(Judgment.created_at)).where(Judgment.project_id == project.id, Judgment.created_at < end)
+            select(func.max(Judgment.created_at)).where(
+                Judgment.project_id == project.id, Judgment.created_at < (start or end)
+            )
         )
-        if latest is None or len(counts) == DAYS_WITH_WORK:
+        if latest is None:
             break
-        start = end - timedelta(days=-((latest - end) // timedelta(days=1)))
-        if made := _between(session, project, start, start + timedelta(days=1)):
-            counts.append(made)
-        end = start
-    return mean(counts) if counts else float(today) if today else None
+        days = -((latest - end) // timedelta(days=1))  # rounded up
+        start = end - timedelta(days=days)
+    return start
 
 
-def _between(session: Session, project: Project, start: datetime, end: datetime | None) -> int:
-    query = _asked_here(func.count(), project).where(Judgment.created_at >= start)
-    return session.scalar(query if end is None else query.where(Judgment.created_at < end)) or 0
+def _by_day(session: Session, project: Project, start: datetime, end: datetime) -> list[int]:
+    """Judgments of each day that has any, the last day first."""
+    day = func.floor(func.extract("epoch", Judgment.created_at - start) / 86_400)
+    within = (Judgment.created_at >= start, Judgment.created_at < end)
+    rows = session.execute(_asked_here(func.count(), project).where(*within).group_by(day).order_by(day.desc()))
+    return list(rows.scalars())
 
 
 def _asked_here(what: Any, project: Project) -> Select[Any]:

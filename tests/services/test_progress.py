@@ -90,6 +90,13 @@ def test_no_more_than_seven_days_tell_it(session, judged):
     assert ahead(session, project)[0] == 1.0
 
 
+def test_days_of_imports_alone_are_passed_over(session, judged):
+    project, at = judged
+    at(*(24 * day + 1 for day in range(9)), policy="imported")
+    at(24 * 12 + 1, 24 * 12 + 2, 24 * 13 + 1, 24 * 13 + 2, 24 * 13 + 3, 24 * 13 + 4)
+    assert ahead(session, project)[0] == 3.0
+
+
 def test_what_was_taken_back_tells_nothing(session, judged):
     project, at = judged
     at(1, 2, ms=1000)
