@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { actionOf, isTyping, keyLabel, plainKey } from "../annotate/keys";
 import { type Order, put, ranks as ranksOf, takeBack } from "../annotate/ranking";
+import { judgmentQuery } from "../api/quality";
 import { promptQuery } from "../api/queries";
 import type { Disagreement, Protocol } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
@@ -140,16 +141,28 @@ export function Dispute({ slug, dispute, protocol, busy, onGo, onDecide, onUndo 
 
 /** Everybody's verdict and comment. */
 function Said({ slug, dispute, size }: { slug: string; dispute: Disagreement; size: number }) {
+  const { adjudicated } = dispute;
+  const decision = useQuery({ ...judgmentQuery(slug, adjudicated ?? ""), enabled: adjudicated !== null }).data;
+  const places = decision?.completions.map((one) => dispute.completions.findIndex((other) => other.id === one.id));
+  const names = letters(size);
   return (
     <section aria-label="What people said" className="panel min-w-0 xl:max-h-[29rem] xl:overflow-y-auto" tabIndex={0}>
+      {decision && places && (
+        <div className="border-b border-line bg-accent-wash px-4 py-2">
+          <p className="flex flex-wrap items-baseline justify-between gap-x-3">
+            <Link to="/projects/$project/judgments/$judgment" params={{ project: slug, judgment: decision.id }} className="link">Decided by {decision.annotator.name}</Link>
+            <Verdict names={places.map((place) => names[place] ?? "?")} ranks={decision.ranks} />
+          </p>
+          {decision.comment && <p className="text-sm text-soft [overflow-wrap:anywhere]">{decision.comment}</p>}
+        </div>
+      )}
       <ul className="divide-y divide-line">
         {dispute.judgments.map((judgment) => (
           <li key={judgment.id} className="px-4 py-2">
             <p className="flex flex-wrap items-baseline justify-between gap-x-3">
               <Link to="/projects/$project/judgments/$judgment" params={{ project: slug, judgment: judgment.id }} className="link [overflow-wrap:anywhere]">{judgment.annotator.name}</Link>
-              <span><Verdict names={letters(size)} ranks={judgment.ranks} strength={judgment.strength} /></span>
+              <span><Verdict names={names} ranks={judgment.ranks} strength={judgment.strength} /></span>
             </p>
-            {judgment.id === dispute.adjudicated && <p className="text-sm text-accent">the decision</p>}
             {judgment.comment && <p className="text-sm text-soft [overflow-wrap:anywhere]">{judgment.comment}</p>}
           </li>
         ))}

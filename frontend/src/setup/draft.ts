@@ -92,6 +92,8 @@ export function mistakes(draft: Draft): Record<string, string> {
   if (draft.skips_to_retire.trim() !== "") number("skips_to_retire", draft.skips_to_retire, 1, 1000, true);
   const masks = phrases(draft.masks);
   if (masks.some((phrase) => phrase.length > 200)) found["masks"] = "A phrase has at most 200 characters.";
+  else if (masks.some((phrase) => phrase.replaceAll("*", "").trim() === "")) found["masks"] = "A phrase needs more than *.";
+  else if (masks.some((phrase) => phrase.split("*").length > 9)) found["masks"] = "A phrase has at most 8 times *.";
   else if (masks.length > 200) found["masks"] = "There can be at most 200 phrases.";
   const names = draft.protocol.aspects.map((aspect) => aspect.name.trim());
   names.forEach((name, at) => {

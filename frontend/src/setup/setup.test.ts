@@ -61,6 +61,8 @@ describe("consequences", () => {
 describe("masks", () => {
   it("ignore case, and a star is up to 40 characters", () => {
     expect(mask("As a model by Acme, I", ["as a model by *,"])).toBe("▇▇▇ I");
+    expect(mask("I am a model by Acme of Ohio.\nNext", ["model by *"])).toBe("I am a ▇▇▇\nNext");
+    expect(mask("I, Claude 2,  say", ["* claude 2, say"])).toBe("▇▇▇");
     expect(mask(`By ${"x".repeat(41)}!`, ["by *!"])).toBe(`By ${"x".repeat(41)}!`);
     expect(mask("1+1 (see)", ["(SEE)", "*"])).toBe("1+1 ▇▇▇");
   });
