@@ -134,6 +134,31 @@ def test_a_whole_session_with_the_keyboard_alone(visit: Visit, client, engine, a
     assert said[2].comment == "It says why."
 
 
+def test_the_focus_is_never_lost_by_those_who_judge_with_buttons(visit: Visit, client, engine, annotator):
+    study = make_study(client, engine, prompts=2, protocol={"size": 3})
+    page = visit(annotator, "/preferences")
+    hands, desk = Keyboard(page), Desk(page)
+    page.get_by_label("Single keys").uncheck()
+    page.goto(f"{study.address}/annotate")
+    desk.begin()
+    ranked = []
+    for _ in range(2):
+        shown = desk.shown()
+        for place in (2, 3, 1):
+            hands.to(f"Place answer {place} next", most=90)
+            page.wait_for_timeout(80)
+            page.keyboard.press("Enter")
+            if place != 1:
+                assert hands.focus().startswith(f"Answer {place}:"), "on the same button"
+        desk.leaves(shown)
+        ranked.append(shown)
+        if len(ranked) == 1:
+            expect(desk.comparison).to_be_focused()
+    expect(page.get_by_role("heading", name="All done for now")).to_be_visible()
+    page.get_by_test_id("save-state").get_by_text("Saved").wait_for()
+    assert [(one.texts, one.ranks) for one in study.said()] == [(shown.answers, (3, 1, 2)) for shown in ranked]
+
+
 ALOUD = """() => {
   window.said = [];
   new MutationObserver(() => {

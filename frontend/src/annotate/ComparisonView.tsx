@@ -61,7 +61,7 @@ export const ComparisonView = memo(function ComparisonView(props: ViewProps) {
     else props.onFront((front + (direction === "left" ? 1 : size - 1)) % size);
   };
   return (
-    <article aria-label={t("pane.comparison")} className="flex min-h-0 flex-1 flex-col">
+    <article aria-label={t("pane.comparison")} tabIndex={-1} className="flex min-h-0 flex-1 flex-col">
       <PromptBox {...props} />
       {layout === "single" && <Tabs size={size} front={front} onFront={props.onFront} order={order} />}
       <Swipe enabled={onSwipeJudge !== null || layout === "single"} says={onSwipeJudge && { left: t("bar.aBetter"), right: t("bar.bBetter") }} onSwipe={swiped}>

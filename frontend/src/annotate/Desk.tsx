@@ -25,6 +25,7 @@ import { useAgain } from "./useAgain";
 import { useDesk } from "./useDesk";
 import { type Panel, useDeskKeys } from "./useDeskKeys";
 import { useGuidelines } from "./useGuidelines";
+import { useKeptFocus } from "./useKeptFocus";
 import { useQueue } from "./useQueue";
 import { useReading } from "./useReading";
 import { useRemarks } from "./useRemarks";
@@ -48,6 +49,7 @@ export function Desk({ slug, project }: { slug: string; project: Project | null 
   const shownKeys = preferences.singleKeys ? keys : null;
   const frame = useRef<HTMLDivElement>(null);
   const reading = useReading(frame);
+  useKeptFocus(frame, current?.id);
 
   const [panel, setPanel] = useState<Panel | null>(null);
   const welcome = useCallback(() => setPanel("welcome"), []);

@@ -1,5 +1,5 @@
 /** One answer: its name, its place in a ranking, its text, the remarks on it. Nothing tells who wrote it. */
-import { memo, type ReactNode, useRef, useState } from "react";
+import { memo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Span } from "../api/types";
 import { Markdown } from "../components/Markdown";
@@ -81,22 +81,22 @@ function Head({ place, size, order, onRank }: { place: number; size: number; ord
     );
   }
   const rank = rankOf(order, place);
+  const said = rank === 1 ? t("pane.best") : t("pane.rank", { rank: rank ?? 0 });
   return (
     <div className="sticky top-0 z-10 bg-surface/95">
       <div className={`flex items-center justify-between gap-2 pt-2 pb-1.5 ${COLUMN}`}>
         <h2 className="title text-md text-accent" aria-label={label}>{name}</h2>
-        {rank === null ? (
-          <button type="button" onClick={() => onRank(place)} className="min-h-8 rounded-md border border-edge/60 px-3 text-sm text-soft hover:border-edge hover:text-ink max-md:min-h-11" aria-label={t("pane.placeName", { answer: name })}>
-            {t("pane.place")} <span className="kbd ml-1">{place + 1}</span>
-          </button>
-        ) : (
-          <Placed>{rank === 1 ? t("pane.best") : t("pane.rank", { rank })}</Placed>
-        )}
+        {/* One and the same button before and after, or the focus would be lost with it. */}
+        <button
+          type="button"
+          onClick={rank === null ? () => onRank(place) : undefined}
+          aria-disabled={rank !== null || undefined}
+          aria-label={rank === null ? t("pane.placeName", { answer: name }) : `${label}: ${said}`}
+          className={`min-h-8 rounded-md border px-3 text-sm max-md:min-h-11 ${rank === null ? "border-edge/60 text-soft hover:border-edge hover:text-ink" : "border-transparent bg-accent-wash font-medium text-accent"}`}
+        >
+          {rank === null ? <>{t("pane.place")} <span className="kbd ml-1">{place + 1}</span></> : said}
+        </button>
       </div>
     </div>
   );
-}
-
-function Placed({ children }: { children: ReactNode }) {
-  return <span className="min-h-8 rounded-md bg-accent-wash px-3 py-1 text-sm font-medium text-accent">{children}</span>;
 }

@@ -1,4 +1,7 @@
-/** The bar that never moves: one button for each thing that can be said, with its key on it. */
+/**
+ * The bar that never moves: one button for each thing that can be said, with its key on it. A button that means nothing
+ * just now keeps the focus, so that who judges with Tab and Enter never has to look for it again.
+ */
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Protocol } from "../api/types";
@@ -92,12 +95,12 @@ function Graded({ protocol, disabled, onAnswer, keys }: BarProps) {
         <button
           key={grade.label}
           type="button"
-          disabled={disabled}
+          aria-disabled={disabled || undefined}
           aria-label={grade.label}
           aria-keyshortcuts={keys ? String(at + 1) : undefined}
           title={grade.label}
-          onClick={() => onAnswer(grade)}
-          className="grid min-h-12 min-w-8 place-items-center max-md:flex-1 rounded-md border border-edge/60 px-1.5 text-ink hover:border-accent disabled:opacity-50 md:min-w-14"
+          onClick={disabled ? undefined : () => onAnswer(grade)}
+          className="grid min-h-12 min-w-8 place-items-center max-md:flex-1 rounded-md border border-edge/60 px-1.5 text-ink hover:border-accent aria-disabled:opacity-50 md:min-w-14"
           style={{ background: `color-mix(in oklab, var(--color-accent-wash) ${((grade.strength ?? 0) / protocol.strength_levels) * 100}%, var(--color-surface))` }}
         >
           <span className="text-xs max-md:hidden">{grade.word}</span>
@@ -157,7 +160,7 @@ function Big({ label, name, keyName, onClick, disabled, icon, iconAfter, quiet, 
       ? "border-accent bg-accent text-on-accent"
       : "border-edge/60 bg-surface text-ink hover:border-accent hover:bg-accent-wash active:bg-accent active:text-on-accent";
   return (
-    <button type="button" aria-label={name} aria-pressed={pressed} aria-keyshortcuts={keyName?.length === 1 ? keyName : undefined} onClick={onClick} disabled={disabled} className={`inline-flex min-h-12 items-center justify-center gap-2 rounded-md border px-3 font-medium whitespace-nowrap disabled:opacity-50 max-md:flex-1 md:px-4 ${look}`}>
+    <button type="button" aria-label={name} aria-pressed={pressed} aria-keyshortcuts={keyName?.length === 1 ? keyName : undefined} onClick={disabled ? undefined : onClick} aria-disabled={disabled || undefined} className={`inline-flex min-h-12 items-center justify-center gap-2 rounded-md border px-3 font-medium whitespace-nowrap aria-disabled:opacity-50 max-md:flex-1 md:px-4 ${look}`}>
       {icon && <Icon name={icon} />}
       <span>{label}</span>
       {keyName && <span className="kbd max-sm:hidden">{keyLabel(keyName)}</span>}
@@ -168,7 +171,7 @@ function Big({ label, name, keyName, onClick, disabled, icon, iconAfter, quiet, 
 
 function Small({ icon, label, keyName, onClick, disabled, busy }: { icon: IconName; label: string; keyName: string | undefined; onClick: () => void; disabled?: boolean; busy?: boolean }) {
   return (
-    <button type="button" onClick={onClick} disabled={disabled} aria-busy={busy} aria-label={label} aria-keyshortcuts={keyName?.length === 1 ? keyName : undefined} className="inline-flex min-h-9 items-center gap-1.5 rounded-md px-2.5 text-soft hover:bg-sunken hover:text-ink disabled:opacity-50 max-md:min-h-11">
+    <button type="button" onClick={disabled ? undefined : onClick} aria-disabled={disabled || undefined} aria-busy={busy} aria-label={label} aria-keyshortcuts={keyName?.length === 1 ? keyName : undefined} className="inline-flex min-h-9 items-center gap-1.5 rounded-md px-2.5 text-soft hover:bg-sunken hover:text-ink aria-disabled:opacity-50 max-md:min-h-11">
       <Icon name={icon} />
       {label}
       {keyName && <span className="kbd max-sm:hidden">{keyLabel(keyName)}</span>}
