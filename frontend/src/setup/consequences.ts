@@ -1,6 +1,7 @@
 /** What saving a change to a project brings about, said beforehand in sentences. Pure. */
 import type { Progress, Project } from "../api/types";
 import { count, plural } from "../format";
+import { roughly } from "../overview/forecast";
 import { changesOf, type Draft } from "./draft";
 
 export function consequences(draft: Draft, project: Project, progress: Progress | undefined): string[] {
@@ -13,7 +14,7 @@ export function consequences(draft: Draft, project: Project, progress: Progress 
   if (change.name !== undefined) said.push(`Its address stays /projects/${project.slug}.`);
   if (change.overlap !== undefined && change.overlap !== null) {
     const wanted = progress ? Math.round((progress.wanted / project.overlap) * change.overlap) : 0;
-    if (change.overlap > project.overlap) said.push(`Sets that were done are handed out again, to others${wanted > 0 ? `: about ${count(wanted)} judgments are wanted in all` : ""}.`);
+    if (change.overlap > project.overlap) said.push(`Sets that were done are handed out again, to others${wanted > 0 ? `: about ${count(roughly(wanted))} judgments are wanted in all` : ""}.`);
     else if (judged > 0) said.push("Judgments beyond the smaller number stay, and count.");
   }
   const { protocol } = change;
