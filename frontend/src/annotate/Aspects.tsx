@@ -30,7 +30,7 @@ export function Aspects({ protocol, size, value, at, onAt, onChange }: AspectsPr
   const same = { choice: "=", label: t("aspect.same") };
   const options = size === 2 ? [places[0]!, same, places[1]!] : [...places, same];
   return (
-    <div className="min-w-0 basis-full">
+    <div className="min-w-0 basis-full short:shrink-0 short:basis-auto">
       <div className="flex items-center gap-x-5 gap-y-1.5 max-md:-my-1 max-md:overflow-x-auto max-md:p-1 md:flex-wrap">
       {protocol.aspects.map((aspect, place) => {
         const chosen = choiceOf(value[aspect.name]);

@@ -31,7 +31,7 @@ export function Extras({ protocol, size, draft, onChange, keys, aspect, onAspect
   const ideal = protocol.ideal_answer === "optional";
   if (protocol.aspects.length === 0 && protocol.comment === "off" && !protocol.spans && !ideal) return null;
   return (
-    <div className="flex flex-wrap items-center gap-x-2 gap-y-2 border-t border-line bg-page px-3 py-2 md:gap-x-4 md:px-4">
+    <div className="flex flex-wrap items-center gap-x-2 gap-y-2 border-t border-line bg-page px-3 py-2 md:gap-x-4 md:px-4 short:relative short:flex-nowrap short:overflow-x-auto short:py-1">
       {protocol.aspects.length > 0 && <Aspects protocol={protocol} size={size} value={draft.aspects} at={aspect} onAt={onAspect} onChange={(aspects) => onChange({ aspects })} />}
       {protocol.spans && <Tool icon="mark" label={t("remark.mark")} keyName={keys?.mark} pressed={picking} onClick={onMark} />}
       {ideal && (
@@ -56,7 +56,7 @@ function Tool({ icon, label, keyName, pressed, onClick }: { icon: IconName; labe
       onClick={onClick}
       // A press must not take the selection away that it is about.
       onPointerDown={(event) => event.preventDefault()}
-      className={`inline-flex min-h-9 items-center gap-1.5 rounded-md border px-3 text-sm max-md:min-h-11 ${pressed ? "border-accent bg-accent-wash text-accent" : "border-edge/60 bg-surface text-soft hover:text-ink"}`}
+      className={`inline-flex min-h-9 shrink-0 items-center gap-1.5 rounded-md border px-3 text-sm max-md:min-h-11 ${pressed ? "border-accent bg-accent-wash text-accent" : "border-edge/60 bg-surface text-soft hover:text-ink"}`}
     >
       <Icon name={icon} />
       {label}
@@ -79,7 +79,7 @@ function Comment({ required, draft, onChange, fieldRef, keyName, onSend }: Comme
   /** A verdict waits for the comment that this project requires. */
   const waiting = draft.waiting !== null;
   return (
-    <div className="flex min-w-0 flex-1 basis-28 items-center gap-2 md:basis-64">
+    <div className="flex min-w-0 flex-1 basis-28 items-center gap-2 md:basis-64 short:min-w-56">
       <textarea
         ref={fieldRef}
         dir="auto"
