@@ -106,9 +106,11 @@ def undo(session: Session, judgment: Judgment, *, by: uuid.UUID, at: datetime) -
     session.refresh(judgment)
     if judgment.voided_at is not None:
         return
-    ratings.make_stale(session, judgment.project_id)
+    ratings.number_waiting(session, judgment.project_id)
+    session.refresh(judgment)
     judgment.voided_at = at
     judgment.voided_by = by
+    ratings.note_change(session, judgment)
     comparison.state = "released"
     session.flush()
     for voiding in session.scalars(select(Voiding).where(Voiding.adjudication_id == judgment.id)).all():

@@ -15,7 +15,7 @@ from backend.domain.spans import Span
 from backend.domain.spans import check as check_spans
 from backend.domain.spans import placed as place_spans
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import adjudications, gold, ideal_answers, leases, skips, standings
+from backend.services import adjudications, gold, ideal_answers, leases, ratings, skips, standings
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 _KEEP = insert(Judgment).on_conflict_do_nothing(index_elements=[Judgment.id]).returning(Judgment)
@@ -192,7 +192,7 @@ def void(session: Session, id: uuid.UUID, *, by: uuid.UUID, may_void_others: boo
         judgment.voided_by = by
         if judgment.uncounted_reason is None:
             if judgment.position:
-                _ratings_are_stale(session, project.id)
+                ratings.note_change(session, judgment)
             if mine:
                 leases.lease_again(session, project, comparison)
             else:
@@ -200,12 +200,6 @@ def void(session: Session, id: uuid.UUID, *, by: uuid.UUID, may_void_others: boo
             ideal_answers.withdraw(session, [judgment.id])
         session.flush()
     return comparison if mine and comparison.state == "leased" else None
-
-
-def _ratings_are_stale(session: Session, project_id: uuid.UUID) -> None:
-    project = session.scalar(select(Project).where(Project.id == project_id).with_for_update(key_share=True))
-    assert project is not None
-    project.ratings_stale = True
 
 
 @dataclass(frozen=True)

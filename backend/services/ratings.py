@@ -5,11 +5,11 @@ plays the same judgments in the same order through the same code, so it gives th
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Row, delete, func, select, update
+from sqlalchemy import BigInteger, Row, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.orm import Session
 
@@ -17,9 +17,22 @@ from backend.domain import elo
 from backend.domain.judgments import Verdict
 from backend.errors import Invalid
 from backend.services import bulk, disagreements, facts, leaderboards
-from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, ModelRating, Project
+from backend.tables import (
+    Comparison,
+    Completion,
+    CompletionRating,
+    Judgment,
+    Model,
+    ModelRating,
+    Project,
+    RatingChange,
+    RatingSnapshot,
+)
 
 BATCH = 2_000
+# Models are played anew from the last snapshot before a change; with more prompts than these, all prompts are.
+SNAPSHOT_EVERY = 1_000
+MANY_PROMPTS = 2_000
 
 Of = Literal["models", "completions"]
 Method = Literal["elo", "bradley_terry"]
@@ -46,6 +59,7 @@ class Ranking:
     completions: tuple[uuid.UUID, ...]
     models: tuple[uuid.UUID, ...]
     ranks: tuple[int, ...]
+    position: int | None
 
 
 # --- the fold -------------------------------------------------------------------------------------------------------
@@ -56,23 +70,27 @@ def fold_pending(session: Session) -> int:
     waiting = select(Judgment.project_id).where(
         Judgment.position.is_(None), Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
     )
-    stale = select(Project.id).where(Project.ratings_stale)
-    return sum(fold(session, project_id) for project_id in sorted(session.scalars(waiting.union(stale))))
+    changed = select(RatingChange.project_id)
+    return sum(fold(session, project_id) for project_id in sorted(session.scalars(waiting.union(changed))))
 
 
 def fold(session: Session, project_id: uuid.UUID) -> int:
-    """Take a project's waiting judgments into its ratings, in the order of their arrival; returns how many."""
-    project = _locked(session, project_id)
-    if project.ratings_stale:
-        return rebuild(session, project_id)
+    """Bring a project's ratings up to date: play anew from where something changed, then take in the judgments that
+    wait, in the order of their arrival; returns how many."""
+    _lock(session, project_id, "fold")
+    _play_changes(session, project_id)
+    project = _numbering(session, project_id)
     folded = 0
     touched: dict[uuid.UUID, uuid.UUID] = {}
     while rows := _waiting(session, project_id):
         rankings = _rankings(session, rows)
-        state = _Elo.load(session, project_id, rankings)
-        for ranking in rankings:
-            state.play(ranking)
-        state.save(session, project_id)
+        completions = _Completions.load(session, rankings)
+        models = _Models.load(session, project_id)
+        for position, ranking in enumerate(rankings, start=project.judgments_folded + 1):
+            completions.play(ranking)
+            models.play(ranking, position)
+        completions.save(session, project_id)
+        models.save(session, project_id)
         _number(session, project, rows)
         touched.update((row.set_key, row.prompt_id) for row in rows)
         folded += len(rows)
@@ -80,45 +98,95 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
     return folded
 
 
-def rebuild(session: Session, project_id: uuid.UUID) -> int:
-    """Make a project's ratings anew from its judgments; returns how many judgments they hold."""
-    project = _locked(session, project_id)
+def rebuild(session: Session, project_id: uuid.UUID) -> None:
+    """Make a project's ratings anew from all its judgments, which gives the same digits."""
+    _lock(session, project_id, "fold")
+    session.execute(delete(RatingSnapshot).where(RatingSnapshot.project_id == project_id))
+    changes = select(Judgment.project_id, Judgment.prompt_id, func.min(Judgment.position))
+    _note(session, changes.where(Judgment.project_id == project_id))
+    fold(session, project_id)
+
+
+def is_up_to_date(session: Session, project_id: uuid.UUID) -> bool:
+    """Whether nothing that the ratings hold has changed since they were made."""
+    return not session.scalar(select(exists().where(RatingChange.project_id == project_id)))
+
+
+def note_change(session: Session, judgment: Judgment) -> None:
+    """A judgment was voided or stands again: the next fold plays the ratings anew from it. Never waits for a fold."""
+    if judgment.position:
+        changes = select(Judgment.project_id, Judgment.prompt_id, func.min(Judgment.position))
+        _note(session, changes.where(Judgment.id == judgment.id))
+
+
+def note_voiding(session: Session, voiding_id: uuid.UUID) -> None:
+    """The same for all judgments of a voiding."""
+    changes = select(Judgment.project_id, Judgment.prompt_id, func.min(Judgment.position))
+    _note(session, changes.where(Judgment.voiding_id == voiding_id))
+
+
+def _note(session: Session, changes: Any) -> None:
+    grouped = changes.where(Judgment.position > 0).group_by(Judgment.project_id, Judgment.prompt_id)
+    session.execute(insert(RatingChange).from_select(["project_id", "prompt_id", "position"], grouped))
+
+
+def number_waiting(session: Session, project_id: uuid.UUID) -> None:
+    """Give the judgments that wait their place in the order, so that setting them aside and back changes no digit."""
+    project = _numbering(session, project_id)
     while rows := _waiting(session, project_id):
         _number(session, project, rows)
-    session.execute(delete(CompletionRating).where(CompletionRating.project_id == project_id))
-    session.execute(delete(ModelRating).where(ModelRating.project_id == project_id))
-    state = _Elo()
-    count = 0
-    for ranking in rankings_of(session, project_id):
-        state.play(ranking)
-        count += 1
-    state.save(session, project_id)
-    disagreements.refresh(session, project_id)
-    project.ratings_stale = False
-    session.flush()
-    return count
+        changes = select(Judgment.project_id, Judgment.prompt_id, func.min(Judgment.position))
+        _note(session, changes.where(Judgment.id.in_([row.id for row in rows])))
 
 
-def make_stale(session: Session, project_id: uuid.UUID) -> None:
-    """Have a project's ratings made anew at the next fold, since judgments are set aside or stand again.
-
-    Those that wait get their place in the order first, so that setting them aside and back changes no digit.
-    """
-    project = _locked(session, project_id)
-    while rows := _waiting(session, project_id):
-        _number(session, project, rows)
-    project.ratings_stale = True
-    session.flush()
+def _lock(session: Session, project_id: uuid.UUID, what: Literal["fold", "number"]) -> None:
+    """One fold of a project at a time, and one that gives judgments their place; neither keeps people from judging."""
+    key = func.hashtextextended(f"{what}/{project_id}", 0)
+    session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def _locked(session: Session, project_id: uuid.UUID) -> Project:
-    """The project row, locked against another fold but not against people judging."""
+def _numbering(session: Session, project_id: uuid.UUID) -> Project:
+    """The project, whose judgments nobody else numbers meanwhile."""
+    _lock(session, project_id, "number")
     return session.scalars(
-        select(Project)
-        .where(Project.id == project_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
+        select(Project).where(Project.id == project_id).execution_options(populate_existing=True)
     ).one()
+
+
+def _play_changes(session: Session, project_id: uuid.UUID) -> None:
+    """Play the prompts that changed from their beginning, and the models from the last snapshot before."""
+    changes = session.execute(
+        delete(RatingChange)
+        .where(RatingChange.project_id == project_id)
+        .returning(RatingChange.prompt_id, RatingChange.position)
+    ).all()
+    if not changes:
+        return
+    prompts = {row.prompt_id for row in changes}
+    some = prompts if len(prompts) <= MANY_PROMPTS else None
+    stored = delete(CompletionRating).where(CompletionRating.project_id == project_id)
+    session.execute(stored if some is None else stored.where(CompletionRating.prompt_id.in_(some)))
+    completions = _Completions()
+    for ranking in rankings_of(session, project_id, prompts=some):
+        completions.play(ranking)
+    completions.save(session, project_id)
+
+    first = min(row.position for row in changes)
+    snapshots = RatingSnapshot.project_id == project_id
+    session.execute(delete(RatingSnapshot).where(snapshots, RatingSnapshot.position >= first))
+    before = session.scalar(select(RatingSnapshot).where(snapshots).order_by(RatingSnapshot.position.desc()).limit(1))
+    models = _Models.of(before)
+    for ranking in rankings_of(session, project_id, after=models.snapshot):
+        assert ranking.position is not None  # it is in the ratings
+        models.play(ranking, ranking.position)
+    session.execute(delete(ModelRating).where(ModelRating.project_id == project_id))
+    models.save(session, project_id)
+
+    if some is None:
+        disagreements.refresh(session, project_id)
+    else:
+        sets = select(Comparison.set_key, Comparison.prompt_id).where(Comparison.prompt_id.in_(some)).distinct()
+        disagreements.refresh(session, project_id, dict(session.execute(sets).all()))
 
 
 def _waiting(session: Session, project_id: uuid.UUID) -> Sequence[Row[Any]]:
@@ -157,6 +225,7 @@ def _facts() -> Any:
         Judgment.prompt_id,
         Judgment.annotator_id,
         Judgment.ranks,
+        Judgment.position,
         Comparison.completions,
         Comparison.set_key,
     ).join(Comparison, Comparison.id == Judgment.comparison_id)
@@ -175,6 +244,7 @@ def _rankings(session: Session, rows: Iterable[Row[Any]]) -> list[Ranking]:
             completions=tuple(row.completions),
             models=tuple(model_of[id] for id in row.completions),
             ranks=_rating_ranks(row.ranks, len(row.completions)),
+            position=row.position,
         )
         for row in rows
     ]
@@ -186,59 +256,48 @@ def _rating_ranks(ranks: list[int] | None, size: int) -> tuple[int, ...]:
 
 
 def rankings_of(
-    session: Session, project_id: uuid.UUID, *, prompt_id: uuid.UUID | None = None, up_to: int | None = None
+    session: Session, project_id: uuid.UUID, *, prompts: Collection[uuid.UUID] | None = None, after: int = 0
 ) -> Iterable[Ranking]:
-    """The judgments that the ratings hold, in the order of the fold."""
+    """The judgments that the ratings hold, of some prompts or all, behind a place or all, in the order of the fold."""
     statement = _facts().where(
         Judgment.project_id == project_id,
-        Judgment.position > 0,
+        Judgment.position > after,
         Judgment.voided_at.is_(None),
         Judgment.uncounted_reason.is_(None),
     )
-    if prompt_id is not None:
-        statement = statement.where(Judgment.prompt_id == prompt_id)
-    if up_to is not None:
-        statement = statement.where(Judgment.position <= up_to)
+    if prompts is not None:
+        statement = statement.where(Judgment.prompt_id.in_(prompts))
     result = session.execute(statement.order_by(Judgment.position).execution_options(yield_per=BATCH))
     for rows in result.partitions():
         yield from _rankings(session, rows)
 
 
-class _Elo:
-    """The state of the fold: ratings and judgment counts of completions and of models."""
+class _Completions:
+    """The state of the fold for completions, each among those of its prompt."""
 
     def __init__(self) -> None:
-        self.completions: dict[uuid.UUID, float] = {}
-        self.models: dict[uuid.UUID, float] = {}
+        self.ratings: dict[uuid.UUID, float] = {}
         self.judgments: dict[uuid.UUID, int] = {}
         self.prompt_of: dict[uuid.UUID, uuid.UUID] = {}
 
     @classmethod
-    def load(cls, session: Session, project_id: uuid.UUID, rankings: Iterable[Ranking]) -> "_Elo":
+    def load(cls, session: Session, rankings: Iterable[Ranking]) -> "_Completions":
         state = cls()
-        completions = {id for ranking in rankings for id in ranking.completions}
-        models = {id for ranking in rankings for id in ranking.models}
-        for row in session.scalars(select(CompletionRating).where(CompletionRating.completion_id.in_(completions))):
-            state.completions[row.completion_id] = row.elo
+        ids = {id for ranking in rankings for id in ranking.completions}
+        for row in session.scalars(select(CompletionRating).where(CompletionRating.completion_id.in_(ids))):
+            state.ratings[row.completion_id] = row.elo
             state.judgments[row.completion_id] = row.judgments
             state.prompt_of[row.completion_id] = row.prompt_id
-        for model in session.scalars(
-            select(ModelRating).where(ModelRating.project_id == project_id, ModelRating.model_id.in_(models))
-        ):
-            state.models[model.model_id] = model.elo
-            state.judgments[model.model_id] = model.judgments
         return state
 
     def play(self, ranking: Ranking) -> None:
-        elo.fold_judgment(self.completions, ranking.completions, ranking.ranks, elo.K_COMPLETION)
-        elo.fold_judgment(self.models, ranking.models, ranking.ranks, elo.K_MODEL)
-        for id in (*ranking.completions, *set(ranking.models)):
-            self.judgments[id] = self.judgments.get(id, 0) + 1
+        elo.fold_judgment(self.ratings, ranking.completions, ranking.ranks, elo.K_COMPLETION)
         for id in ranking.completions:
+            self.judgments[id] = self.judgments.get(id, 0) + 1
             self.prompt_of[id] = ranking.prompt_id
 
     def save(self, session: Session, project_id: uuid.UUID) -> None:
-        completions = [
+        rows = [
             {
                 "completion_id": id,
                 "prompt_id": self.prompt_of[id],
@@ -246,20 +305,67 @@ class _Elo:
                 "elo": rating,
                 "judgments": self.judgments[id],
             }
-            for id, rating in self.completions.items()
+            for id, rating in self.ratings.items()
         ]
-        models = [
+        _upsert(session, CompletionRating, rows)
+
+
+class _Models:
+    """The state of the fold for models, with a snapshot of it every so often. `snapshot` is the place of the last."""
+
+    def __init__(self, snapshot: int = 0) -> None:
+        self.ratings: dict[uuid.UUID, float] = {}
+        self.judgments: dict[uuid.UUID, int] = {}
+        self.snapshot = snapshot
+        self._taken: list[dict[str, Any]] = []
+
+    @classmethod
+    def load(cls, session: Session, project_id: uuid.UUID) -> "_Models":
+        newest = select(func.max(RatingSnapshot.position)).where(RatingSnapshot.project_id == project_id)
+        state = cls(session.scalar(newest) or 0)
+        for row in session.scalars(select(ModelRating).where(ModelRating.project_id == project_id)):
+            state.ratings[row.model_id] = row.elo
+            state.judgments[row.model_id] = row.judgments
+        return state
+
+    @classmethod
+    def of(cls, snapshot: RatingSnapshot | None) -> "_Models":
+        if snapshot is None:
+            return cls()
+        state = cls(snapshot.position)
+        for model, (rating, judgments) in snapshot.models.items():
+            state.ratings[uuid.UUID(model)] = rating
+            state.judgments[uuid.UUID(model)] = judgments
+        return state
+
+    def play(self, ranking: Ranking, position: int) -> None:
+        due = (position - 1) // SNAPSHOT_EVERY * SNAPSHOT_EVERY
+        if due > self.snapshot:
+            self.snapshot = due
+            models = {str(id): [rating, self.judgments[id]] for id, rating in self.ratings.items()}
+            self._taken.append({"position": due, "models": models})
+        elo.fold_judgment(self.ratings, ranking.models, ranking.ranks, elo.K_MODEL)
+        for id in set(ranking.models):
+            self.judgments[id] = self.judgments.get(id, 0) + 1
+
+    def save(self, session: Session, project_id: uuid.UUID) -> None:
+        rows = [
             {"project_id": project_id, "model_id": id, "elo": rating, "judgments": self.judgments[id]}
-            for id, rating in self.models.items()
+            for id, rating in self.ratings.items()
         ]
-        for table, rows in ((CompletionRating, completions), (ModelRating, models)):
-            if rows:
-                statement = insert(table)
-                statement = statement.on_conflict_do_update(
-                    index_elements=list(table.__table__.primary_key),
-                    set_={"elo": statement.excluded.elo, "judgments": statement.excluded.judgments},
-                )
-                session.execute(statement, rows)
+        _upsert(session, ModelRating, rows)
+        if self._taken:
+            session.execute(insert(RatingSnapshot), [{"project_id": project_id, **one} for one in self._taken])
+
+
+def _upsert(session: Session, table: type[CompletionRating | ModelRating], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        statement = insert(table)
+        statement = statement.on_conflict_do_update(
+            index_elements=list(table.__table__.primary_key),
+            set_={"elo": statement.excluded.elo, "judgments": statement.excluded.judgments},
+        )
+        session.execute(statement, rows)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -296,7 +402,7 @@ def leaderboard(
     if k in (None, usual) and (of == "completions" or prompt_id is None):
         return _stored(session, project, of, prompt_id)
     ratings: dict[uuid.UUID, float] = {}
-    rankings = list(rankings_of(session, project.id, prompt_id=prompt_id))
+    rankings = list(rankings_of(session, project.id, prompts=None if prompt_id is None else [prompt_id]))
     for ranking in rankings:
         shown = ranking.completions if of == "completions" else ranking.models
         elo.fold_judgment(ratings, shown, ranking.ranks, k or usual)

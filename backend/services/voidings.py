@@ -53,10 +53,10 @@ def void_annotator(
 
 def set_aside(session: Session, voiding: Voiding, ids: Collection[uuid.UUID], *, free_places: bool) -> None:
     """Void those of these judgments that stand. Their places go to others, unless nobody else is to be asked."""
-    # Comparisons, then the project, then judgments, then prompts, each in the order of ids: whoever else locks several
-    # of these (undoing, folding, ending leases) does so in the same order, so nobody waits for each other.
+    # Comparisons, then the numbering, then judgments, then prompts, each in the order of ids: whoever else locks
+    # several of these (undoing, folding, ending leases) does so in the same order, so nobody waits for each other.
     _lock(session, select(Comparison.id).where(Judgment.id.in_(select(_ids(ids).c.id))))
-    ratings.make_stale(session, voiding.project_id)
+    ratings.number_waiting(session, voiding.project_id)
     voiding.judgments = 0
     session.add(voiding)
     session.flush()
@@ -68,6 +68,7 @@ def set_aside(session: Session, voiding: Voiding, ids: Collection[uuid.UUID], *,
         .execution_options(synchronize_session=False)
     ).all()
     voiding.judgments = len(voided)
+    ratings.note_voiding(session, voiding.id)
     ideal_answers.withdraw(session, [row.id for row in voided if row.wrote])
     if free_places:
         counted = [row.comparison_id for row in voided if row.uncounted_reason is None]
@@ -88,7 +89,7 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
         return voiding
     mine = (Judgment.voiding_id == voiding.id, Judgment.voided_at.is_not(None))
     _lock(session, select(Comparison.id).where(*mine))
-    ratings.make_stale(session, voiding.project_id)
+    ratings.number_waiting(session, voiding.project_id)
     _keep_aside(session, voiding)
     newer = aliased(Judgment)
     judged_anew = exists().where(
@@ -101,6 +102,7 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
         .returning(*_RETURNED)
         .execution_options(synchronize_session=False)
     ).all()
+    ratings.note_voiding(session, voiding.id)
     counted = [row.comparison_id for row in restored if row.uncounted_reason is None]
     ideal_answers.keep(session, [row.id for row in restored if row.wrote])
     skipped = _move(session, counted, ("skipped",), "judged")

@@ -7,7 +7,7 @@ from backend.tables.comparisons import Comparison, Flag, Gold
 from backend.tables.corpus import Completion, Demonstration, Document, Model, Prompt
 from backend.tables.judgments import Disagreement, Judgment, Voiding
 from backend.tables.projects import GuidelinesVersion, Project, Standing
-from backend.tables.ratings import CompletionRating, ModelRating
+from backend.tables.ratings import CompletionRating, ModelRating, RatingChange, RatingSnapshot
 from backend.tables.rewards import Reward, RewardOutcome, RewardSet
 from backend.tables.runs import Run, RunLog, RunMetrics, RunSample
 
@@ -29,6 +29,8 @@ __all__ = [
     "ModelRating",
     "Project",
     "Prompt",
+    "RatingChange",
+    "RatingSnapshot",
     "Reward",
     "RewardOutcome",
     "RewardSet",

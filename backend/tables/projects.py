@@ -11,8 +11,7 @@ from backend.tables.base import Base, Id, Now
 
 
 class Project(Base):
-    """One preference study. `judgments_folded` is the position of the last judgment that its ratings contain;
-    `ratings_stale` asks the dispatcher to rebuild them from the facts (something folded was voided).
+    """One preference study. `judgments_folded` is the position of the last judgment that its ratings contain.
 
     `skips_to_retire`: after so many people skipped a set of completions nobody else gets it until an admin says so
     (null: never). `masks` are phrases hidden in what annotators see. `qualification_share` of the qualification
@@ -43,7 +42,6 @@ class Project(Base):
     people_ranking: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     state: Mapped[str] = mapped_column(default="active")
     judgments_folded: Mapped[int] = mapped_column(default=0)
-    ratings_stale: Mapped[bool] = mapped_column(default=False)
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 

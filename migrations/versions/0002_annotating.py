@@ -124,8 +124,30 @@ def upgrade() -> None:
     )
     op.create_index('ix_disagreements_newest', 'disagreements', ['project_id', 'latest'], unique=False)
     op.create_index('ix_disagreements_strongest', 'disagreements', ['project_id', 'conflict', 'set_key'], unique=False)
-    # The next fold tells them from the judgments that are there already.
-    op.execute('UPDATE projects SET ratings_stale = true WHERE judgments_folded > 0')
+    op.create_table('rating_snapshots',
+    sa.Column('project_id', sa.UUID(), nullable=False),
+    sa.Column('position', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('models', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_rating_snapshots_project_id_projects'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('project_id', 'position', name=op.f('pk_rating_snapshots'))
+    )
+    op.create_table('rating_changes',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
+    sa.Column('project_id', sa.UUID(), nullable=False),
+    sa.Column('prompt_id', sa.UUID(), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_rating_changes_project_id_projects'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['prompt_id'], ['prompts.id'], name=op.f('fk_rating_changes_prompt_id_prompts'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_rating_changes'))
+    )
+    op.create_index('ix_rating_changes_project_id', 'rating_changes', ['project_id'], unique=False)
+    # The next fold plays everything anew: it makes the snapshots, and tells disagreements from what is there already.
+    op.execute(
+        'INSERT INTO rating_changes (project_id, prompt_id, position)'
+        ' SELECT project_id, prompt_id, min(position) FROM judgments WHERE position > 0 GROUP BY project_id, prompt_id'
+    )
+    op.drop_column('projects', 'ratings_stale')
     op.drop_constraint(op.f('ck_comparisons_kind'), 'comparisons', type_='check')
     op.create_check_constraint(
         op.f('ck_comparisons_kind'), 'comparisons', "kind IN ('regular', 'gold', 'repeat', 'adjudication')"
@@ -147,6 +169,10 @@ def downgrade() -> None:
     op.drop_constraint(op.f('ck_comparisons_kind'), 'comparisons', type_='check')
     op.create_check_constraint(op.f('ck_comparisons_kind'), 'comparisons', "kind IN ('regular', 'gold', 'repeat')")
     op.drop_table('disagreements')
+    op.add_column('projects', sa.Column('ratings_stale', sa.Boolean(), server_default=sa.text('true'), nullable=False))
+    op.alter_column('projects', 'ratings_stale', server_default=None)
+    op.drop_table('rating_changes')
+    op.drop_table('rating_snapshots')
     op.drop_index('ix_judgments_created_at', table_name='judgments')
     op.execute("UPDATE projects SET state = 'closed' WHERE state = 'archived'")
     op.drop_constraint(op.f('ck_projects_state'), 'projects', type_='check')

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from backend.database import SessionFactory, make_engine, make_session_factory
 from backend.services import judgments, ratings
-from backend.tables import Comparison, CompletionRating, Judgment, Project, Prompt, User
+from backend.tables import Comparison, CompletionRating, Judgment, Prompt, User
 from tests.factories import make_judgment, make_study, make_user
 
 
@@ -56,7 +56,7 @@ def test_taken_back_while_it_is_folded(factory: SessionFactory, judged):
         assert other.is_alive(), "it waits until the fold is committed"
     other.join(10)
     with factory() as session:
-        assert session.get_one(Project, project).ratings_stale, "and then knows that the ratings hold it"
+        assert not ratings.is_up_to_date(session, project), "and then knows that the ratings hold it"
     fold(factory, project)
     assert ratings_now(factory) == []
 
@@ -72,7 +72,7 @@ def test_folded_while_it_is_taken_back(factory: SessionFactory, judged):
     other.join(10)
     with factory() as session:
         assert session.get_one(Judgment, judgment).position is None
-        assert not session.get_one(Project, project).ratings_stale
+        assert ratings.is_up_to_date(session, project)
     assert ratings_now(factory) == []
 
 

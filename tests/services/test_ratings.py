@@ -1,14 +1,18 @@
 """Ratings are a fold over the facts: in pieces or at once, live or rebuilt, to the same digits."""
 
+import random
+import uuid
+
 import pytest
 from sqlalchemy import select
 
 from backend.domain import elo
 from backend.domain.judgments import Protocol
 from backend.errors import Invalid
-from backend.services import ratings
-from backend.tables import CompletionRating, Judgment, ModelRating
+from backend.services import judgments, ratings
+from backend.tables import CompletionRating, Judgment, ModelRating, RatingSnapshot
 from tests.factories import judge_next, make_judgment, make_study, make_user
+from tests.services.test_judgments import NOW
 
 
 def everything(session, project):
@@ -45,7 +49,7 @@ def test_folding_in_pieces_equals_rebuilding_to_the_digit(session):
             ratings.fold_pending(session)
     ratings.fold_pending(session)
     live = everything(session, project)
-    assert ratings.rebuild(session, project.id) == 60
+    ratings.rebuild(session, project.id)
     assert everything(session, project) == live
     assert ratings.fold_pending(session) == 0
 
@@ -91,3 +95,55 @@ def test_completions_need_their_prompt(session):
 def test_an_empty_project_has_an_empty_leaderboard(session):
     project = make_study(session)
     assert ratings.leaderboard(session, project, of="models") == ([], 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_taking_back_here_and_there_equals_making_all_anew(session, monkeypatch, seed):
+    """Judgments come, are taken back and folded in any order; snapshots of any age lie between."""
+    monkeypatch.setattr(ratings, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(ratings, "MANY_PROMPTS", 3)
+    rng = random.Random(seed)
+    project = make_study(session, prompts=6, models=3, overlap=3)
+    people = [make_user(session) for _ in range(3)]
+    made = []
+    for _ in range(70):
+        what = rng.random()
+        if what < 0.7:
+            judgment = judge_next(session, project, rng.choice(people), ranks=rng.choice([(1, 2), (2, 1), (1, 1)]))
+            made += [judgment] if judgment else []
+        elif what < 0.85 and made:
+            taken = made.pop(rng.randrange(len(made)))
+            judgments.void(session, taken.id, by=taken.annotator_id, may_void_others=False, at=NOW)
+        else:
+            ratings.fold(session, project.id)
+    ratings.fold(session, project.id)
+    assert ratings.is_up_to_date(session, project.id)
+    live = everything(session, project)
+    ratings.rebuild(session, project.id)
+    assert everything(session, project) == live
+    by_hand: dict[uuid.UUID, float] = {}
+    for ranking in ratings.rankings_of(session, project.id):
+        elo.fold_judgment(by_hand, ranking.models, ranking.ranks, elo.K_MODEL)
+    assert by_hand and all(live[id][0] == rating for id, rating in by_hand.items())
+
+
+def test_what_is_taken_back_is_played_around_from_the_snapshot_before_it(session, monkeypatch):
+    monkeypatch.setattr(ratings, "SNAPSHOT_EVERY", 10)
+    project, user = make_study(session, prompts=30, models=2), make_user(session)
+    made = [make_judgment(session, project, user) for _ in range(30)]
+    ratings.fold(session, project.id)
+    kept = select(RatingSnapshot.position).where(RatingSnapshot.project_id == project.id)
+    assert session.scalars(kept.order_by(RatingSnapshot.position)).all() == [10, 20]
+    judgments.void(session, made[24].id, by=user.id, may_void_others=False, at=NOW)
+    played = []
+    real = ratings.rankings_of
+
+    def watched(*args, **options):
+        for ranking in real(*args, **options):
+            played.append(ranking)
+            yield ranking
+
+    monkeypatch.setattr(ratings, "rankings_of", watched)
+    ratings.fold(session, project.id)
+    assert len(played) == 9  # none of its prompt, and the models' after the twentieth without it
+    assert session.scalars(kept).all() == [10, 20]
