@@ -14,6 +14,8 @@ from backend.errors import Invalid
 
 MIN_SIZE, MAX_SIZE = 2, 9
 MAX_COMMENT = 10_000
+MAX_STRENGTH = 4
+MAX_ASPECTS = 10
 
 Ranks = tuple[StrictInt, ...]
 T = TypeVar("T")
@@ -40,7 +42,9 @@ class Protocol(BaseModel):
     allow_tie: Annotated[StrictBool, Field(description="two completions may share a rank")] = True
     allow_none_acceptable: Annotated[StrictBool, Field(description="'none is acceptable' may be answered")] = True
     strength_levels: Annotated[StrictInt, Field(description="0: not asked; 2 to 4: how much better, 1 the least")] = 0
-    aspects: Annotated[tuple[Aspect, ...], Field(max_length=10, description="further questions, all optional")] = ()
+    aspects: Annotated[
+        tuple[Aspect, ...], Field(max_length=MAX_ASPECTS, description="further questions, all optional")
+    ] = ()
     comment: Annotated[Literal["off", "optional", "required"], Field(description="free text with a judgment")] = "off"
     ideal_answer: Annotated[
         Literal["off", "optional"], Field(description="write or edit the answer that should have been given")
@@ -50,7 +54,7 @@ class Protocol(BaseModel):
     @field_validator("strength_levels")
     @classmethod
     def _two_to_four_levels(cls, levels: int) -> int:
-        if levels != 0 and not 2 <= levels <= 4:
+        if levels != 0 and not 2 <= levels <= MAX_STRENGTH:
             raise ValueError("strength_levels is 0 (not asked) or 2 to 4")
         return levels
 
@@ -86,6 +90,21 @@ class Verdict(BaseModel):
         How bad is kept in the flag alone: a rating compares the completions of one prompt with each other only.
         """
         return (1,) * size if self.ranks is None else self.ranks
+
+
+def as_asked_before(verdict: Verdict, size: int) -> Protocol:
+    """For an answer to what was handed out before the protocol changed: all that may have been asked then is taken.
+
+    An annotator who answered what they were shown has said something, whatever was decided meanwhile.
+    """
+    return Protocol(
+        size=size,
+        strength_levels=MAX_STRENGTH,
+        aspects=tuple(Aspect(name=name) for name in [*verdict.aspects][:MAX_ASPECTS] if 0 < len(name) <= 80),
+        comment="optional",
+        ideal_answer="optional",
+        spans=True,
+    )
 
 
 class Outcome(NamedTuple):

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.domain.judgments import Protocol, Verdict, check
+from backend.domain.judgments import Protocol, Verdict, as_asked_before, check
 from backend.domain.spans import Span
 from backend.domain.spans import check as check_spans
 from backend.domain.spans import placed as place_spans
@@ -43,8 +43,11 @@ def cast(
     comparison, project = leases.own(session, comparison_id, annotator_id)
     protocol = Protocol.model_validate(project.protocol)
     size = len(comparison.completions)
-    check(verdict, protocol, size)
-    check_spans(spans, protocol, size)
+    asked = protocol
+    if project.protocol_changed_at is not None and comparison.created_at < project.protocol_changed_at:
+        asked = as_asked_before(verdict, size)
+    check(verdict, asked, size)
+    check_spans(spans, asked, size)
     ranks = None if verdict.ranks is None else list(verdict.ranks)
     said: dict[str, Any] = {
         "id": id,
@@ -57,7 +60,7 @@ def cast(
         "strength": verdict.strength,
         "aspects": {name: list(ranks) for name, ranks in verdict.aspects.items()} or None,
         "comment": verdict.comment,
-        "ideal_answer": _ideal_answer(ideal_answer, protocol),
+        "ideal_answer": _ideal_answer(ideal_answer, asked),
         "spans": _placed(session, project, comparison, spans),
         "guidelines_version": _version(guidelines_version, comparison, project),
         "active_ms": active_ms,

@@ -105,7 +105,9 @@ def change(session: Session, project: Project, changes: dict[str, Any]) -> Proje
                 "This project has judgments already, so the number of completions compared cannot change.",
                 field="protocol.size",
             )
-        project.protocol = protocol.model_dump(mode="json")
+        if protocol != Protocol.model_validate(project.protocol):
+            project.protocol = protocol.model_dump(mode="json")
+            project.protocol_changed_at = session.scalar(select(func.clock_timestamp()))
     guidelines = changes.pop("guidelines", None)
     if guidelines is not None and guidelines != project.guidelines:
         project.guidelines = guidelines

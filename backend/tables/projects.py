@@ -15,7 +15,8 @@ class Project(Base):
 
     `skips_to_retire`: after so many people skipped a set of completions nobody else gets it until an admin says so
     (null: never). `masks` are phrases hidden in what annotators see. `qualification_share` of the qualification
-    comparisons must be right before real work begins.
+    comparisons must be right before real work begins. What was handed out before `protocol_changed_at` may still be
+    answered as it was asked.
     """
 
     __tablename__ = "projects"
@@ -31,6 +32,7 @@ class Project(Base):
     guidelines: Mapped[str] = mapped_column(default="")
     guidelines_version: Mapped[int] = mapped_column(default=1)
     protocol: Mapped[dict[str, Any]]
+    protocol_changed_at: Mapped[datetime | None]
     overlap: Mapped[int]
     gold_share: Mapped[float]
     repeat_share: Mapped[float]

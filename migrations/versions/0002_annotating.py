@@ -157,6 +157,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f('ck_projects_state'), 'projects', "state IN ('active', 'paused', 'closed', 'archived')"
     )
+    op.add_column('projects', sa.Column('protocol_changed_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('projects', sa.Column('skips_to_retire', sa.BigInteger(), nullable=True))
     op.add_column('projects', sa.Column('masks', postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False))
     op.add_column('projects', sa.Column('qualification_share', sa.Double(), server_default=sa.text('0.8'), nullable=False))
@@ -177,6 +178,7 @@ def downgrade() -> None:
     op.execute("UPDATE projects SET state = 'closed' WHERE state = 'archived'")
     op.drop_constraint(op.f('ck_projects_state'), 'projects', type_='check')
     op.create_check_constraint(op.f('ck_projects_state'), 'projects', "state IN ('active', 'paused', 'closed')")
+    op.drop_column('projects', 'protocol_changed_at')
     op.drop_column('projects', 'people_ranking')
     op.drop_column('projects', 'qualification_share')
     op.drop_column('projects', 'masks')

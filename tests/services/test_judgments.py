@@ -1,17 +1,18 @@
 """Judgments: the same one twice is one, a wrong one is refused with its field, an undone one is as if never made."""
 
+import random
 import threading
 import uuid
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from backend.database import make_engine, make_session_factory
-from backend.domain.judgments import Protocol, Verdict
+from backend.domain.judgments import Aspect, Protocol, Verdict
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import judgments, ratings
-from backend.tables import Comparison, Judgment, ModelRating
+from backend.services import comparisons, judgments, projects, ratings
+from backend.tables import Comparison, Judgment, ModelRating, Project
 from tests.factories import make_judgment, make_study, make_user
 from tests.services.test_comparisons import hold
 
@@ -148,3 +149,37 @@ def test_two_sends_at_once_make_one_judgment(database_url):
         thread.join(timeout=30)
     assert sorted(created) == [False] * 5 + [True]
     engine.dispose()
+
+
+def test_what_was_asked_before_the_protocol_changed_may_still_be_answered(session):
+    """A page holds comparisons ahead, and may be offline: its answers count by what it was asked."""
+    before = Protocol(strength_levels=3, aspects=(Aspect(name="clear"),), comment="optional")
+    project = make_study(session, prompts=4, models=2, protocol=before)
+    user = make_user(session)
+    held = comparisons.hand_out(session, project, user.id, 3, random.Random(1)).items
+    session.execute(update(Comparison).values(created_at=NOW.replace(year=2020)))
+    session.expire_all()
+    projects.change(session, project, {"protocol": Protocol(allow_tie=False, allow_none_acceptable=False)})
+    said = [
+        Verdict(ranks=(1, 2), strength=3, aspects={"clear": (2, 1)}, comment="So much better."),
+        Verdict(ranks=(1, 1)),
+        Verdict(ranks=None, none_acceptable=True),
+    ]
+    for one, verdict in zip(held, said, strict=True):
+        judgment, new = judgments.cast(
+            session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=one.comparison.id, verdict=verdict
+        )
+        assert new and judgment.uncounted_reason is None
+    session.execute(update(Project).values(protocol_changed_at=NOW.replace(year=2021)))
+    session.expire_all()
+    fresh = comparisons.hand_out(session, project, user.id, 1, random.Random(1)).items[0]
+    with pytest.raises(Invalid, match="does not allow ties"):
+        judgments.cast(
+            session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=fresh.comparison.id,
+            verdict=Verdict(ranks=(1, 1)),
+        )  # fmt: skip
+    with pytest.raises(Invalid, match="2 completions were shown"):
+        judgments.cast(
+            session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=held[0].comparison.id,
+            verdict=Verdict(ranks=(1, 2, 3)),
+        )  # fmt: skip
