@@ -133,7 +133,12 @@ export class Outbox {
 
   /** True while a judgment or a skip of this comparison is unsent: the server may still hand it out again. */
   isAnswered(comparison: string): boolean {
-    return this.entries.some((entry) => entry.comparison === comparison && entry.what !== "flag");
+    return this.answered().includes(comparison);
+  }
+
+  /** All comparisons of which that is true. */
+  answered(): string[] {
+    return this.entries.filter((entry) => entry.what !== "flag").map((entry) => entry.comparison);
   }
 
   /** Another tab of this person has judged or skipped it, so nobody has to do so here. */

@@ -154,6 +154,27 @@ describe("queue", () => {
     expect(server.judged).toEqual(["a", "b"]);
   });
 
+  it("never shows again what was done while the question for more was on its way", async () => {
+    const ask = server.next;
+    const answers: (() => void)[] = [];
+    server.next = async (count) => {
+      const told = await ask(count); // as it stands now, told later
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return told;
+    };
+    queue.judge(left); // asks for more, and the answer still holds "b" on lease
+    queue.judge(left);
+    await later();
+    expect(server.judged).toEqual(["a", "b"]);
+    while (answers.length > 0) {
+      answers.shift()!();
+      await later();
+    }
+    expect(ids()).not.toContain("a");
+    expect(ids()).not.toContain("b");
+    expect(ids()).toHaveLength(10);
+  });
+
   it("undoes a judgment that was sent, with a lease of its own again", async () => {
     queue.judge({ ...left, comment: "because" });
     await later(10);

@@ -176,6 +176,8 @@ export class Queue {
     this.asking = true;
     this.askAgain = false;
     let pause: number | null = null;
+    // The answer may tell of the time before: what was here or unsent then and is not here now has been done since.
+    const before = new Set([...this.items.map((item) => item.id), ...this.outbox.answered()]);
     try {
       const { items, stage } = await this.server.next(Math.min(MOST, AHEAD + this.outbox.pending(this.project)));
       this.problem = null;
@@ -183,7 +185,7 @@ export class Queue {
         for (const item of items) this.server.giveBack(item.lease.id);
         return;
       }
-      const fresh = items.filter((item) => item.id !== this.practisedOn() && !this.outbox.isAnswered(item.id) && this.items.every((one) => one.id !== item.id));
+      const fresh = items.filter((item) => !before.has(item.id) && item.id !== this.practisedOn() && !this.outbox.isAnswered(item.id) && this.items.every((one) => one.id !== item.id));
       for (const item of fresh) this.leases.add(item);
       this.items = [...this.items, ...fresh];
       this.stage = stage;

@@ -54,11 +54,12 @@ function EloBoard({ slug }: { slug: string }) {
       {(data) =>
         data.items.length === 0 ? Nothing : (
           <>
-            <label className="mb-3 flex items-center gap-2">
-              K
+            <div className="mb-3 flex items-center gap-2">
+              <label className="flex items-center gap-2">K
               <input type="number" min={1} max={1000} aria-invalid={!valid || undefined} className="field w-20" value={k} onChange={(event) => onType(event.target.value)} onBlur={() => typed === "" && setTyped(null)} />
+              </label>
               <span className="text-sm text-faint">how far one judgment moves a rating</span>
-            </label>
+            </div>
             <Bars label="Models by Elo" items={data.items.map((item, at) => ({ ...item, rank: at + 1, beside: null }))} />
             <p className="mt-2 text-sm text-faint">From {plural(data.judgments, "judgment")}. Elo gives no error of its own; Bradley-Terry does.</p>
           </>
