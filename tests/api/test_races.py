@@ -204,7 +204,8 @@ def test_a_qualification_answered_all_at_once_is_decided(app: FastAPI, address: 
             calls.append(client.post(path, params={"count": 6}))
         statuses.update(answer.status_code for answer in await asyncio.gather(*calls))
         handed = (await client.post(path, params={"count": 2})).json()
-        assert handed["stage"]["name"] == "work" and len(handed["items"]) == 2
+        # With one in hand, nobody waits for a prompt that somebody else is just given.
+        assert handed["stage"]["name"] == "work" and handed["items"]
 
     at_once(address, tokens(app, 8), work)
     assert set(statuses) == {200, 201} and statuses[201] == 8 * 6

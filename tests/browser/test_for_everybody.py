@@ -185,6 +185,7 @@ def test_names_roles_and_announcements_are_those_that_a_screen_reader_needs(visi
     page.goto(f"{study.address}/annotate")
     desk = Desk(page).begin()
     shown = desk.shown()
+    page.locator("article p", has_text=shown.answers[0]).first.wait_for()  # a plain text until Markdown is drawn
     tree = page.locator("main").aria_snapshot()
     for part in (
         f'- heading "Annotate {study.name}" [level=1]',
