@@ -1,12 +1,17 @@
 """Speed of the annotator's workplace on this machine, in a real browser and with a crowd.
 
     python -m benchmarks.annotating keys [--latency-ms 0 200] [--judgments 100] [--slow-down 1]
+    python -m benchmarks.annotating storm [--judgments 100]
     python -m benchmarks.annotating crowd [--people 100] [--judgments 2000]
 
 `keys`: Chromium judges with the keyboard; every round trip to the server takes `latency-ms` longer (Chromium's own
 network emulation). Measured inside the page from the timestamp of the key to the first frame that shows the next
 comparison, answers of about 200 words with tables, code and formulas. A pause between judgments is drawn at random,
 0.3 to 1.2 s: no person reads faster, and the fetching ahead works as in life.
+
+`storm`: the same keyboard while the network is cut and comes back, the server is killed (and started again by Podium)
+and the tab is closed and opened again, each several times. Prints what was judged, what the database holds, and what is
+there twice.
 
 `crowd`: people, each with their own account, connection and thread of this process, ask and judge as fast as they are
 answered. Prints judgments per second, percentiles of both requests, the fewest and most judgments of one person, and
@@ -19,20 +24,25 @@ import argparse
 import io
 import json
 import random
+import signal
 import socket
 import statistics
+import sys
 import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from sqlalchemy import select
 
 from backend import checks, frontend
@@ -159,6 +169,98 @@ def keys(podium: Podium, client: Client, options: argparse.Namespace) -> None:
         browser.close()
 
 
+def storm(podium: Podium, client: Client, options: argparse.Namespace) -> None:
+    """What becomes of judgments when everything goes wrong."""
+    program = checks.chromium()
+    if program is None:
+        raise SystemExit("There is no Chromium or Chrome on this machine.")
+    email = "storm@benchmark.example"
+    client.post("users", {"email": email, "name": "Storm", "role": "annotator", "password": PASSWORD})
+    slug = a_study(client, prompts=options.judgments + 40)
+    said: list[tuple[str, str]] = []
+    happened: Counter[str] = Counter()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(base_url=podium.url, viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        sign_in(page, email)
+        page.goto(f"/projects/{slug}/annotate")
+        rng = random.Random(0)
+        for turn in range(options.judgments):
+            what = rng.random()
+            if what < 0.06:
+                context.set_offline(True)
+                happened["network cut"] += 1
+            elif what < 0.16:
+                context.set_offline(False)
+            elif what < 0.19:
+                kill_api()
+                happened["server killed"] += 1
+            elif what < 0.24:
+                context.set_offline(False)
+                page.close()
+                happened["tab closed"] += 1
+                page = context.new_page()
+                open_again(page, f"/projects/{slug}/annotate")
+            prompt = page.locator("article:visible [data-answer]").first
+            try:
+                prompt.wait_for(timeout=8_000)
+            except PlaywrightTimeout:  # all that was fetched ahead is judged
+                context.set_offline(False)
+                prompt.wait_for(timeout=60_000)
+            shown = page.evaluate(SHOWN)
+            key = rng.choice("abt")
+            page.keyboard.press(key)
+            page.wait_for_function(f"before => ({SHOWN})() !== before", arg=shown)
+            said.append((shown.split("Question ")[1].split(":")[0], key))
+            page.wait_for_timeout(rng.uniform(80, 300))
+            if turn % 20 == 0:
+                print(f"{turn} judged, {dict(happened)}", file=sys.stderr)
+        context.set_offline(False)
+        stored = wait_for_judgments(client, slug, len(said), 120.0)
+        browser.close()
+    rows = [row for row in client.pages(f"projects/{slug}/judgments") if row["counted"]]
+    per_prompt = Counter(row["prompt"] for row in rows)
+    keys_said, keys_stored = Counter(key for _, key in said), Counter(key_of(row) for row in rows)
+    result = {
+        "judged": len(said),
+        "different_prompts": len({number for number, _ in said}),
+        "stored": stored,
+        "twice": sum(n > 1 for n in per_prompt.values()),
+        "verdicts_as_given": keys_said == keys_stored,
+        **happened,
+    }
+    print(json.dumps({"measure": "storm", **result}), flush=True)
+
+
+SHOWN = """() => [...document.querySelectorAll('article')]
+  .find((one) => one.offsetParent !== null && one.querySelector('[data-answer]'))?.textContent ?? ''"""
+
+
+def key_of(row: Json) -> str:
+    """The key that gave this judgment."""
+    return "t" if row["ranks"] == [1, 1] else "a" if row["ranks"] == [1, 2] else "b"
+
+
+def open_again(page: Page, path: str) -> None:
+    """A page may be asked for while the server is just starting."""
+    for _ in range(60):
+        try:
+            page.goto(path)
+            return
+        except PlaywrightError:
+            time.sleep(0.5)
+    raise SystemExit("The server did not come back.")
+
+
+def kill_api() -> None:
+    """As a machine that runs out of memory would; whoever watches over it starts it again."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline()[-1:] == ["api"]:
+                process.send_signal(signal.SIGKILL)
+
+
 def wait_for_judgments(client: Client, slug: str, wanted: int, seconds: float = 30.0) -> int:
     """How many judgments have come in, as soon as all have, or after so long."""
     until = time.monotonic() + seconds
@@ -270,6 +372,9 @@ def main() -> None:
     one.add_argument("--latency-ms", type=int, nargs="+", default=[0, 200])
     one.add_argument("--judgments", type=int, default=100)
     one.add_argument("--slow-down", type=float, default=1.0)
+    three = commands.add_parser("storm")
+    three.set_defaults(measure=storm)
+    three.add_argument("--judgments", type=int, default=100)
     two = commands.add_parser("crowd")
     two.set_defaults(measure=crowd)
     two.add_argument("--people", type=int, default=100)
