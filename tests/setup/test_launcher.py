@@ -72,6 +72,12 @@ def test_a_finished_environment_is_taken_as_it_is(launcher: ModuleType) -> None:
     assert launcher.is_there(want)
 
 
+@pytest.mark.parametrize("name", [*LOCKS, "frontend/package-lock.json"])
+def test_a_lock_names_packages_and_hashes_and_no_address(name: str) -> None:
+    lock = (REPOSITORY / name).read_text()
+    assert "sha" in lock and "://" not in lock, "write the locks with .ci/lock"
+
+
 @pytest.mark.parametrize("change", ["lock", "torch", "unfinished", "moved", "python"])
 def test_what_has_changed_is_set_up_again(launcher: ModuleType, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(launcher, launcher.wanted(dev=False))
