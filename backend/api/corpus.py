@@ -136,11 +136,7 @@ def _completion(completion: Completion, name: str, rating: CompletionRating | No
 
 
 def _judged() -> Any:
-    return (
-        select(func.count())
-        .where(Judgment.prompt_id == Prompt.id, Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
-        .scalar_subquery()
-    )
+    return select(func.count()).where(Judgment.prompt_id == Prompt.id, Judgment.stands).scalar_subquery()
 
 
 @router.get("/projects/{project}/prompts")

@@ -48,11 +48,7 @@ def database_text(session: Session) -> bytes:
     """What the database knows: judgments and live runs. Each number comes from an index or a short table."""
     registry = CollectorRegistry()
     folded = session.scalar(select(func.coalesce(func.sum(Project.judgments_folded), 0))) or 0
-    waiting = session.scalar(
-        select(func.count()).where(
-            Judgment.position.is_(None), Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
-        )
-    )
+    waiting = session.scalar(select(func.count()).where(Judgment.position.is_(None), Judgment.stands))
     Gauge("podium_judgments_folded", "Judgments that the ratings contain.", registry=registry).set(int(folded))
     Gauge("podium_judgments_waiting", "Judgments that the ratings do not contain yet.", registry=registry).set(
         waiting or 0

@@ -12,7 +12,6 @@ Needs the side recorded with every vote, and sides assigned at random. Knows not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,10 @@ from backend.domain.bradley_terry import (
     LONGEST_STEP,
     NEWTON_STEPS,
     Block,
+    Floats,
     GroupsFit,
+    Ints,
+    Places,
     chance,
     check_columns,
     lay_out,
@@ -29,9 +31,6 @@ from backend.domain.bradley_terry import (
     sums,
 )
 from backend.errors import Invalid
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
 
 # Deviations of the priors: of slopes around 1, of leans around the mean lean.
 SLOPE_PRIOR, LEAN_PRIOR = 0.5, 0.5
@@ -112,7 +111,7 @@ def fit_annotators(
     people = annotators if annotators is not None else (int(annotator.max()) + 1 if len(annotator) else 0)
     weights = np.ones(len(score)) if weight is None else weight
     count = groups if groups is not None else (int(group_of.max()) + 1 if len(group_of) else 0)
-    parts = _parts(lay_out(group_of, count), group_of, left, right, len(group_of))
+    parts = _parts(lay_out(group_of, count), left, right, len(group_of))
     crowd = _Crowd(score, annotator, weights, people)
     precision = 1.0
     for round_number in range(ROUNDS):
@@ -125,7 +124,7 @@ def fit_annotators(
         for part in parts:
             gap[part.votes], variance[part.votes] = part.contrasts()
         crowd.learn(gap, np.sqrt(variance))
-    return crowd.fit(_ratings(parts, group_of, left, right, weights, count, precision))
+    return crowd.fit(_ratings(parts, len(group_of), weights, count, precision))
 
 
 class _Part:
@@ -234,18 +233,13 @@ class _Crowd:
         )
 
 
-def _parts(blocks: Sequence[Block], group_of: Ints, left: Ints, right: Ints, items: int) -> list[_Part]:
-    block_of, row_of, place_of = (np.zeros(items, np.intp) for _ in range(3))
-    for number, block in enumerate(blocks):
-        rows, size = block.items.shape
-        block_of[block.items] = number
-        row_of[block.items] = np.arange(rows)[:, None]
-        place_of[block.items] = np.arange(size)
-    where = block_of[left]
+def _parts(blocks: Sequence[Block], left: Ints, right: Ints, items: int) -> list[_Part]:
+    at = Places.of(blocks, items)
+    where = at.block[left]
     parts = []
     for number, block in enumerate(blocks):
         votes = np.flatnonzero(where == number)
-        parts.append(_Part(block, votes, row_of[left[votes]], place_of[left[votes]], place_of[right[votes]]))
+        parts.append(_Part(block, votes, at.row[left[votes]], at.place[left[votes]], at.place[right[votes]]))
     return parts
 
 
@@ -265,16 +259,13 @@ def _learnt(parts: Sequence[_Part], precision: float) -> float:
 
 def _ratings(
     parts: Sequence[_Part],
-    group_of: Ints,
-    left: Ints,
-    right: Ints,
+    items: int,
     weight: Floats,
     groups: int,
     precision: float,
 ) -> GroupsFit:
     """The fit in columns; who was compared with whom does not depend on slopes."""
-    n = len(group_of)
-    fit = GroupsFit(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, np.intp), np.ones(groups, bool), precision**-0.5)
+    fit = GroupsFit.empty(items, groups, precision**-0.5)
     for part in parts:
         block = part.block
         games = sums(part.cell, weight[part.votes], part.covariance.size).reshape(part.covariance.shape)

@@ -11,7 +11,7 @@ Knows nothing of people or storage. Who is rated is told apart by any hashable i
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from backend.errors import Invalid
 
 T = TypeVar("T", bound=Hashable)
 Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 
 # Below so many prompts the width of the prior is not learnt but kept at 1: a judgment, not a measurement.
 PROMPTS_TO_LEARN_PRIOR = 50
@@ -75,6 +76,12 @@ class GroupsFit:
     connected: NDArray[np.bool_]
     prior_deviation: float
 
+    @classmethod
+    def empty(cls, items: int, groups: int, prior_deviation: float) -> Self:
+        """Columns to be filled by `report`, block by block."""
+        values = (np.zeros(items), np.zeros(items), np.zeros(items), np.zeros(items, np.intp))
+        return cls(*values, np.ones(groups, bool), prior_deviation)
+
 
 def fit_prompts(
     groups: Sequence[Sequence[T]], rows: Iterable[Row[T]], prior_deviation: float | None = None
@@ -105,9 +112,9 @@ def fit_prompts(
 
 
 def fit_groups(
-    group_of: NDArray[np.integer[Any]],
-    left: NDArray[np.integer[Any]],
-    right: NDArray[np.integer[Any]],
+    group_of: Ints,
+    left: Ints,
+    right: Ints,
     score: Floats,
     weight: Floats | None = None,
     *,
@@ -131,8 +138,7 @@ def fit_groups(
     blocks = lay_out(group_of, count)
     _count_wins(blocks, group_of, left, right, score, weight)
     precision = _learnt_precision(blocks) if prior_deviation is None else prior_deviation**-2
-    n = len(group_of)
-    fit = GroupsFit(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, np.intp), np.ones(count, bool), precision**-0.5)
+    fit = GroupsFit.empty(len(group_of), count, precision**-0.5)
     for block in blocks:
         block.solve(precision)
         report(block, fit)
@@ -140,8 +146,8 @@ def fit_groups(
 
 
 def check_columns(
-    left: NDArray[np.integer[Any]],
-    right: NDArray[np.integer[Any]],
+    left: Ints,
+    right: Ints,
     score: Floats,
     weight: Floats | None,
     items: int,
@@ -184,7 +190,7 @@ class Block:
         return variance
 
 
-def lay_out(group_of: NDArray[np.integer[Any]], count: int) -> list[Block]:
+def lay_out(group_of: Ints, count: int) -> list[Block]:
     """Blocks of groups of equal size, without votes as yet."""
     sizes = np.bincount(group_of, minlength=count)
     by_group = np.argsort(group_of, kind="stable")
@@ -199,11 +205,29 @@ def lay_out(group_of: NDArray[np.integer[Any]], count: int) -> list[Block]:
     return blocks
 
 
+class Places(NamedTuple):
+    """Where each item stands: the number of its block, its row there, its place in the row."""
+
+    block: Ints
+    row: Ints
+    place: Ints
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block], items: int) -> Self:
+        places = cls(*(np.zeros(items, np.intp) for _ in range(3)))
+        for number, block in enumerate(blocks):
+            rows, size = block.items.shape
+            places.block[block.items] = number
+            places.row[block.items] = np.arange(rows)[:, None]
+            places.place[block.items] = np.arange(size)
+        return places
+
+
 def _count_wins(
     blocks: Sequence[Block],
-    group_of: NDArray[np.integer[Any]],
-    left: NDArray[np.integer[Any]],
-    right: NDArray[np.integer[Any]],
+    group_of: Ints,
+    left: Ints,
+    right: Ints,
     score: Floats,
     weight: Floats | None,
 ) -> None:
@@ -311,7 +335,7 @@ def newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Float
     raise ArithmeticError(f"Bradley-Terry did not converge in {NEWTON_STEPS} steps")
 
 
-def sums(place: NDArray[np.integer[Any]], value: Floats, places: int) -> Floats:
+def sums(place: Ints, value: Floats, places: int) -> Floats:
     """The sum of the values at each of 0 to places - 1."""
     total: Floats = np.bincount(place, weights=value, minlength=places).astype(float, copy=False)
     return total

@@ -84,12 +84,13 @@ class Verdict(BaseModel):
     aspects: dict[str, Ranks] = Field(default_factory=dict)
     comment: str | None = None
 
-    def rating_ranks(self, size: int) -> tuple[int, ...]:
-        """The ranks that ratings are made from: "none is acceptable" says that all are equally bad.
 
-        How bad is kept in the flag alone: a rating compares the completions of one prompt with each other only.
-        """
-        return (1,) * size if self.ranks is None else self.ranks
+def rating_ranks(ranks: Sequence[int] | None, size: int) -> tuple[int, ...]:
+    """The ranks that ratings are made from: "none is acceptable" (no ranks) says that all are equally bad.
+
+    How bad is kept in the flag alone: a rating compares the completions of one prompt with each other only.
+    """
+    return (1,) * size if ranks is None else tuple(ranks)
 
 
 def as_asked_before(verdict: Verdict, size: int) -> Protocol:

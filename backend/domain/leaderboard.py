@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from backend.domain.bradley_terry import (
     LONGEST_STEP,
     NEWTON_STEPS,
     TOLERANCE,
+    Floats,
+    Ints,
     chance,
     check_columns,
     newton,
@@ -29,8 +31,6 @@ from backend.domain.bradley_terry import (
 from backend.domain.elo import POINTS_PER_LOG_ODDS, START, checked
 from backend.errors import Invalid
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
 Cluster = Literal["votes", "prompt", "annotator", "both"]
 
 SIDE = "shown on the left"

@@ -13,26 +13,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from math import comb
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.bradley_terry import (
     LONGEST_STEP,
     NEWTON_STEPS,
     TOLERANCE,
     Block,
+    Floats,
     GroupsFit,
+    Ints,
+    Places,
     fit_groups,
     lay_out,
     sums,
 )
 from backend.domain.judgments import MAX_SIZE, outcomes
 from backend.errors import Invalid
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
 
 
 class Rankings(NamedTuple):
@@ -176,18 +175,13 @@ def _sets_of(pattern: Sequence[int], unknown: int) -> Iterator[tuple[list[int], 
 
 def _by_block(blocks: Sequence[Block], sets: Sequence[_Sets], items: int) -> list[list[_Sets]]:
     """The sets of each block, told by row and place within it."""
-    block_of, row_of, place_of = (np.zeros(items, np.intp) for _ in range(3))
-    for number, block in enumerate(blocks):
-        rows, size = block.items.shape
-        block_of[block.items] = number
-        row_of[block.items] = np.arange(rows)[:, None]
-        place_of[block.items] = np.arange(size)
+    at = Places.of(blocks, items)
     parted: list[list[_Sets]] = [[] for _ in blocks]
     for one in sets:
         first = one.members[:, 0]
-        for number in np.unique(block_of[first]).tolist():
-            mine = block_of[first] == number
-            parted[number].append(_Sets(place_of[one.members[mine]], one.weight[mine], row_of[first[mine]]))
+        for number in np.unique(at.block[first]).tolist():
+            mine = at.block[first] == number
+            parted[number].append(_Sets(at.place[one.members[mine]], one.weight[mine], at.row[first[mine]]))
     return parted
 
 

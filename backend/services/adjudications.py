@@ -48,8 +48,7 @@ def adjudicate(
         .where(
             *_of_set(project.id, prompt_id, set_key),
             Comparison.kind.in_(("regular", "adjudication")),
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
     ).all()
     if any(comparison.kind == "adjudication" for _, comparison in standing):

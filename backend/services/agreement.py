@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import agreement as rules
@@ -96,15 +96,14 @@ def _value(share: Share | None) -> float | None:
 
 
 def _counts(session: Session, project: Project, since: datetime) -> dict[uuid.UUID, _Counts]:
-    stand = and_(*work.stands())
     rows = session.execute(
         select(
             Judgment.annotator_id,
-            func.count().filter(stand),
-            func.count().filter(stand, Judgment.created_at >= since),
+            func.count().filter(Judgment.stands),
+            func.count().filter(Judgment.stands, Judgment.created_at >= since),
             func.coalesce(func.sum(Judgment.active_ms), 0),
-            func.percentile_cont(0.5).within_group(Judgment.active_ms).filter(stand),
-            func.max(Judgment.created_at).filter(stand),
+            func.percentile_cont(0.5).within_group(Judgment.active_ms).filter(Judgment.stands),
+            func.max(Judgment.created_at).filter(Judgment.stands),
         )
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .where(Judgment.project_id == project.id, Comparison.kind != "adjudication")

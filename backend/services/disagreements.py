@@ -129,8 +129,7 @@ def _adjudications(project: Project) -> Any:
         .where(
             Comparison.project_id == project.id,
             Comparison.kind == "adjudication",
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
     )
 
@@ -148,8 +147,7 @@ def _judgments(
             Comparison.prompt_id.in_({one.prompt_id for one in sets}),
             Comparison.set_key.in_({one.set_key for one in sets}),
             Comparison.kind == "regular",
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
         .order_by(Judgment.sequence)
     )

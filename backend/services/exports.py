@@ -113,7 +113,7 @@ def _judged(
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .join(Prompt, Prompt.id == Judgment.prompt_id)
         .join(User, User.id == Judgment.annotator_id)
-        .where(Judgment.project_id == project.id, Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
+        .where(Judgment.project_id == project.id, Judgment.stands)
         .order_by(Judgment.sequence)
         .execution_options(yield_per=BATCH)
     )

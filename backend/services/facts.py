@@ -7,16 +7,16 @@ A million judgments are a few dozen megabytes this way, read in batches.
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import elo
 from backend.domain.annotators import AnnotatorsFit, enough, fit_annotators
-from backend.domain.judgments import Protocol, Verdict, outcomes
+from backend.domain.bradley_terry import Floats, Ints
+from backend.domain.judgments import Protocol, outcomes, rating_ranks
 from backend.domain.plackett_luce import Rankings, fit_rankings
 from backend.domain.rewards import Question
 from backend.errors import Invalid
@@ -26,8 +26,6 @@ Method = Literal["elo", "bradley_terry", "crowd_bradley_terry"]
 """Elo in the order of judgments; Bradley-Terry (Plackett-Luce for rankings of several) with a learnt prior; and
 Bradley-Terry with each annotator's slope and lean."""
 
-Ints = NDArray[np.intp]
-Floats = NDArray[np.floating[Any]]
 BATCH = 20_000
 
 
@@ -102,7 +100,7 @@ def load(
             columns.setdefault(size, []).append(
                 Said(
                     shown=np.array([[number[id] for id in row[3]] for row in here], dtype=np.intp),
-                    ranks=np.array([_rating_ranks(row[2], size) for row in here], dtype=np.intp),
+                    ranks=np.array([rating_ranks(row[2], size) for row in here], dtype=np.intp),
                     annotator=np.array([annotators.setdefault(row[1], len(annotators)) for row in here], np.intp),
                     order=np.array([row[4] for row in here], dtype=np.intp),
                     ids=[row[0] for row in here],
@@ -123,8 +121,7 @@ def _judgments(
         .where(
             Judgment.project_id == project.id,
             Judgment.position > 0,
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
     )
     if prompt_id is not None:
@@ -146,10 +143,6 @@ def _judgments(
     result = session.execute(statement.order_by(Judgment.position).execution_options(yield_per=BATCH))
     for rows in result.partitions():
         yield [(row[0], row[1], row[2], row[3], row[4] or 0) for row in rows]
-
-
-def _rating_ranks(ranks: list[int] | None, size: int) -> tuple[int, ...]:
-    return Verdict(ranks=None if ranks is None else tuple(ranks), none_acceptable=ranks is None).rating_ranks(size)
 
 
 def _joined(parts: list[Said]) -> Said:

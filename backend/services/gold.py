@@ -212,7 +212,7 @@ def answers(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Answe
     rows = session.execute(
         select(Comparison.gold_id, func.count(), func.count().filter(Judgment.gold_right.is_(True)))
         .join(Judgment, Judgment.comparison_id == Comparison.id)
-        .where(Comparison.gold_id.in_(ids), Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
+        .where(Comparison.gold_id.in_(ids), Judgment.stands)
         .group_by(Comparison.gold_id)
     )
     counted = {id: Answers(given, right / given) for id, given, right in rows if id is not None}

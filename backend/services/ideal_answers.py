@@ -41,8 +41,7 @@ def _keep(session: Session, which: ColumnElement[bool]) -> None:
         .where(
             which,
             Judgment.ideal_answer.is_not(None),
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
         .order_by(Judgment.sequence)
     )

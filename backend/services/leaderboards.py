@@ -4,22 +4,19 @@ length, style and side taken out; and who wins how often against whom."""
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.domain import leaderboard as rules
+from backend.domain.bradley_terry import Floats, Ints
 from backend.domain.elo import POINTS_PER_LOG_ODDS, START
 from backend.domain.leaderboard import CONTROL_RIDGE, SIDE, Cluster, Coefficient
 from backend.domain.style import Style, contrast, style
 from backend.errors import Invalid
 from backend.services import facts
 from backend.tables import Completion, Model, Project
-
-Floats = NDArray[np.floating[Any]]
 
 # Where some model only won or only lost, the votes alone hold no finite ratings; a weak prior then does, and the
 # leaderboard says that not all models are connected.
@@ -72,15 +69,15 @@ class Matrix:
 @dataclass(frozen=True)
 class _Votes:
     models: list[tuple[uuid.UUID, str]]
-    left: facts.Ints
-    right: facts.Ints
+    left: Ints
+    right: Ints
     score: Floats
-    prompt: facts.Ints
-    annotator: facts.Ints
-    left_item: facts.Ints
-    right_item: facts.Ints
+    prompt: Ints
+    annotator: Ints
+    left_item: Ints
+    right_item: Ints
     completions: list[uuid.UUID]
-    took_part: facts.Ints
+    took_part: Ints
     judgments: int
 
 
@@ -178,7 +175,7 @@ def _votes(session: Session, project: Project, prompt_id: uuid.UUID | None) -> _
 
 def _fit(
     votes: _Votes,
-    clusters: Sequence[facts.Ints],
+    clusters: Sequence[Ints],
     controls: Floats | None,
     penalties: Sequence[float],
     ridge: float | None = None,

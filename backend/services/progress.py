@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from statistics import mean, median
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol
@@ -19,8 +19,6 @@ DAYS_WITH_WORK = 7
 ROUNDS = 5
 # The time a judgment takes is told from the last so many.
 LATEST_TIMES = 1_000
-
-_COUNTED = and_(Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def of_project(session: Session, project: Project, annotator_id: uuid.UUID, sinc
             func.count().filter(or_(Judgment.position.is_(None), Judgment.position > 0)),
             func.count().filter(Judgment.annotator_id == annotator_id),
             func.count().filter(Judgment.annotator_id == annotator_id, Judgment.created_at >= since),
-        ).where(Judgment.project_id == project.id, _COUNTED)
+        ).where(Judgment.project_id == project.id, Judgment.stands)
     ).one()
     regular = Comparison.kind == "regular"
     leased, to_judge, skipped = session.execute(
@@ -140,7 +138,7 @@ def _asked_here(what: Any, project: Project) -> Select[Any]:
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .where(
             Judgment.project_id == project.id,
-            _COUNTED,
+            Judgment.stands,
             Comparison.kind == "regular",
             Comparison.policy != "imported",
         )

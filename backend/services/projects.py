@@ -144,12 +144,11 @@ def counts(session: Session, project_ids: list[uuid.UUID]) -> dict[uuid.UUID, Co
         rows = session.execute(select(column, what).where(column.in_(project_ids), *conditions).group_by(column))
         return {project: int(n) for project, n in rows}
 
-    counted = (Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None))
     prompts = grouped(Prompt.project_id, func.count())
     completions = grouped(Completion.project_id, func.count())
     models = grouped(Completion.project_id, func.count(Completion.model_id.distinct()))
-    judgments = grouped(Judgment.project_id, func.count(), *counted)
-    annotators = grouped(Judgment.project_id, func.count(Judgment.annotator_id.distinct()), *counted)
+    judgments = grouped(Judgment.project_id, func.count(), Judgment.stands)
+    annotators = grouped(Judgment.project_id, func.count(Judgment.annotator_id.distinct()), Judgment.stands)
     return {
         id: Counts(
             prompts.get(id, 0), completions.get(id, 0), models.get(id, 0), judgments.get(id, 0), annotators.get(id, 0)

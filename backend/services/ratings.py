@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.orm import Session
 
 from backend.domain import elo
-from backend.domain.judgments import Verdict
+from backend.domain.judgments import rating_ranks
 from backend.errors import Invalid
 from backend.services import bulk, disagreements, facts, leaderboards
 from backend.tables import (
@@ -67,9 +67,7 @@ class Ranking:
 
 def fold_pending(session: Session) -> int:
     """Take all waiting judgments of all projects into the ratings; returns how many."""
-    waiting = select(Judgment.project_id).where(
-        Judgment.position.is_(None), Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
-    )
+    waiting = select(Judgment.project_id).where(Judgment.position.is_(None), Judgment.stands)
     changed = select(RatingChange.project_id)
     return sum(fold(session, project_id) for project_id in sorted(session.scalars(waiting.union(changed))))
 
@@ -196,8 +194,7 @@ def _waiting(session: Session, project_id: uuid.UUID) -> Sequence[Row[Any]]:
         .where(
             Judgment.project_id == project_id,
             Judgment.position.is_(None),
-            Judgment.voided_at.is_(None),
-            Judgment.uncounted_reason.is_(None),
+            Judgment.stands,
         )
         .order_by(Judgment.sequence)
         .limit(BATCH)
@@ -243,16 +240,11 @@ def _rankings(session: Session, rows: Iterable[Row[Any]]) -> list[Ranking]:
             annotator_id=row.annotator_id,
             completions=tuple(row.completions),
             models=tuple(model_of[id] for id in row.completions),
-            ranks=_rating_ranks(row.ranks, len(row.completions)),
+            ranks=rating_ranks(row.ranks, len(row.completions)),
             position=row.position,
         )
         for row in rows
     ]
-
-
-def _rating_ranks(ranks: list[int] | None, size: int) -> tuple[int, ...]:
-    verdict = Verdict(ranks=None if ranks is None else tuple(ranks), none_acceptable=ranks is None)
-    return verdict.rating_ranks(size)
 
 
 def rankings_of(
@@ -262,8 +254,7 @@ def rankings_of(
     statement = _facts().where(
         Judgment.project_id == project_id,
         Judgment.position > after,
-        Judgment.voided_at.is_(None),
-        Judgment.uncounted_reason.is_(None),
+        Judgment.stands,
     )
     if prompts is not None:
         statement = statement.where(Judgment.prompt_id.in_(prompts))
@@ -447,8 +438,7 @@ def _stored(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | N
     held = select(func.count()).where(
         Judgment.project_id == project.id,
         Judgment.position > 0,
-        Judgment.voided_at.is_(None),
-        Judgment.uncounted_reason.is_(None),
+        Judgment.stands,
     )
     if prompt_id is not None:
         held = held.where(Judgment.prompt_id == prompt_id)

@@ -134,9 +134,7 @@ def _answered(session: Session, standing: Standing) -> dict[uuid.UUID, bool]:
         select(Comparison.gold_id, func.bool_or(Judgment.gold_right))
         .outerjoin(
             Judgment,
-            (Judgment.comparison_id == Comparison.id)
-            & Judgment.voided_at.is_(None)
-            & Judgment.uncounted_reason.is_(None),
+            (Judgment.comparison_id == Comparison.id) & Judgment.stands,
         )
         .where(
             Comparison.annotator_id == standing.annotator_id,

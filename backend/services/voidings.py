@@ -92,9 +92,7 @@ def restore(session: Session, voiding: Voiding, *, by: uuid.UUID, at: datetime) 
     ratings.number_waiting(session, voiding.project_id)
     _keep_aside(session, voiding)
     newer = aliased(Judgment)
-    judged_anew = exists().where(
-        newer.comparison_id == Judgment.comparison_id, newer.voided_at.is_(None), newer.uncounted_reason.is_(None)
-    )
+    judged_anew = exists().where(newer.comparison_id == Judgment.comparison_id, newer.stands)
     restored = session.execute(
         update(Judgment)
         .where(*mine, Judgment.uncounted_reason.is_not(None) | ~judged_anew)

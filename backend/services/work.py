@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain import agreement as rules
-from backend.domain.judgments import Verdict
+from backend.domain.judgments import rating_ranks
 from backend.domain.shares import Share, share_of
 from backend.errors import Forbidden
 from backend.services import answers
@@ -39,11 +39,6 @@ class Work:
     length_lean: Share | None
 
 
-def stands() -> tuple[ColumnElement[bool], ...]:
-    """Judgments that count: neither taken back nor kept for the record only."""
-    return Judgment.voided_at.is_(None), Judgment.uncounted_reason.is_(None)
-
-
 # What tells of others' judgments and of known answers moves after so many of one's own only.
 STEP = 20
 
@@ -59,7 +54,7 @@ def of_person(
     """
     up_to = _end_of_step(session, project, annotator_id) if in_steps else None
     today = Judgment.created_at >= since
-    counted = and_(*stands())
+    counted = Judgment.stands
     totals = session.execute(
         select(
             func.count().filter(counted).label("judgments"),
@@ -123,9 +118,8 @@ def consistency(
         .join(first, first.comparison_id == then.id)
         .where(
             Judgment.project_id == project.id,
-            *stands(),
-            first.voided_at.is_(None),
-            first.uncounted_reason.is_(None),
+            Judgment.stands,
+            first.stands,
             first.annotator_id == Judgment.annotator_id,
         )
     )
@@ -140,8 +134,7 @@ def consistency(
 
 
 def _judged(ranks: list[int] | None, shown: Sequence[uuid.UUID]) -> rules.Judged:
-    verdict = Verdict(ranks=None if ranks is None else tuple(ranks), none_acceptable=ranks is None)
-    return rules.Judged(None, None, shown, verdict.rating_ranks(len(shown)))
+    return rules.Judged(None, None, shown, rating_ranks(ranks, len(shown)))
 
 
 def gold(
@@ -158,7 +151,7 @@ def gold(
         .where(
             Judgment.project_id == project.id,
             Judgment.gold_right.is_not(None),
-            *stands(),
+            Judgment.stands,
             func.coalesce(Gold.use, "check") != "practice",
         )
         .group_by(Judgment.annotator_id)
@@ -190,7 +183,7 @@ def ranking(session: Session, project: Project, *, for_admin: bool) -> list[Cont
     """Who judged how much, the busiest first. Raises Forbidden where the project does not rank people."""
     if not project.people_ranking and not for_admin:
         raise Forbidden("This project does not rank people.")
-    judgments = func.count().filter(and_(true(), *stands()))
+    judgments = func.count().filter(Judgment.stands)
     rows = session.execute(
         select(User.id, User.name, judgments, func.coalesce(func.sum(Judgment.active_ms), 0))
         .join(Judgment, Judgment.annotator_id == User.id)

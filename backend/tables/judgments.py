@@ -4,7 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Identity, Index, and_
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.tables.base import Base, Id, Now
@@ -63,6 +64,16 @@ class Judgment(Base):
     voided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     voiding_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("voidings.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
+
+    @hybrid_property
+    def stands(self) -> bool:
+        """Whether it counts: neither taken back, nor too late or a second one."""
+        return self.voided_at is None and self.uncounted_reason is None
+
+    @stands.inplace.expression
+    @classmethod
+    def _stands(cls) -> ColumnElement[bool]:
+        return and_(cls.voided_at.is_(None), cls.uncounted_reason.is_(None))
 
 
 class Voiding(Base):

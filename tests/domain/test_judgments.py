@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backend.domain.judgments import Aspect, Outcome, Protocol, Verdict, check, dense, outcomes, reorder
+from backend.domain.judgments import Aspect, Outcome, Protocol, Verdict, check, dense, outcomes, rating_ranks, reorder
 from backend.errors import Invalid
 
 RICH = Protocol(
@@ -130,8 +130,8 @@ def test_verdicts_hold_whole_numbers_only() -> None:
 def test_outcomes_by_hand() -> None:
     assert outcomes((2, 1)) == [Outcome(0, 1, 0.0)]
     assert outcomes((2, 1, 2)) == [Outcome(0, 1, 0.0), Outcome(0, 2, 0.5), Outcome(1, 2, 1.0)]
-    assert Verdict(none_acceptable=True).rating_ranks(3) == (1, 1, 1)
-    assert Verdict(ranks=(2, 1)).rating_ranks(2) == (2, 1)
+    assert rating_ranks(None, 3) == (1, 1, 1)
+    assert rating_ranks((2, 1), 2) == (2, 1)
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=9))
