@@ -7,16 +7,27 @@ from backend.tables.comparisons import Comparison, Flag, Gold
 from backend.tables.corpus import Completion, Demonstration, Document, Model, Prompt
 from backend.tables.judgments import Disagreement, Judgment, Voiding
 from backend.tables.projects import GuidelinesVersion, Project, Standing
-from backend.tables.ratings import CompletionRating, ModelRating, RatingChange, RatingSnapshot
+from backend.tables.ratings import (
+    AnnotatorFit,
+    AnnotatorSlope,
+    CompletionRating,
+    CompletionScore,
+    ModelRating,
+    RatingChange,
+    RatingSnapshot,
+)
 from backend.tables.rewards import Reward, RewardOutcome, RewardSet
 from backend.tables.runs import Run, RunLog, RunMetrics, RunSample
 
 __all__ = [
+    "AnnotatorFit",
+    "AnnotatorSlope",
     "Base",
     "Checkpoint",
     "Comparison",
     "Completion",
     "CompletionRating",
+    "CompletionScore",
     "Demonstration",
     "Disagreement",
     "Document",

@@ -15,7 +15,8 @@ class Project(Base):
 
     `skips_to_retire`: after so many people skipped a set of completions nobody else gets it until an admin says so
     (null: never). `masks` are phrases hidden in what annotators see. `qualification_share` of the qualification
-    comparisons must be right before real work begins. What was handed out before `protocol_changed_at` may still be
+    comparisons must be right before real work begins. A prompt is asked about until the ratings of its completions are
+    known to `target_error` Elo points, or by `overlap` alone (null). What was handed out before `protocol_changed_at` may still be
     answered as it was asked.
     """
 
@@ -23,6 +24,7 @@ class Project(Base):
     __table_args__ = (
         CheckConstraint("state IN ('active', 'paused', 'closed', 'archived')", name="state"),
         CheckConstraint("overlap BETWEEN 1 AND 1000", name="overlap"),
+        CheckConstraint("target_error > 0", name="target_error"),
         CheckConstraint("gold_share + repeat_share <= 1", name="shares"),
     )
 
@@ -38,6 +40,7 @@ class Project(Base):
     repeat_share: Mapped[float]
     random_share: Mapped[float]
     lease_minutes: Mapped[float]
+    target_error: Mapped[float | None]
     skips_to_retire: Mapped[int | None]
     masks: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     qualification_share: Mapped[float] = mapped_column(default=0.8, server_default=text("0.8"))
