@@ -16,8 +16,8 @@ class Project(Base):
     `skips_to_retire`: after so many people skipped a set of completions nobody else gets it until an admin says so
     (null: never). `masks` are phrases hidden in what annotators see. `qualification_share` of the qualification
     comparisons must be right before real work begins. A prompt is asked about until the ratings of its completions are
-    known to `target_error` Elo points, or by `overlap` alone (null). What was handed out before `protocol_changed_at` may still be
-    answered as it was asked.
+    known to `target_error` Elo points (null: as often as `overlap` says). What was handed out before
+    `protocol_changed_at` may still be answered as it was asked.
     """
 
     __tablename__ = "projects"
