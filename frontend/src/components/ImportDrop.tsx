@@ -8,6 +8,7 @@ import { announce } from "./announcer";
 import { Icon } from "./Icon";
 import { TableFrame } from "./Page";
 import { ErrorNote } from "./Status";
+import { useAction } from "./useAction";
 
 const FORMATS = [
   ["", "Guess the format"],
@@ -27,27 +28,22 @@ export function ImportDrop({ slug }: { slug: string }) {
   const id = useId();
   const [format, setFormat] = useState("");
   const [over, setOver] = useState(false);
-  const [busy, setBusy] = useState<string | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [report, setReport] = useState<{ name: string; report: ImportReport } | null>(null);
+  const action = useAction();
+  const [name, setName] = useState("");
+  const [report, setReport] = useState<ImportReport | null>(null);
 
   const take = async (file: File | undefined) => {
-    if (!file || busy) return;
-    setBusy(file.name);
-    setProblem(null);
+    if (!file || action.busy) return;
+    setName(file.name);
     setReport(null);
     announce(`Importing ${file.name}.`);
-    try {
+    await action.run(async () => {
       const done = await importFile(slug, file, format || null);
-      setReport({ name: file.name, report: done });
+      setReport(done);
       announce(`${plural(done.read, "row")} read, ${count(done.rejected_total)} rejected.`);
       await projectChanged(client, slug);
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(null);
-      if (input.current) input.current.value = "";
-    }
+    });
+    if (input.current) input.current.value = "";
   };
   const drop = (event: DragEvent) => {
     event.preventDefault();
@@ -69,17 +65,17 @@ export function ImportDrop({ slug }: { slug: string }) {
         <Icon name="upload" size={22} className="text-accent" />
         <div className="min-w-0 flex-1 basis-56">
           <p className="font-medium">
-            {busy ? `Importing ${busy} …` : <>Drop a file here, or <label htmlFor={id} className="link">choose one</label></>}
+            {action.busy ? `Importing ${name} …` : <>Drop a file here, or <label htmlFor={id} className="link">choose one</label></>}
           </p>
           <p className="text-sm text-faint">JSONL, CSV or Parquet, also as .gz. A row that is there already is not made twice.</p>
-          <input ref={input} id={id} type="file" aria-label="File to import" className="sr-only" accept=".jsonl,.json,.csv,.parquet,.gz,.txt" disabled={busy !== null} onChange={(event) => void take(event.target.files?.[0])} />
+          <input ref={input} id={id} type="file" aria-label="File to import" className="sr-only" accept=".jsonl,.json,.csv,.parquet,.gz,.txt" disabled={action.busy} onChange={(event) => void take(event.target.files?.[0])} />
         </div>
         <select aria-label="Format" className="field w-52" value={format} onChange={(event) => setFormat(event.target.value)}>
           {FORMATS.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
         </select>
       </div>
-      {problem !== null && <ErrorNote error={problem} />}
-      {report && <Report name={report.name} report={report.report} />}
+      {action.problem !== null && <ErrorNote error={action.problem} />}
+      {report && <Report name={name} report={report} />}
     </div>
   );
 }

@@ -4,32 +4,24 @@ import { fieldErrors } from "../api/client";
 import { invite } from "../api/queries";
 import type { Invitation, Role } from "../api/types";
 import { day } from "../format";
-import { announce } from "./announcer";
 import { Button } from "./Button";
 import { CopyText } from "./Copy";
 import { Dialog } from "./Dialog";
 import { Field, Segments } from "./Field";
 import { ErrorNote } from "./Status";
+import { useAction } from "./useAction";
 
 export function InviteDialog({ onClose }: { onClose: () => void }) {
   const [role, setRole] = useState<Role>("annotator");
   const [made, setMade] = useState<Invitation | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const errors = fieldErrors(problem);
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
+  const action = useAction();
+  const errors = fieldErrors(action.problem);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    setBusy(true);
-    setProblem(null);
-    try {
+    void action.run(async () => {
       setMade(await invite({ role, email: String(form.get("email")).trim() || null, days: Number(form.get("days")) }));
-      announce("The invitation link is ready.");
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    }, "The invitation link is ready.");
   };
   if (made) {
     return (
@@ -40,9 +32,9 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
     );
   }
   return (
-    <Dialog title="Invite somebody" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="invite" look="primary" busy={busy}>Make the link</Button></>}>
-      <form id="invite" onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {problem !== null && <ErrorNote error={problem} />}
+    <Dialog title="Invite somebody" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="invite" look="primary" busy={action.busy}>Make the link</Button></>}>
+      <form id="invite" onSubmit={submit} className="grid gap-4">
+        {action.problem !== null && <ErrorNote error={action.problem} />}
         <div>
           <p className="mb-1 font-medium">As</p>
           <Segments label="Role" value={role} onChange={setRole} options={[{ value: "annotator", label: "Annotator" }, { value: "admin", label: "Admin" }]} />

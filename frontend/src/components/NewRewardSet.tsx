@@ -9,6 +9,7 @@ import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { Field, Segments } from "./Field";
 import { ErrorNote } from "./Status";
+import { useAction } from "./useAction";
 
 type Method = NonNullable<Body["method"]>;
 type Normalisation = NonNullable<Body["normalisation"]>;
@@ -39,13 +40,10 @@ export function NewRewardSet({ slug, onClose }: { slug: string; onClose: () => v
   const [before, setBefore] = useState("");
   const [versions, setVersions] = useState<readonly number[]>([]);
   const [gold, setGold] = useState("");
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
+  const action = useAction();
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setProblem(null);
-    try {
+    void action.run(async () => {
       const made = await createRewardSet(slug, {
         name: name.trim() || null,
         method,
@@ -59,16 +57,13 @@ export function NewRewardSet({ slug, onClose }: { slug: string; onClose: () => v
       });
       await client.invalidateQueries({ queryKey: rewardSetsQuery(slug).queryKey });
       await navigate({ to: "/projects/$project/rewards/$set", params: { project: slug, set: made.id } });
-    } catch (error) {
-      setProblem(error);
-      setBusy(false);
-    }
+    });
   };
   const toggled = <T,>(all: readonly T[], one: T): readonly T[] => (all.includes(one) ? all.filter((other) => other !== one) : [...all, one]);
   return (
-    <Dialog title="New reward set" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="new-reward-set" look="primary" busy={busy}>Freeze the rewards</Button></>}>
-      <form id="new-reward-set" onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {problem !== null && <ErrorNote error={problem} />}
+    <Dialog title="New reward set" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="new-reward-set" look="primary" busy={action.busy}>Freeze the rewards</Button></>}>
+      <form id="new-reward-set" onSubmit={submit} className="grid gap-4">
+        {action.problem !== null && <ErrorNote error={action.problem} />}
         <Field label="Name" optional>{(ids) => <input {...ids} className="field" data-focus value={name} onChange={(event) => setName(event.target.value)} />}</Field>
         <div>
           <p className="mb-1 font-medium">Ratings from</p>

@@ -1,10 +1,9 @@
 /** One checkpoint: where it came from, its numbers, its files, and how to pull it. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { checkpointQuery, promoteCheckpoint, runQuery } from "../api/queries";
 import type { Checkpoint } from "../api/types";
-import { announce } from "../components/announcer";
 import { Button, ButtonLink } from "../components/Button";
 import { CopyText } from "../components/Copy";
 import { Icon } from "../components/Icon";
@@ -12,6 +11,7 @@ import { Numbers } from "../components/Numbers";
 import { Page, Section, TableFrame } from "../components/Page";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 import { bytes, KIND_NAMES } from "../format";
 
 export function CheckpointPage() {
@@ -32,25 +32,17 @@ export function CheckpointPage() {
 
 function Promote({ checkpoint }: { checkpoint: Checkpoint }) {
   const client = useQueryClient();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
+  const action = useAction();
   if (checkpoint.promoted_at) return <span className="inline-flex items-center gap-1.5 rounded-full bg-accent-wash px-3 py-1 text-accent"><Icon name="check" /> Promoted <Time at={checkpoint.promoted_at} /></span>;
-  const promote = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
+  const promote = () =>
+    void action.run(async () => {
       client.setQueryData(checkpointQuery(checkpoint.id).queryKey, await promoteCheckpoint(checkpoint.id));
       await client.invalidateQueries({ queryKey: ["checkpoints"] });
-      announce("Promoted.");
-    } catch (error) {
-      setProblem(error);
-      setBusy(false);
-    }
-  };
+    }, "Promoted.");
   return (
     <>
-      {problem !== null && <ErrorNote error={problem} />}
-      <Button look="primary" busy={busy} onClick={() => void promote()} title="Mark it as the one to use">Promote</Button>
+      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <Button look="primary" busy={action.busy} onClick={promote} title="Mark it as the one to use">Promote</Button>
     </>
   );
 }

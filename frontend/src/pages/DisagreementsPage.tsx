@@ -9,10 +9,10 @@ import { Button, ButtonLink, IconButton } from "../components/Button";
 import { Segments } from "../components/Field";
 import { Page } from "../components/Page";
 import { Bones, Empty, ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { count } from "../format";
 import { Dispute } from "../review/Dispute";
 import type { Told } from "../review/RankPicker";
-import { useAction } from "../review/useAction";
 
 export function DisagreementsPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/disagreements" });

@@ -9,9 +9,9 @@ import { Conversation } from "../components/Conversation";
 import { Figure, Figures } from "../components/Figures";
 import { Page } from "../components/Page";
 import { Bones, Empty, ErrorNote, Loaded } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { count, percent } from "../format";
 import { GoldForm } from "../review/GoldForm";
-import { useAction } from "../review/useAction";
 
 export function GoldItemPage() {
   const { project: slug, gold: id } = useParams({ from: "/app/projects/$project/gold/$gold" });

@@ -1,7 +1,7 @@
 /** Somebody was invited by a link: choose a password and begin. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { acceptInvitation, invitationQuery, meQuery } from "../api/queries";
@@ -11,6 +11,7 @@ import { LanguageChoice } from "../components/LanguageChoice";
 import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { Bones, Empty, ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { day } from "../format";
 
 export function InvitationPage() {
@@ -20,15 +21,12 @@ export function InvitationPage() {
   const invitation = useQuery(invitationQuery(token));
   const navigate = useNavigate();
   const client = useQueryClient();
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const action = useAction();
 
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    setBusy(true);
-    setProblem(null);
-    try {
+    void action.run(async () => {
       const me = await acceptInvitation(token, {
         email: String(form.get("email")).trim(),
         name: String(form.get("name")).trim() || null,
@@ -37,12 +35,9 @@ export function InvitationPage() {
       client.clear();
       client.setQueryData(meQuery.queryKey, me);
       await navigate({ to: "/", replace: true });
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    });
   };
+  const { problem } = action;
   const at = (field: string) => (problem instanceof Problem && problem.field === field ? problem.message : null);
   const elsewhere = problem !== null && !at("password") && !at("email") && !at("name");
 
@@ -70,7 +65,7 @@ export function InvitationPage() {
           </div>
         </div>
         {invitation.data ? (
-          <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
+          <form onSubmit={submit} className="panel grid gap-4 p-5">
             {elsewhere && <ErrorNote error={problem} />}
             <Field label={t("email")} error={at("email")}>
               {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required defaultValue={invitation.data.email ?? ""} readOnly={invitation.data.email !== null} className="field min-h-11" />}
@@ -81,7 +76,7 @@ export function InvitationPage() {
             <Field label={t("password")} hint={t("passwordHint")} error={at("password")}>
               {(ids) => <input {...ids} name="password" type="password" autoComplete="new-password" required className="field min-h-11" />}
             </Field>
-            <Button type="submit" look="primary" busy={busy} className="min-h-11">{t("create")}</Button>
+            <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("create")}</Button>
           </form>
         ) : (
           <Bones />

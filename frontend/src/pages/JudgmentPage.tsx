@@ -13,10 +13,10 @@ import { Markdown } from "../components/Markdown";
 import { Page, Section } from "../components/Page";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 import { duration, percent } from "../format";
 import { Answers } from "../review/Answers";
 import { JudgmentTable } from "../review/JudgmentTable";
-import { useAction } from "../review/useAction";
 import { letters, Verdict } from "../review/Verdict";
 
 const EVENTS: Record<JudgmentEvent["what"], string> = {

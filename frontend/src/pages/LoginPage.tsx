@@ -1,7 +1,7 @@
 /** Sign in with email and password. */
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { meQuery, signIn } from "../api/queries";
@@ -11,6 +11,7 @@ import { LanguageChoice } from "../components/LanguageChoice";
 import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 
 /** Only addresses of these pages: a link from elsewhere must not lead people away after they signed in. */
 function inside(next: string | undefined): string {
@@ -23,27 +24,21 @@ export function LoginPage() {
   const { next } = useSearch({ from: "/login" });
   const navigate = useNavigate();
   const client = useQueryClient();
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const action = useAction();
   const password = useRef<HTMLInputElement>(null);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    setBusy(true);
-    setProblem(null);
-    try {
+    const signedIn = await action.run(async () => {
       const me = await signIn({ email: String(form.get("email")).trim(), password: String(form.get("password")) });
       client.clear();
       client.setQueryData(meQuery.queryKey, me);
       await navigate({ href: inside(next), replace: true });
-    } catch (error) {
-      setProblem(error instanceof Problem && error.status === 401 ? t("wrong") : error);
-      password.current?.select();
-    } finally {
-      setBusy(false);
-    }
+    });
+    if (!signedIn) password.current?.select();
   };
+  const { problem } = action;
 
   return (
     <main className="grid min-h-dvh place-items-center p-4">
@@ -56,14 +51,14 @@ export function LoginPage() {
           </div>
         </div>
         <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
-          {problem !== null && <ErrorNote error={problem} />}
+          {problem !== null && <ErrorNote error={problem instanceof Problem && problem.status === 401 ? t("wrong") : problem} />}
           <Field label={t("email")}>
             {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
           </Field>
           <Field label={t("password")}>
             {(ids) => <input {...ids} ref={password} name="password" type="password" autoComplete="current-password" required className="field min-h-11" />}
           </Field>
-          <Button type="submit" look="primary" busy={busy} className="min-h-11">{t("signIn")}</Button>
+          <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("signIn")}</Button>
         </form>
         <p className="mt-4 text-sm text-faint">{t("noAccount")}</p>
         <LanguageChoice className="mt-4" />

@@ -11,6 +11,7 @@ import { Field, Segments } from "../components/Field";
 import { Page, TableFrame } from "../components/Page";
 import { Empty, ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 
 export function ModelsPage() {
   const models = useQuery(modelsQuery);
@@ -76,9 +77,8 @@ type SourceKind = "hub" | "folder" | "endpoint";
 function Register({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const [kind, setKind] = useState<SourceKind>("hub");
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const errors = fieldErrors(problem);
+  const action = useAction();
+  const errors = fieldErrors(action.problem);
   const at = (name: string) => errors[name] ?? errors[`source.${name}`] ?? errors[`source.${kind}.${name}`] ?? null;
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -91,22 +91,17 @@ function Register({ onClose }: { onClose: () => void }) {
         : kind === "folder"
           ? { kind, path: text("path") }
           : { kind, url: text("url"), model: text("model"), api_key_env: text("api_key_env") || null };
-    setBusy(true);
-    setProblem(null);
-    try {
+    const made = await action.run(async () => {
       await createModel({ name: text("name"), source });
       await client.invalidateQueries({ queryKey: modelsQuery.queryKey });
-      onClose();
-    } catch (error) {
-      setProblem(error);
-      setBusy(false);
-    }
+    });
+    if (made) onClose();
   };
 
   return (
-    <Dialog title="Register a model" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="register-model" look="primary" busy={busy}>Register</Button></>}>
+    <Dialog title="Register a model" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="register-model" look="primary" busy={action.busy}>Register</Button></>}>
       <form id="register-model" onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {problem !== null && <ErrorNote error={problem} />}
+        {action.problem !== null && <ErrorNote error={action.problem} />}
         <Segments label="Where it comes from" value={kind} onChange={setKind} options={[{ value: "hub", label: "Hub" }, { value: "folder", label: "Folder" }, { value: "endpoint", label: "Endpoint" }]} />
         <Field label="Name here" hint="namespace/name. Shown to admins only." error={at("name")}>
           {(ids) => <input {...ids} name="name" className="field" required data-focus placeholder="acme/small-chat" pattern="[A-Za-z0-9][A-Za-z0-9._\-]*/[A-Za-z0-9][A-Za-z0-9._\-]*" title="namespace/name" />}

@@ -12,6 +12,7 @@ import { Page } from "../components/Page";
 import { check, fieldsOf, type JsonSchema, type Raw, serverErrors, startValues } from "../components/schema";
 import { type Choice, SchemaForm } from "../components/SchemaForm";
 import { ErrorNote, Loaded } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { plural } from "../format";
 
 export function NewRunPage() {
@@ -58,8 +59,7 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const action = useAction();
   const form = useRef<HTMLFormElement>(null);
 
   const models = useQuery(modelsQuery).data?.items;
@@ -81,33 +81,35 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
     setRefused(({ [path]: _, ...others }) => others);
   };
 
+  const focusFirstWrong = () => requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
-    setProblem(null);
     const wrong = Object.keys(errors).length;
     if (wrong > 0) {
+      action.forget();
       announce(`${plural(wrong, "field")} to correct.`);
-      requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+      focusFirstWrong();
       return;
     }
-    setBusy(true);
-    try {
-      const { id } = await startRun({ project: slug, kind: kind.kind, config, name: name.trim() || null });
-      await client.invalidateQueries({ queryKey: ["runs"] });
-      await navigate({ to: "/runs/$run", params: { run: id } });
-    } catch (error) {
-      const { known, other } = serverErrors(fieldErrors(error), fields);
-      setRefused(known);
-      if (other.length > 0 || Object.keys(known).length === 0) setProblem(error);
-      setBusy(false);
-      requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
-    }
+    await action.run(async () => {
+      try {
+        const { id } = await startRun({ project: slug, kind: kind.kind, config, name: name.trim() || null });
+        await client.invalidateQueries({ queryKey: ["runs"] });
+        await navigate({ to: "/runs/$run", params: { run: id } });
+      } catch (error) {
+        const { known, other } = serverErrors(fieldErrors(error), fields);
+        setRefused(known);
+        focusFirstWrong();
+        // What is told at its field needs no note above the form.
+        if (other.length > 0 || Object.keys(known).length === 0) throw error;
+      }
+    });
   };
 
   return (
     <form ref={form} onSubmit={(event) => void submit(event)} noValidate className="grid max-w-4xl gap-5">
-      {problem !== null && <ErrorNote error={problem} />}
+      {action.problem !== null && <ErrorNote error={action.problem} />}
       <div className="panel p-5">
         <Field label="Name of the run" optional hint="To find it again; empty: it is named after its kind." className="mb-5 max-w-md">
           {(ids) => <input {...ids} className="field" maxLength={120} value={name} onChange={(event) => setName(event.target.value)} />}
@@ -115,7 +117,7 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
         <SchemaForm fields={fields} values={values} onChange={change} errors={visible} offers={offers} />
       </div>
       <div className="flex flex-wrap items-center gap-3">
-        <Button type="submit" look="primary" busy={busy}>Start the run</Button>
+        <Button type="submit" look="primary" busy={action.busy}>Start the run</Button>
         {tried && Object.keys(errors).length > 0 && <span className="text-danger">{plural(Object.keys(errors).length, "field")} to correct</span>}
       </div>
     </form>

@@ -15,6 +15,7 @@ import { LanguageChoice } from "../components/LanguageChoice";
 import { Page, Section, TableFrame } from "../components/Page";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 import { keyMap, setPreferences, usePreferences } from "../preferences";
 
 const THEMES = ["system", "light", "dark"] as const;
@@ -115,35 +116,30 @@ function Keys() {
 function Account() {
   const { t } = useTranslation("preferences");
   const client = useQueryClient();
-  const [problem, setProblem] = useState<unknown>(null);
-  const [state, setState] = useState<"idle" | "busy" | "saved">("idle");
-  const errors = fieldErrors(problem);
+  const action = useAction();
+  const [saved, setSaved] = useState(false);
+  const errors = fieldErrors(action.problem);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const target = event.currentTarget;
     const form = new FormData(target);
-    setState("busy");
-    setProblem(null);
-    try {
+    setSaved(false);
+    const done = await action.run(async () => {
       await changeMe({ current_password: String(form.get("current")), password: String(form.get("new")) });
       await client.invalidateQueries({ queryKey: meQuery.queryKey });
       target.reset();
-      setState("saved");
-      announce(t("passwordChanged"));
-    } catch (error) {
-      setProblem(error);
-      setState("idle");
-    }
+    }, t("passwordChanged"));
+    setSaved(done);
   };
   return (
     <Section title={t("password")}>
       <form onSubmit={(event) => void submit(event)} className="panel grid max-w-xl gap-4 p-5">
-        {problem !== null && Object.keys(errors).length === 0 && <ErrorNote error={problem} />}
+        {action.problem !== null && Object.keys(errors).length === 0 && <ErrorNote error={action.problem} />}
         <Field label={t("passwordNow")} error={errors["current_password"]}>{(ids) => <input {...ids} name="current" type="password" required autoComplete="current-password" className="field" />}</Field>
         <Field label={t("newPassword")} error={errors["password"]}>{(ids) => <input {...ids} name="new" type="password" required autoComplete="new-password" className="field" />}</Field>
         <div className="flex items-center gap-3">
-          <Button type="submit" busy={state === "busy"}>{t("changePassword")}</Button>
-          {state === "saved" && <span className="text-sm text-accent">{t("passwordChanged")}</span>}
+          <Button type="submit" busy={action.busy}>{t("changePassword")}</Button>
+          {saved && <span className="text-sm text-accent">{t("passwordChanged")}</span>}
         </div>
       </form>
     </Section>
@@ -155,36 +151,30 @@ function Tokens({ scopes }: { scopes: readonly Scope[] }) {
   const client = useQueryClient();
   const tokens = useQuery(tokensQuery);
   const [made, setMade] = useState<string | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const making = useAction();
+  const revoking = useAction();
+  const problem = making.problem ?? revoking.problem;
   const again = () => client.invalidateQueries({ queryKey: tokensQuery.queryKey });
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const target = event.currentTarget;
     const form = new FormData(target);
     const days = Number(form.get("days"));
-    setBusy(true);
-    setProblem(null);
-    try {
+    revoking.forget();
+    void making.run(async () => {
       const scope = form.get("scope") as Scope;
       const { token } = await createToken({ name: String(form.get("name")).trim(), scopes: [scope], expires_at: days > 0 ? new Date(Date.now() + days * 86_400_000).toISOString() : null });
       setMade(token);
       target.reset();
       await again();
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
+    });
   };
-  const remove = async (id: string) => {
-    setProblem(null);
-    try {
+  const remove = (id: string) => {
+    making.forget();
+    void revoking.run(async () => {
       await deleteToken(id);
       await again();
-    } catch (error) {
-      setProblem(error);
-    }
+    });
   };
   return (
     <Section title={t("tokens")}>
@@ -216,7 +206,7 @@ function Tokens({ scopes }: { scopes: readonly Scope[] }) {
             </select>
           )}
         </Field>
-        <Button type="submit" look="primary" busy={busy}>{t("makeToken")}</Button>
+        <Button type="submit" look="primary" busy={making.busy}>{t("makeToken")}</Button>
       </form>
       <Loaded query={tokens}>
         {({ items }) =>
@@ -234,7 +224,7 @@ function Tokens({ scopes }: { scopes: readonly Scope[] }) {
                       <td>{token.scopes.map((scope) => t(`scopes.${scope}`)).join(", ")}</td>
                       <td><Time at={token.last_used_at} /></td>
                       <td><Time at={token.expires_at} /></td>
-                      <td className="text-right"><Button look="quiet" aria-label={t("revokeOne", { name: token.name })} onClick={() => void remove(token.id)}>{t("revoke")}</Button></td>
+                      <td className="text-right"><Button look="quiet" aria-label={t("revokeOne", { name: token.name })} onClick={() => remove(token.id)}>{t("revoke")}</Button></td>
                     </tr>
                   ))}
                 </tbody>

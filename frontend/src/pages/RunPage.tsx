@@ -4,7 +4,6 @@ import { Link, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { cancelRun, resumeRun, runLog, runMetrics, runQuery, runSamples } from "../api/queries";
 import type { LogLine, Run, Sample } from "../api/types";
-import { announce } from "../components/announcer";
 import { Button, ButtonLink } from "../components/Button";
 import { Conversation } from "../components/Conversation";
 import { Segments } from "../components/Field";
@@ -16,6 +15,7 @@ import { Bones, ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
+import { useAction } from "../components/useAction";
 import { clock, count, duration, fieldName, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 
 const Chart = lazy(() => import("../components/Chart"));
@@ -55,27 +55,15 @@ function Shown({ run }: { run: Run }) {
 
 function Moves({ run }: { run: Run }) {
   const client = useQueryClient();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
-  const ask = async (move: "cancel" | "resume") => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      const changed = await (move === "cancel" ? cancelRun : resumeRun)(run.id);
-      client.setQueryData(runQuery(run.id).queryKey, changed);
-      announce(move === "cancel" ? "The run is asked to stop." : "The run is queued again.");
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const action = useAction();
+  const ask = (move: typeof cancelRun, done: string) =>
+    void action.run(async () => client.setQueryData(runQuery(run.id).queryKey, await move(run.id)), done);
   return (
     <>
-      {problem !== null && <ErrorNote error={problem} />}
+      {action.problem !== null && <ErrorNote error={action.problem} />}
       {run.checkpoint && <ButtonLink to="/checkpoints/$checkpoint" params={{ checkpoint: run.checkpoint }} icon="checkpoints" look="primary">Its checkpoint</ButtonLink>}
-      {run.moves.includes("resume") && <Button look="primary" busy={busy} onClick={() => void ask("resume")}>Resume</Button>}
-      {run.moves.includes("cancel") && <Button look="danger" busy={busy} onClick={() => void ask("cancel")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
+      {run.moves.includes("resume") && <Button look="primary" busy={action.busy} onClick={() => ask(resumeRun, "The run is queued again.")}>Resume</Button>}
+      {run.moves.includes("cancel") && <Button look="danger" busy={action.busy} onClick={() => ask(cancelRun, "The run is asked to stop.")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
     </>
   );
 }

@@ -7,7 +7,7 @@ import type { Flag } from "../api/types";
 import { Button } from "../components/Button";
 import { ErrorNote } from "../components/Status";
 import { Time } from "../components/Time";
-import { useAction } from "./useAction";
+import { useAction } from "../components/useAction";
 
 export function FlagRow({ slug, flag }: { slug: string; flag: Flag }) {
   const client = useQueryClient();

@@ -6,10 +6,10 @@ import { Button } from "../components/Button";
 import { Field, Segments } from "../components/Field";
 import { Section } from "../components/Page";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { Answers, type ShownAnswer } from "./Answers";
 import { USES } from "./goldUses";
 import { dense, RankPicker, type Told } from "./RankPicker";
-import { useAction } from "./useAction";
 
 export interface GoldDraft {
   told: Told | null;

@@ -6,8 +6,8 @@ import type { SkippedSet } from "../api/types";
 import { Button } from "../components/Button";
 import { ErrorNote } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 import { plural } from "../format";
-import { useAction } from "./useAction";
 
 export function SkipRow({ slug, set }: { slug: string; set: SkippedSet }) {
   const client = useQueryClient();

@@ -8,8 +8,8 @@ import { Button } from "../components/Button";
 import { Field } from "../components/Field";
 import { Section } from "../components/Page";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { StandingBadge } from "./StandingBadge";
-import { useAction } from "./useAction";
 
 const SAID: Record<StandingDecision["state"], string> = {
   qualified: "qualified: real work is handed out",

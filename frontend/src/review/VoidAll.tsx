@@ -8,8 +8,8 @@ import { Button } from "../components/Button";
 import { Dialog } from "../components/Dialog";
 import { Field } from "../components/Field";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { plural } from "../format";
-import { useAction } from "./useAction";
 
 export function VoidAll({ slug, person, onClose }: { slug: string; person: { id: string; name: string; judgments: number }; onClose: () => void }) {
   const client = useQueryClient();

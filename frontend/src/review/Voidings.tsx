@@ -7,8 +7,8 @@ import { Button } from "../components/Button";
 import { Section } from "../components/Page";
 import { ErrorNote } from "../components/Status";
 import { Time } from "../components/Time";
+import { useAction } from "../components/useAction";
 import { plural } from "../format";
-import { useAction } from "./useAction";
 
 /** `annotator`: only this person's; null: all. */
 export function Voidings({ slug, annotator }: { slug: string; annotator: string | null }) {

@@ -6,6 +6,7 @@ import { Button } from "../components/Button";
 import { Dialog } from "../components/Dialog";
 import { Field } from "../components/Field";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 import { plural } from "../format";
 import { AskedFields } from "./AskedFields";
 import { type Draft, mistakes } from "./draft";
@@ -34,12 +35,11 @@ interface FormProps {
 
 export function ProjectForm({ label, draft, onDraft, onSave, save, dirty, judged, guidelinesHint, guidelinesExtra, consequences = [], onReset, before, autoFocus }: FormProps) {
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
+  const action = useAction();
   const [preview, setPreview] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const wrong = mistakes(draft);
-  const errors = { ...fieldErrors(problem), ...(tried ? wrong : {}) };
+  const errors = { ...fieldErrors(action.problem), ...(tried ? wrong : {}) };
   const change = (part: Partial<Draft>) => onDraft({ ...draft, ...part });
 
   // What is wrong is told at its field, and the first such field gets the focus.
@@ -51,23 +51,15 @@ export function ProjectForm({ label, draft, onDraft, onSave, save, dirty, judged
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
-    setProblem(null);
     const count = Object.keys(wrong).length;
     if (count > 0) {
+      action.forget();
       setRefusals(refusals + 1);
       announce(`Not saved: ${plural(count, "field")} to correct.`);
       return;
     }
-    setBusy(true);
-    try {
-      await onSave();
-      setTried(false);
-    } catch (error) {
-      setProblem(error);
-      setRefusals(refusals + 1);
-    } finally {
-      setBusy(false);
-    }
+    if (await action.run(onSave)) setTried(false);
+    else setRefusals(refusals + 1);
   };
 
   return (
@@ -94,15 +86,15 @@ export function ProjectForm({ label, draft, onDraft, onSave, save, dirty, judged
         </div>
       </div>
       <div className="sticky bottom-0 z-10 -mx-4 mt-6 border-t border-line bg-page px-4 py-3 sm:-mx-7 sm:px-7">
-        {problem !== null && <ErrorNote error={problem} className="mb-3" />}
+        {action.problem !== null && <ErrorNote error={action.problem} className="mb-3" />}
         {dirty && consequences.length > 0 && (
           <ul aria-label="What saving brings about" className="mb-2.5 max-w-[85ch] list-disc pl-5 text-sm text-soft">
             {consequences.map((sentence) => <li key={sentence}>{sentence}</li>)}
           </ul>
         )}
         <div className="flex flex-wrap items-center gap-2">
-          <Button type="submit" look="primary" busy={busy} disabled={!dirty}>{save}</Button>
-          {onReset && <Button look="quiet" disabled={!dirty || busy} onClick={onReset}>Discard changes</Button>}
+          <Button type="submit" look="primary" busy={action.busy} disabled={!dirty}>{save}</Button>
+          {onReset && <Button look="quiet" disabled={!dirty || action.busy} onClick={onReset}>Discard changes</Button>}
           <Button look="plain" className="ml-auto xl:hidden" onClick={() => setPreview(true)}>See the screen</Button>
         </div>
       </div>

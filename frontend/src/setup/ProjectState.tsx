@@ -1,11 +1,10 @@
 /** Whether a project is open: pause, close, archive, and each way back. Takes effect at once, for each can be undone. */
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { changeProject, projectChanged } from "../api/queries";
 import type { Project } from "../api/types";
-import { announce } from "../components/announcer";
 import { Button } from "../components/Button";
 import { ErrorNote } from "../components/Status";
+import { useAction } from "../components/useAction";
 
 type State = Project["state"];
 
@@ -25,28 +24,19 @@ const MOVES: Record<State, { to: State; label: string }[]> = {
 
 export function ProjectState({ project }: { project: Project }) {
   const client = useQueryClient();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
-  const move = async (state: State) => {
-    setBusy(true);
-    setProblem(null);
-    try {
+  const action = useAction();
+  const move = (state: State) =>
+    void action.run(async () => {
       await changeProject(project.slug, { state });
       await projectChanged(client, project.slug);
-      announce(SAID[state]);
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    }, SAID[state]);
   return (
     <section aria-label="State" className="panel mb-6 flex flex-wrap items-center gap-x-4 gap-y-3 px-5 py-3.5">
       <p className="min-w-0 flex-1 basis-72">{SAID[project.state]}</p>
       <div className="flex flex-wrap gap-2">
-        {MOVES[project.state].map(({ to, label }) => <Button key={to} busy={busy} onClick={() => void move(to)}>{label}</Button>)}
+        {MOVES[project.state].map(({ to, label }) => <Button key={to} busy={action.busy} onClick={() => move(to)}>{label}</Button>)}
       </div>
-      {problem !== null && <ErrorNote error={problem} className="basis-full" />}
+      {action.problem !== null && <ErrorNote error={action.problem} className="basis-full" />}
     </section>
   );
 }
