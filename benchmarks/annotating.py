@@ -33,15 +33,15 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import psutil
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from sqlalchemy import select
 
@@ -129,6 +129,30 @@ def a_study(client: Client, *, prompts: int, models: int = 2, overlap: int = 1) 
     return str(project["slug"])
 
 
+@contextmanager
+def a_browser(podium: Podium, client: Client, name: str) -> Iterator[Callable[[], BrowserContext]]:
+    """Chromium, and what opens a window in which a new annotator of this name is signed in."""
+    program = checks.chromium()
+    if program is None:
+        raise SystemExit("There is no Chromium or Chrome on this machine.")
+    who = {"email": f"{name}@benchmark.example", "password": PASSWORD}
+    client.post("users", {**who, "name": name, "role": "annotator"})
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"]) as browser,
+    ):
+
+        def window() -> BrowserContext:
+            context = browser.new_context(base_url=podium.url, viewport={"width": 1440, "height": 900})
+            # By the same request as the page's own, so that no label is relied on.
+            answer = context.request.post("/api/v1/session", data=who, headers={"Origin": podium.url})
+            if not answer.ok:
+                raise SystemExit(f"Signing in failed: {answer.status} {answer.text()}")
+            return context
+
+        yield window
+
+
 def percentiles(milliseconds: list[float]) -> Json:
     """Median, 95th percentile and the largest."""
     cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
@@ -137,17 +161,10 @@ def percentiles(milliseconds: list[float]) -> Json:
 
 def keys(podium: Podium, client: Client, options: argparse.Namespace) -> None:
     """From key to next comparison, under each latency."""
-    program = checks.chromium()
-    if program is None:
-        raise SystemExit("There is no Chromium or Chrome on this machine.")
-    email = "keys@benchmark.example"
-    client.post("users", {"email": email, "name": "Keys", "role": "annotator", "password": PASSWORD})
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    with a_browser(podium, client, "keys") as window:
         for latency in options.latency_ms:
             slug = a_study(client, prompts=options.judgments + 40)
-            page = browser.new_context(base_url=podium.url, viewport={"width": 1440, "height": 900}).new_page()
-            sign_in(page, email)
+            page = window().new_page()
             devtools = page.context.new_cdp_session(page)
             devtools.send("Network.enable")
             network = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
@@ -166,24 +183,16 @@ def keys(podium: Podium, client: Client, options: argparse.Namespace) -> None:
             about = {"latency_ms": latency, "slow_down": options.slow_down, "judgments": len(times), "stored": stored}
             print(json.dumps({"measure": "keys", **about, **percentiles(times)}), flush=True)
             page.context.close()
-        browser.close()
 
 
 def storm(podium: Podium, client: Client, options: argparse.Namespace) -> None:
     """What becomes of judgments when everything goes wrong."""
-    program = checks.chromium()
-    if program is None:
-        raise SystemExit("There is no Chromium or Chrome on this machine.")
-    email = "storm@benchmark.example"
-    client.post("users", {"email": email, "name": "Storm", "role": "annotator", "password": PASSWORD})
     slug = a_study(client, prompts=options.judgments + 40)
     said: list[tuple[str, str]] = []
     happened: Counter[str] = Counter()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=podium.url, viewport={"width": 1440, "height": 900})
+    with a_browser(podium, client, "storm") as window:
+        context = window()
         page = context.new_page()
-        sign_in(page, email)
         page.goto(f"/projects/{slug}/annotate")
         rng = random.Random(0)
         for turn in range(options.judgments):
@@ -218,7 +227,6 @@ def storm(podium: Podium, client: Client, options: argparse.Namespace) -> None:
                 print(f"{turn} judged, {dict(happened)}", file=sys.stderr)
         context.set_offline(False)
         stored = wait_for_judgments(client, slug, len(said), 120.0)
-        browser.close()
     rows = [row for row in client.pages(f"projects/{slug}/judgments") if row["counted"]]
     per_prompt = Counter(row["prompt"] for row in rows)
     keys_said, keys_stored = Counter(key for _, key in said), Counter(key_of(row) for row in rows)
@@ -269,15 +277,6 @@ def wait_for_judgments(client: Client, slug: str, wanted: int, seconds: float = 
         if stored >= wanted or time.monotonic() > until:
             return stored
         time.sleep(0.2)
-
-
-def sign_in(page: Page, email: str) -> None:
-    """By the same request as the page's own, so that no label is relied on."""
-    page.goto("/login")
-    body = {"email": email, "password": PASSWORD}
-    answer = page.request.post("/api/v1/session", data=body, headers={"Origin": page.url.rsplit("/", 1)[0]})
-    if not answer.ok:
-        raise SystemExit(f"Signing in failed: {answer.status} {answer.text()}")
 
 
 def crowd(podium: Podium, client: Client, options: argparse.Namespace) -> None:
