@@ -6,9 +6,8 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { acceptInvitation, invitationQuery, meQuery } from "../api/queries";
 import { Button, ButtonLink } from "../components/Button";
+import { Entrance } from "../components/Entrance";
 import { Field } from "../components/Field";
-import { LanguageChoice } from "../components/LanguageChoice";
-import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { Bones, Empty, ErrorNote } from "../components/Status";
 import { useAction } from "../components/useAction";
@@ -53,36 +52,24 @@ export function InvitationPage() {
     );
   }
   return (
-    <main className="grid min-h-dvh place-items-center p-4">
-      <div className="w-full max-w-sm">
-        <div className="mb-6 flex items-center gap-3">
-          <Mark size={34} />
-          <div>
-            <h1 className="title text-2xl">{t("welcome")}</h1>
-            {invitation.data && (
-              <p className="text-soft">{t(`invitedAs.${invitation.data.role}`, { day: day(new Date(invitation.data.expires_at)) })}</p>
-            )}
-          </div>
-        </div>
-        {invitation.data ? (
-          <form onSubmit={submit} className="panel grid gap-4 p-5">
-            {elsewhere && <ErrorNote error={problem} />}
-            <Field label={t("email")} error={at("email")}>
-              {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required defaultValue={invitation.data.email ?? ""} readOnly={invitation.data.email !== null} className="field min-h-11" />}
-            </Field>
-            <Field label={t("name")} optional hint={t("nameHint")} error={at("name")}>
-              {(ids) => <input {...ids} name="name" autoComplete="name" className="field min-h-11" />}
-            </Field>
-            <Field label={t("password")} hint={t("passwordHint")} error={at("password")}>
-              {(ids) => <input {...ids} name="password" type="password" autoComplete="new-password" required className="field min-h-11" />}
-            </Field>
-            <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("create")}</Button>
-          </form>
-        ) : (
-          <Bones />
-        )}
-        <LanguageChoice className="mt-4" />
-      </div>
-    </main>
+    <Entrance title={t("welcome")} lead={invitation.data && t(`invitedAs.${invitation.data.role}`, { day: day(new Date(invitation.data.expires_at)) })}>
+      {invitation.data ? (
+        <form onSubmit={submit} className="panel grid gap-4 p-5">
+          {elsewhere && <ErrorNote error={problem} />}
+          <Field label={t("email")} error={at("email")}>
+            {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required defaultValue={invitation.data.email ?? ""} readOnly={invitation.data.email !== null} className="field min-h-11" />}
+          </Field>
+          <Field label={t("name")} optional hint={t("nameHint")} error={at("name")}>
+            {(ids) => <input {...ids} name="name" autoComplete="name" className="field min-h-11" />}
+          </Field>
+          <Field label={t("password")} hint={t("passwordHint")} error={at("password")}>
+            {(ids) => <input {...ids} name="password" type="password" autoComplete="new-password" required className="field min-h-11" />}
+          </Field>
+          <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("create")}</Button>
+        </form>
+      ) : (
+        <Bones />
+      )}
+    </Entrance>
   );
 }

@@ -6,9 +6,8 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { meQuery, signIn } from "../api/queries";
 import { Button } from "../components/Button";
+import { Entrance } from "../components/Entrance";
 import { Field } from "../components/Field";
-import { LanguageChoice } from "../components/LanguageChoice";
-import { Mark } from "../components/Icon";
 import { useTitle } from "../components/Page";
 import { ErrorNote } from "../components/Status";
 import { useAction } from "../components/useAction";
@@ -41,28 +40,18 @@ export function LoginPage() {
   const { problem } = action;
 
   return (
-    <main className="grid min-h-dvh place-items-center p-4">
-      <div className="w-full max-w-sm">
-        <div className="mb-6 flex items-center gap-3">
-          <Mark size={34} />
-          <div>
-            <h1 className="title text-2xl">Podium</h1>
-            <p className="text-soft">{t("slogan")}</p>
-          </div>
-        </div>
-        <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
-          {problem !== null && <ErrorNote error={problem instanceof Problem && problem.status === 401 ? t("wrong") : problem} />}
-          <Field label={t("email")}>
-            {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
-          </Field>
-          <Field label={t("password")}>
-            {(ids) => <input {...ids} ref={password} name="password" type="password" autoComplete="current-password" required className="field min-h-11" />}
-          </Field>
-          <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("signIn")}</Button>
-        </form>
-        <p className="mt-4 text-sm text-faint">{t("noAccount")}</p>
-        <LanguageChoice className="mt-4" />
-      </div>
-    </main>
+    <Entrance title="Podium" lead={t("slogan")}>
+      <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
+        {problem !== null && <ErrorNote error={problem instanceof Problem && problem.status === 401 ? t("wrong") : problem} />}
+        <Field label={t("email")}>
+          {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
+        </Field>
+        <Field label={t("password")}>
+          {(ids) => <input {...ids} ref={password} name="password" type="password" autoComplete="current-password" required className="field min-h-11" />}
+        </Field>
+        <Button type="submit" look="primary" busy={action.busy} className="min-h-11">{t("signIn")}</Button>
+      </form>
+      <p className="mt-4 text-sm text-faint">{t("noAccount")}</p>
+    </Entrance>
   );
 }
