@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { projectsQuery } from "../api/queries";
 import type { Project } from "../api/types";
+import { LinkCard } from "../components/LinkCard";
 import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { count } from "../format";
@@ -33,15 +34,12 @@ function Card({ project }: { project: Project }) {
   const { size, strength_levels } = project.protocol;
   const asked = size > 2 ? t("ranking", { count: size, n: count(size) }) : strength_levels > 0 ? t("graded") : t("pair");
   return (
-    <li className="panel relative p-4 hover:border-edge">
-      <div className="flex items-baseline justify-between gap-3">
-        <h2 className="title min-w-0 text-lg [overflow-wrap:anywhere]">
-          <Link to="/projects/$project/annotate" params={{ project: project.slug }} className="after:absolute after:inset-0 after:rounded-lg">{project.name}</Link>
-        </h2>
-        {project.state !== "active" && <span className="rounded-full bg-warn-wash px-2 py-0.5 text-xs whitespace-nowrap text-warn">{t(`state.${project.state}`)}</span>}
-      </div>
+    <LinkCard
+      link={<Link to="/projects/$project/annotate" params={{ project: project.slug }}>{project.name}</Link>}
+      state={project.state === "active" ? undefined : t(`state.${project.state}`)}
+    >
       <p className="mt-1 text-soft">{asked}</p>
       <p className="mt-1 text-sm text-faint">{project.state === "active" ? t("judged", { count: project.counts.judgments, n: count(project.counts.judgments) }) : t("stopped")}</p>
-    </li>
+    </LinkCard>
   );
 }

@@ -8,6 +8,7 @@ import type { RunKind } from "../api/types";
 import { announce } from "../components/announcer";
 import { Button } from "../components/Button";
 import { Field } from "../components/Field";
+import { LinkCard } from "../components/LinkCard";
 import { Page } from "../components/Page";
 import { check, fieldsOf, type JsonSchema, type Raw, serverErrors, startValues } from "../components/schema";
 import { type Choice, SchemaForm } from "../components/SchemaForm";
@@ -34,13 +35,10 @@ export function NewRunPage() {
           ) : (
             <ol className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
               {items.map((one) => (
-                <li key={one.kind} className="panel relative p-4 hover:border-edge">
-                  <h2 className="title text-lg">
-                    <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: one.kind }} className="after:absolute after:inset-0 after:rounded-lg">{one.title}</Link>
-                  </h2>
+                <LinkCard key={one.kind} link={<Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: one.kind }}>{one.title}</Link>}>
                   <p className="mt-1 text-soft">{one.description}</p>
                   {one.needs.length > 0 && <p className="mt-2 text-sm text-faint">Needs: {one.needs.map((need) => need.replaceAll("_", " ")).join(", ")}</p>}
-                </li>
+                </LinkCard>
               ))}
             </ol>
           )

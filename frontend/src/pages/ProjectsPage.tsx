@@ -5,6 +5,7 @@ import { archivedProjectsQuery, projectsQuery } from "../api/queries";
 import type { Project } from "../api/types";
 import { ButtonLink } from "../components/Button";
 import { Segments } from "../components/Field";
+import { LinkCard } from "../components/LinkCard";
 import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
@@ -56,19 +57,14 @@ function Card({ project }: { project: Project }) {
   const { counts, protocol } = project;
   const asked = protocol.size > 2 ? `ranking of ${protocol.size}` : protocol.strength_levels > 0 ? `pairs, ${protocol.strength_levels} degrees` : "pairs";
   return (
-    <li className="panel relative p-4 hover:border-edge">
-      <div className="flex items-baseline justify-between gap-3">
-        <h2 className="title min-w-0 text-lg [overflow-wrap:anywhere]">
-          <Link to="/projects/$project" params={{ project: project.slug }} className="after:absolute after:inset-0 after:rounded-lg">
-            {project.name}
-          </Link>
-        </h2>
-        {project.state !== "active" && <span className="rounded-full bg-warn-wash px-2 py-0.5 text-xs text-warn">{project.state}</span>}
-      </div>
+    <LinkCard
+      link={<Link to="/projects/$project" params={{ project: project.slug }}>{project.name}</Link>}
+      state={project.state === "active" ? undefined : project.state}
+    >
       <p className="mt-1 text-soft">
         {plural(counts.prompts, "prompt")}, {plural(counts.completions, "completion")} of {plural(counts.models, "model")}; {plural(counts.judgments, "judgment")} by {count(counts.annotators)} {counts.annotators === 1 ? "person" : "people"}
       </p>
       <p className="mt-1 text-sm text-faint">{asked} · made <Time at={project.created_at} /></p>
-    </li>
+    </LinkCard>
   );
 }
