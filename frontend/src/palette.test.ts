@@ -31,6 +31,7 @@ const PAIRS: [string, string, number][] = [
   ["on-accent", "accent", 4.5],
   ["on-accent", "accent-strong", 4.5],
   // Borders of fields and the ring of the focus need 3 to 1 (1.4.11, 2.4.13).
+  ...[..."abcdefgh"].flatMap((letter) => ["page", "surface", "raised"].map((ground): [string, string, number] => [`plot-${letter}`, ground, 3])),
   ...["edge", "accent"].flatMap((line) => ["page", "surface", "raised"].map((ground): [string, string, number] => [line, ground, 3])),
 ];
 

@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { figure } from "../format";
 import { usePreferences } from "../preferences";
+import { colourOf } from "./picture";
 import { smooth } from "./smooth";
 
 interface ChartProps {
@@ -13,16 +14,6 @@ interface ChartProps {
   /** 0: as it is; towards 1: the past weighs more. */
   smoothing: number;
   height?: number;
-}
-
-/** Canvas knows no CSS variables: the browser resolves a colour for the theme of this moment. */
-function colour(name: string): string {
-  const probe = document.createElement("span");
-  probe.style.color = `var(--color-${name})`;
-  document.body.append(probe);
-  const value = getComputedStyle(probe).color;
-  probe.remove();
-  return value;
 }
 
 function useDark(): boolean {
@@ -45,9 +36,9 @@ export default function Chart({ name, steps, values, smoothing, height = 130 }: 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const line = colour("accent");
-    const grid = colour("line");
-    const axis: uPlot.Axis = { stroke: colour("faint"), font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 4 };
+    const line = colourOf("accent");
+    const grid = colourOf("line");
+    const axis: uPlot.Axis = { stroke: colourOf("faint"), font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 4 };
     const made = new uPlot(
       {
         width: element.clientWidth || 300,
