@@ -74,7 +74,7 @@ export function ImportDrop({ slug }: { slug: string }) {
           {FORMATS.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
         </select>
       </div>
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
       {report && <Report name={name} report={report} />}
     </div>
   );

@@ -34,7 +34,7 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Invite somebody" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="invite" look="primary" busy={action.busy}>Make the link</Button></>}>
       <form id="invite" onSubmit={submit} className="grid gap-4">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <div>
           <p className="mb-1 font-medium">As</p>
           <Segments label="Role" value={role} onChange={setRole} options={[{ value: "annotator", label: "Annotator" }, { value: "admin", label: "Admin" }]} />

@@ -63,7 +63,7 @@ export function NewRewardSet({ slug, onClose }: { slug: string; onClose: () => v
   return (
     <Dialog title="New reward set" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="new-reward-set" look="primary" busy={action.busy}>Freeze the rewards</Button></>}>
       <form id="new-reward-set" onSubmit={submit} className="grid gap-4">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <Field label="Name" optional>{(ids) => <input {...ids} className="field" data-focus value={name} onChange={(event) => setName(event.target.value)} />}</Field>
         <div>
           <p className="mb-1 font-medium">Ratings from</p>

@@ -16,8 +16,10 @@ export function Bones({ rows = 4, height = "1.4rem" }: { rows?: number; height?:
   );
 }
 
+/** What went wrong, in words; nothing while `error` is null. */
 export function ErrorNote({ error, retry, className }: { error: unknown; retry?: () => void; className?: string }) {
   const { t } = useTranslation();
+  if (error === null) return null;
   const text = error instanceof Error ? error.message : String(error);
   return (
     <div role="alert" className={`flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-danger/40 bg-danger-wash px-3.5 py-2.5 text-danger ${className ?? ""}`}>

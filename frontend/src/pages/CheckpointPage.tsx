@@ -41,7 +41,7 @@ function Promote({ checkpoint }: { checkpoint: Checkpoint }) {
     }, "Promoted.");
   return (
     <>
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
       <Button look="primary" busy={action.busy} onClick={promote} title="Mark it as the one to use">Promote</Button>
     </>
   );

@@ -87,7 +87,7 @@ function Desk({ slug, items, more, onMore, decided }: DeskProps) {
 
   return (
     <>
-      {action.problem !== null && <ErrorNote error={action.problem} className="mb-3" />}
+      <ErrorNote error={action.problem} className="mb-3" />
       {front && protocol ? (
         <>
           <div className="mb-3 flex items-center gap-1">

@@ -50,7 +50,7 @@ function Shown({ slug, gold, project }: { slug: string; gold: Gold; project: Pro
         </Button>
       }
     >
-      {action.problem !== null && <ErrorNote error={action.problem} className="mb-3" />}
+      <ErrorNote error={action.problem} className="mb-3" />
       <Figures className="mb-4">
         <Figure name="Judged" value={count(gold.answers)} />
         <Figure name="Right" value={gold.right_share === null ? "–" : percent(gold.right_share)} hint="Of those who judged it, so many gave the known answer." />

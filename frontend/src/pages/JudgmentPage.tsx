@@ -130,7 +130,7 @@ function SetAside({ slug, judgment, onClose }: { slug: string; judgment: Judgmen
   };
   return (
     <Dialog title={decision ? "Take this decision back?" : "Set this judgment aside?"} onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Keep it</Button><Button look="danger" busy={action.busy} onClick={() => void confirm()}>{decision ? "Take it back" : "Set it aside"}</Button></>}>
-      {action.problem !== null && <ErrorNote error={action.problem} className="mb-3" />}
+      <ErrorNote error={action.problem} className="mb-3" />
       {decision && <p className="mb-2">What it set aside stands again.</p>}
       <p className="text-soft">It stays on record, but counts no more: ratings are computed again without it. Reward sets that are frozen keep it. This cannot be undone.</p>
     </Dialog>

@@ -42,7 +42,7 @@ export function LoginPage() {
   return (
     <Entrance title="Podium" lead={t("slogan")}>
       <form onSubmit={(event) => void submit(event)} className="panel grid gap-4 p-5">
-        {problem !== null && <ErrorNote error={problem instanceof Problem && problem.status === 401 ? t("wrong") : problem} />}
+        <ErrorNote error={problem instanceof Problem && problem.status === 401 ? t("wrong") : problem} />
         <Field label={t("email")}>
           {(ids) => <input {...ids} name="email" type="email" autoComplete="username" required autoFocus className="field min-h-11" />}
         </Field>

@@ -101,7 +101,7 @@ function Register({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Register a model" onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Cancel</Button><Button type="submit" form="register-model" look="primary" busy={action.busy}>Register</Button></>}>
       <form id="register-model" onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <Segments label="Where it comes from" value={kind} onChange={setKind} options={[{ value: "hub", label: "Hub" }, { value: "folder", label: "Folder" }, { value: "endpoint", label: "Endpoint" }]} />
         <Field label="Name here" hint="namespace/name. Shown to admins only." error={at("name")}>
           {(ids) => <input {...ids} name="name" className="field" required data-focus placeholder="acme/small-chat" pattern="[A-Za-z0-9][A-Za-z0-9._\-]*/[A-Za-z0-9][A-Za-z0-9._\-]*" title="namespace/name" />}

@@ -107,7 +107,7 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
 
   return (
     <form ref={form} onSubmit={(event) => void submit(event)} noValidate className="grid max-w-4xl gap-5">
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
       <div className="panel p-5">
         <Field label="Name of the run" optional hint="To find it again; empty: it is named after its kind." className="mb-5 max-w-md">
           {(ids) => <input {...ids} className="field" maxLength={120} value={name} onChange={(event) => setName(event.target.value)} />}

@@ -22,7 +22,7 @@ export function PeoplePage() {
       lead="Annotators judge. Admins also see who wrote what, start runs, and invite others."
       actions={<Button look="primary" icon="plus" onClick={() => setInviting(true)}>Invite somebody</Button>}
     >
-      {problem !== null && <ErrorNote error={problem} className="mb-3" />}
+      <ErrorNote error={problem} className="mb-3" />
       <Loaded query={users}>
         {({ items }) => (
           <TableFrame label="People">

@@ -178,7 +178,7 @@ function Tokens({ scopes }: { scopes: readonly Scope[] }) {
   };
   return (
     <Section title={t("tokens")}>
-      {problem !== null && <ErrorNote error={problem} className="mb-3" />}
+      <ErrorNote error={problem} className="mb-3" />
       {made && (
         <div className="mb-3 rounded-lg bg-accent-wash p-4" role="status">
           <p className="mb-2 font-medium">{t("copyNow")}</p>

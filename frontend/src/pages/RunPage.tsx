@@ -60,7 +60,7 @@ function Moves({ run }: { run: Run }) {
     void action.run(async () => client.setQueryData(runQuery(run.id).queryKey, await move(run.id)), done);
   return (
     <>
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
       {run.checkpoint && <ButtonLink to="/checkpoints/$checkpoint" params={{ checkpoint: run.checkpoint }} icon="checkpoints" look="primary">Its checkpoint</ButtonLink>}
       {run.moves.includes("resume") && <Button look="primary" busy={action.busy} onClick={() => ask(resumeRun, "The run is queued again.")}>Resume</Button>}
       {run.moves.includes("cancel") && <Button look="danger" busy={action.busy} onClick={() => ask(cancelRun, "The run is asked to stop.")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
@@ -149,7 +149,7 @@ function Curves({ run, live }: PartProps) {
   }
   return (
     <Section title="Curves" actions={head}>
-      {error !== null && <ErrorNote error={error} className="mb-3" />}
+      <ErrorNote error={error} className="mb-3" />
       {[...groups].map(([group, curves]) => (
         <section key={group} className="mb-4" aria-label={group || "metrics"}>
           <h3 className="mb-1.5 text-sm font-medium text-faint">{group || "metrics"}</h3>
@@ -242,7 +242,7 @@ function Log({ run, live }: PartProps) {
   }, [items, follow]);
   return (
     <Section title="Log">
-      {error !== null && <ErrorNote error={error} className="mb-2" />}
+      <ErrorNote error={error} className="mb-2" />
       <div
         ref={box}
         tabIndex={0}

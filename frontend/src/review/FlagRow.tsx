@@ -44,7 +44,7 @@ export function FlagRow({ slug, flag }: { slug: string; flag: Flag }) {
           <Button type="submit" busy={action.busy} aria-label={`Resolve: ${flag.reason}`}>Resolve</Button>
         </form>
       )}
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
     </li>
   );
 }

@@ -60,7 +60,7 @@ export function GoldForm({ protocol, answers, first, save, onSave, onPickAgain, 
         <Answers answers={answers} models={models} />
       </Section>
       <div className="panel mt-4 grid gap-5 p-5">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <div>
           <p className="mb-1 font-medium">What is right</p>
           <RankPicker size={answers.length} value={draft.told} onChange={(told) => setDraft({ ...draft, told })} allowNone={protocol.allow_none_acceptable} />

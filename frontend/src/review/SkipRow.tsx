@@ -38,7 +38,7 @@ export function SkipRow({ slug, set }: { slug: string; set: SkippedSet }) {
           </li>
         ))}
       </ul>
-      {action.problem !== null && <ErrorNote error={action.problem} />}
+      <ErrorNote error={action.problem} />
     </li>
   );
 }

@@ -31,7 +31,7 @@ export function StandingPanel({ slug, person, standing }: { slug: string; person
   return (
     <Section title="Standing" actions={<StandingBadge standing={standing} />}>
       <div className="panel grid gap-3 p-4">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <p className="text-soft">
           {standing.state === "qualified" ? "Real work is handed out to this person." : standing.state === "failed" ? "Not let in to real work: nothing is handed out." : "Still in practice or in the qualification test."} Your word stands over the test.
         </p>

@@ -30,7 +30,7 @@ export function VoidAll({ slug, person, onClose }: { slug: string; person: { id:
   return (
     <Dialog title={`Set aside all judgments of ${person.name}`} onClose={onClose} footer={<><Button look="quiet" onClick={onClose}>Keep them</Button><Button look="danger" type="submit" form={form} busy={action.busy}>Set {plural(person.judgments, "judgment")} aside</Button></>}>
       <form id={form} noValidate onSubmit={(event) => void submit(event)} className="grid gap-4">
-        {action.problem !== null && <ErrorNote error={action.problem} />}
+        <ErrorNote error={action.problem} />
         <p className="text-soft">They stay on record but count no more: ratings are computed again without them, their places are free for others. Reward sets that are frozen keep them. You can restore all of them at any time.</p>
         <Field label="Reason" hint="Kept with the judgments." error={missing ? "Say why: whoever restores or audits this will ask." : fieldErrors(action.problem)["reason"]}>
           {(ids) => <textarea {...ids} data-focus className="field min-h-20" maxLength={2000} value={reason} onChange={(event) => setReason(event.target.value)} placeholder="Always chose the longer answer, in two seconds each." />}

@@ -49,7 +49,7 @@ function Row({ slug, voiding }: { slug: string; voiding: Voiding }) {
           Restore
         </Button>
       )}
-      {action.problem !== null && <ErrorNote error={action.problem} className="basis-full" />}
+      <ErrorNote error={action.problem} className="basis-full" />
     </li>
   );
 }

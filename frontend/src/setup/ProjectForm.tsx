@@ -86,7 +86,7 @@ export function ProjectForm({ label, draft, onDraft, onSave, save, dirty, judged
         </div>
       </div>
       <div className="sticky bottom-0 z-10 -mx-4 mt-6 border-t border-line bg-page px-4 py-3 sm:-mx-7 sm:px-7">
-        {action.problem !== null && <ErrorNote error={action.problem} className="mb-3" />}
+        <ErrorNote error={action.problem} className="mb-3" />
         {dirty && consequences.length > 0 && (
           <ul aria-label="What saving brings about" className="mb-2.5 max-w-[85ch] list-disc pl-5 text-sm text-soft">
             {consequences.map((sentence) => <li key={sentence}>{sentence}</li>)}

@@ -36,7 +36,7 @@ export function ProjectState({ project }: { project: Project }) {
       <div className="flex flex-wrap gap-2">
         {MOVES[project.state].map(({ to, label }) => <Button key={to} busy={action.busy} onClick={() => move(to)}>{label}</Button>)}
       </div>
-      {action.problem !== null && <ErrorNote error={action.problem} className="basis-full" />}
+      <ErrorNote error={action.problem} className="basis-full" />
     </section>
   );
 }
