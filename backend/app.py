@@ -54,6 +54,7 @@ from backend.api.pages import Pages
 from backend.api.sign_in import SignInLimit
 from backend.api.telemetry import Telemetry
 from backend.api.wire import Problem
+from backend.aside import Aside
 from backend.database import SessionFactory, make_engine
 from backend.errors import (
     Conflict,
@@ -136,6 +137,7 @@ def create_app(settings: Settings, session_factory: SessionFactory | None = None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.api_threads
         yield
+        app.state.aside.close()
         if engine is not None:
             engine.dispose()
 
@@ -154,6 +156,7 @@ def create_app(settings: Settings, session_factory: SessionFactory | None = None
     telemetry = Telemetry()
     app.state.settings = settings
     app.state.session_factory = session_factory
+    app.state.aside = Aside(settings.database_url or "", "podium-api-aside")
     app.state.telemetry = telemetry
     app.state.sign_in_limit = SignInLimit(settings.sign_in_attempts_per_minute, settings.redis_url)
     app.state.database_gate = Gate(

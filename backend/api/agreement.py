@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from backend.api.deps import AdminReader, SessionDep
+from backend.api.deps import AdminReader, HeavyDep
 from backend.api.projects import ProjectDep
 from backend.api.standings import StandingOut
 from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
@@ -45,15 +45,15 @@ class AnnotatorOut(Wire):
 
 
 @router.get("/projects/{project}/agreement")
-def read_agreement(project: ProjectDep, session: SessionDep, caller: AdminReader) -> AgreementOut:
+def read_agreement(project: ProjectDep, heavy: HeavyDep, caller: AdminReader) -> AgreementOut:
     """How far the annotators of a project agree."""
-    return AgreementOut.model_validate(agreement.of_project(session, project))
+    return AgreementOut.model_validate(heavy(agreement.of_project, project))
 
 
 @router.get("/projects/{project}/annotators")
 def list_annotators(
-    project: ProjectDep, session: SessionDep, caller: AdminReader, utc_offset_minutes: UtcOffset = 0
+    project: ProjectDep, heavy: HeavyDep, caller: AdminReader, utc_offset_minutes: UtcOffset = 0
 ) -> Page[AnnotatorOut]:
     """Everybody who did anything in a project, the busiest first."""
-    found = agreement.annotators(session, project, midnight(utc_offset_minutes))
+    found = heavy(agreement.annotators, project, midnight(utc_offset_minutes))
     return Page(items=[AnnotatorOut.model_validate(one) for one in found], next=None)

@@ -6,7 +6,7 @@ Says who is asking and whether the request was really sent by them; what they as
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -14,10 +14,17 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from backend.aside import Aside
 from backend.errors import Forbidden, Unauthenticated
-from backend.services import sessions
+from backend.services import projects, ratings, sessions
 from backend.settings import Settings
-from backend.tables import User, UserSession
+from backend.tables import Project, User, UserSession
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What takes all judgments of a project is computed aside where there are as many as this: some tenths of a second.
+MANY_JUDGMENTS = 2_000
 
 COOKIE = "podium_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -65,6 +72,26 @@ async def hashing_slot(request: Request) -> AsyncIterator[None]:
         yield
 
 
+class Heavy:
+    """Calls what takes all judgments of a project: in a process aside where they are many, else here and now."""
+
+    def __init__(self, aside: Aside, session: Session) -> None:
+        self._aside, self._session = aside, session
+
+    def __call__(
+        self,
+        function: Callable[Concatenate[Session, Project, P], T],
+        project: Project,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """`function(session, project, ...)`, whose rows are then read-only copies."""
+        if ratings.reach(self._session, project, MANY_JUDGMENTS):
+            return self._aside.run(projects.within, project.id, function, args, kwargs)
+        return function(self._session, project, *args, **kwargs)
+
+
 # Below, `async` only spares a thread: nothing in these functions waits.
 async def get_settings(request: Request) -> Settings:
     """The settings that the process was started with."""
@@ -72,9 +99,15 @@ async def get_settings(request: Request) -> Settings:
     return settings
 
 
+async def get_heavy(request: Request, session: Annotated[Session, Depends(get_session, scope="function")]) -> Heavy:
+    """For computations over all judgments of a project."""
+    return Heavy(request.app.state.aside, session)
+
+
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 StreamSessionDep = Annotated[Session, Depends(get_stream_session, scope="request")]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
+HeavyDep = Annotated[Heavy, Depends(get_heavy, scope="function")]
 HashingSlot = Depends(hashing_slot, scope="function")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.api.deps import AdminReader, SessionDep
+from backend.api.deps import AdminReader, HeavyDep, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import IdStr, Wire
 from backend.domain.leaderboard import Cluster
@@ -38,6 +38,7 @@ class LeaderboardOut(Wire):
 def read_ratings(
     project: ProjectDep,
     session: SessionDep,
+    heavy: HeavyDep,
     caller: AdminReader,
     of: ratings.Of = "models",
     method: ratings.Method = "elo",
@@ -45,7 +46,10 @@ def read_ratings(
     prompt: uuid.UUID | None = None,
 ) -> LeaderboardOut:
     """Ratings of models, or of the completions of a prompt."""
-    items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt)
+    if prompt is not None or ratings.is_stored(of, method, k, prompt):
+        items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt)
+    else:
+        items, judged = heavy(ratings.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt)
     return LeaderboardOut(
         items=[RatingOut.model_validate(item) for item in items],
         of=of,
@@ -112,14 +116,14 @@ class WinMatrix(Wire):
 @router.get("/projects/{project}/leaderboard")
 def read_leaderboard(
     project: ProjectDep,
-    session: SessionDep,
+    heavy: HeavyDep,
     caller: AdminReader,
     cluster: Annotated[Cluster, Query(description="which votes hang together, for the errors")] = "prompt",
     controls: Annotated[bool, Query(description="take out what length and style win")] = False,
     side: Annotated[bool, Query(description="take out what being shown first wins")] = False,
 ) -> BoardOut:
     """Models by Bradley-Terry with errors, ranks and chances of being best, raw and controlled side by side."""
-    board = leaderboards.board(session, project, cluster=cluster, controls=controls, side=side)
+    board = heavy(leaderboards.board, project, cluster=cluster, controls=controls, side=side)
     return BoardOut(
         items=[BoardLine.model_validate(line) for line in board.lines],
         connected=board.connected,
@@ -134,9 +138,9 @@ def read_leaderboard(
 
 
 @router.get("/projects/{project}/win-matrix")
-def read_win_matrix(project: ProjectDep, session: SessionDep, caller: AdminReader) -> WinMatrix:
+def read_win_matrix(project: ProjectDep, heavy: HeavyDep, caller: AdminReader) -> WinMatrix:
     """Who won how often against whom."""
-    found = leaderboards.matrix(session, project)
+    found = heavy(leaderboards.matrix, project)
     return WinMatrix(
         models=[ModelName(id=str(id), name=name) for id, name in found.models], wins=found.wins, games=found.games
     )

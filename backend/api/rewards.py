@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from sqlalchemy import select
 
-from backend.api.deps import Admin, AdminReader, SessionDep
+from backend.api.deps import Admin, AdminReader, HeavyDep, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain.rewards import Normalisation, Question
@@ -94,11 +94,11 @@ def _out(row: RewardSet) -> RewardSetOut:
 
 
 @router.post("/projects/{project}/reward-sets", status_code=201)
-def create_reward_set(project: ProjectDep, body: RewardSetIn, session: SessionDep, caller: Admin) -> RewardSetOut:
+def create_reward_set(project: ProjectDep, body: RewardSetIn, heavy: HeavyDep, caller: Admin) -> RewardSetOut:
     """Freeze the ratings as they stand now into rewards."""
     return _out(
-        rewards.freeze(
-            session,
+        heavy(
+            rewards.freeze,
             project,
             name=body.name,
             method=body.method,

@@ -3,9 +3,9 @@
 import re
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,8 @@ from backend.domain.masks import clean as clean_masks
 from backend.errors import Conflict, Invalid, NotFound
 from backend.services import skips
 from backend.tables import Completion, GuidelinesVersion, Judgment, Project, Prompt
+
+T = TypeVar("T")
 
 STATES = ("active", "paused", "closed", "archived")
 
@@ -155,3 +157,14 @@ def counts(session: Session, project_ids: list[uuid.UUID]) -> dict[uuid.UUID, Co
         )
         for id in project_ids
     }
+
+
+def within(
+    session: Session,
+    project_id: uuid.UUID,
+    function: Callable[..., T],
+    args: Sequence[object],
+    more: Mapping[str, object],
+) -> T:
+    """`function(session, project, ...)`, for callers that can name a project but not hand it over."""
+    return function(session, session.get_one(Project, project_id), *args, **more)

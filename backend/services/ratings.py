@@ -110,6 +110,15 @@ def is_up_to_date(session: Session, project_id: uuid.UUID) -> bool:
     return not session.scalar(select(exists().where(RatingChange.project_id == project_id)))
 
 
+def reach(session: Session, project: Project, number: int) -> bool:
+    """Whether a project has as many judgments as this, those that wait for the fold included."""
+    left = number - project.judgments_folded
+    if left <= 0:
+        return True
+    waiting = select(Judgment.id).where(Judgment.project_id == project.id, Judgment.position.is_(None), Judgment.stands)
+    return len(session.scalars(waiting.limit(left)).all()) == left
+
+
 def note_change(session: Session, judgment: Judgment) -> None:
     """A judgment was voided or stands again: the next fold plays the ratings anew from it. Never waits for a fold."""
     if judgment.position:
@@ -366,7 +375,16 @@ def k_used(of: Of, method: Method, k: float | None) -> float | None:
     """The K that a leaderboard asked for in this way is made with."""
     if method != "elo":
         return None
-    return k if k is not None else elo.K_COMPLETION if of == "completions" else elo.K_MODEL
+    return k if k is not None else _usual_k(of)
+
+
+def _usual_k(of: Of) -> float:
+    return elo.K_COMPLETION if of == "completions" else elo.K_MODEL
+
+
+def is_stored(of: Of, method: Method, k: float | None, prompt_id: uuid.UUID | None) -> bool:
+    """Whether these ratings are read as they stand, rather than made anew from the judgments."""
+    return method == "elo" and k in (None, _usual_k(of)) and (of == "completions" or prompt_id is None)
 
 
 def leaderboard(
@@ -389,14 +407,13 @@ def leaderboard(
         raise Invalid("K belongs to Elo; Bradley-Terry has none.", field="k")
     if method == "bradley_terry":
         return _bradley_terry(session, project, of, prompt_id)
-    usual = elo.K_COMPLETION if of == "completions" else elo.K_MODEL
-    if k in (None, usual) and (of == "completions" or prompt_id is None):
+    if is_stored(of, method, k, prompt_id):
         return _stored(session, project, of, prompt_id)
     ratings: dict[uuid.UUID, float] = {}
     rankings = list(rankings_of(session, project.id, prompts=None if prompt_id is None else [prompt_id]))
     for ranking in rankings:
         shown = ranking.completions if of == "completions" else ranking.models
-        elo.fold_judgment(ratings, shown, ranking.ranks, k or usual)
+        elo.fold_judgment(ratings, shown, ranking.ranks, k or _usual_k(of))
     values = {id: (rating, None) for id, rating in ratings.items()}
     return _named(session, of, {**values}, _judged(rankings, of)), len(rankings)
 
