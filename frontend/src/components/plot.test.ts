@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, range, ticks } from "./plot";
+import { linear, range, spread, ticks, timeTicks } from "./plot";
 
 describe("ticks", () => {
   it("are round", () => {
@@ -33,4 +33,28 @@ describe("range", () => {
 it("sets values on pixels, and a single one in the middle", () => {
   expect(linear([0, 10], [100, 0])(2.5)).toBe(75);
   expect(linear([4, 4], [0, 100])(4)).toBe(50);
+});
+
+describe("times on an axis", () => {
+  const midnight = new Date(2026, 2, 10).getTime();
+  const day = 86_400_000;
+  it("are midnights of the reader's clock where days are told", () => {
+    const { at, whole } = timeTicks([midnight - 1000, midnight + 5 * day], 6);
+    expect(whole).toBe(true);
+    expect(at).toEqual([0, 1, 2, 3, 4, 5].map((n) => midnight + n * day));
+  });
+  it("are hours within a day, and never more than asked for", () => {
+    const { at, whole } = timeTicks([midnight, midnight + 6 * 3_600_000], 3);
+    expect(whole).toBe(false);
+    expect(at).toEqual([0, 3, 6].map((n) => midnight + n * 3_600_000));
+    expect(timeTicks([0, 200 * 365 * day], 4).at.length).toBeGreaterThan(0);
+  });
+});
+
+describe("labels", () => {
+  it("stay where they belong while there is room", () => expect(spread([10, 40, 80], 12, [0, 100])).toEqual([10, 40, 80]));
+  it("make room for each other, in their order and within the plot", () => {
+    expect(spread([50, 51, 20], 12, [0, 100])).toEqual([50, 62, 20]);
+    expect(spread([99, 98], 12, [0, 100])).toEqual([100, 88]);
+  });
 });

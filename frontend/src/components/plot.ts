@@ -31,6 +31,33 @@ export function ticks([low, high]: readonly [number, number], most: number): num
   return found;
 }
 
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
+const STEPS = [1, 5, 15, 60, 180, 720].map((minutes) => minutes * MINUTE).concat([1, 2, 7, 14, 30, 91, 182, 365, 730, 1825].map((days) => days * DAY));
+
+/** Round times of the reader's own clock within a range of milliseconds, at most `most`; `whole`: they are days. */
+export function timeTicks([low, high]: readonly [number, number], most: number): { at: number[]; whole: boolean } {
+  const offset = new Date(low).getTimezoneOffset() * MINUTE;
+  const fits = (step: number): number[] => {
+    const found: number[] = [];
+    for (let at = Math.ceil((low - offset) / step) * step + offset; at <= high && found.length <= most; at += step) found.push(at);
+    return found;
+  };
+  const step = STEPS.find((one) => fits(one).length <= most) ?? STEPS.at(-1)!;
+  return { at: fits(step), whole: step >= DAY };
+}
+
+/** Places for labels of one height, as near as may be to where they belong without lying on each other. */
+export function spread(wanted: readonly number[], height: number, [low, high]: readonly [number, number]): number[] {
+  const order = wanted.map((_, at) => at).toSorted((a, b) => wanted[a]! - wanted[b]!);
+  const placed = [...wanted];
+  let free = low;
+  for (const at of order) free = (placed[at] = Math.max(wanted[at]!, free)) + height;
+  free = high;
+  for (const at of order.toReversed()) free = (placed[at] = Math.min(placed[at]!, free)) - height;
+  return placed;
+}
+
 /** The least and the largest of the known values, with a margin as a share of their span. */
 export function range(values: Iterable<number | null | undefined>, margin = 0): [number, number] {
   let low = Infinity;
