@@ -23,6 +23,15 @@ SkipsToRetire = Annotated[
     int | None,
     Field(ge=1, le=1000, description="so many people's skips keep a set of completions from all others; null: never"),
 ]
+TargetError = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=1000,
+        description="a prompt is asked about until no completion's standard error is above so many Elo points; "
+        "null: as often as the overlap says",
+    ),
+]
 Masks = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=masks.MAX_PHRASE)]],
     Field(max_length=masks.MAX_PHRASES, description="phrases hidden from annotators; `*` is up to 40 characters"),
@@ -53,6 +62,7 @@ class ProjectOut(Wire):
     repeat_share: float
     random_share: float
     lease_minutes: float
+    target_error: float | None
     skips_to_retire: int | None
     masks: list[str]
     qualification_share: float
@@ -73,6 +83,7 @@ class ProjectIn(Body):
     repeat_share: Share = 0.0
     random_share: Share = 0.1
     lease_minutes: float = Field(default=10.0, ge=0.05, le=24 * 60)
+    target_error: TargetError = None
     skips_to_retire: SkipsToRetire = None
     masks: Masks = Field(default_factory=list)
     qualification_share: Share = 0.8
@@ -90,6 +101,7 @@ class ProjectPatch(Body):
     repeat_share: Share | None = None
     random_share: Share | None = None
     lease_minutes: float | None = Field(default=None, ge=0.05, le=24 * 60)
+    target_error: TargetError = None
     skips_to_retire: SkipsToRetire = None
     masks: Masks | None = None
     qualification_share: Share | None = None
@@ -160,8 +172,8 @@ def read_project(project: ProjectDep, session: SessionDep, caller: Reader) -> Pr
 def change_project(project: ProjectDep, body: ProjectPatch, session: SessionDep, caller: Admin) -> ProjectOut:
     """Change a project; new guidelines become a new version of them."""
     changes = {name: getattr(body, name) for name in body.model_fields_set if getattr(body, name) is not None}
-    if "skips_to_retire" in body.model_fields_set:
-        changes["skips_to_retire"] = body.skips_to_retire  # null is an answer here: never
+    for name in {"skips_to_retire", "target_error"} & body.model_fields_set:
+        changes[name] = getattr(body, name)  # null is an answer here: never
     return _out(session, [projects.change(session, project, changes)], caller)[0]
 
 

@@ -11,6 +11,8 @@ Knows nothing of people or storage. Who is rated is told apart by any hashable i
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -28,6 +30,7 @@ PROMPTS_TO_LEARN_PRIOR = 50
 CELLS_FOR_PRIOR = 16_000
 PRIOR_ROUNDS = 15
 PRIOR_DRAWS = 64
+DRAWS_FOR_BEST = 1024
 NEWTON_STEPS = 500
 LONGEST_STEP = 2.0
 TOLERANCE = 1e-10
@@ -67,7 +70,8 @@ class PromptsFit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class GroupsFit:
-    """All items of all groups, in columns by item; see `Estimate`. `connected` is one per group."""
+    """All items of all groups, in columns by item; see `Estimate`. `connected` is one per group, `best` the chance of
+    being the best of the group."""
 
     log_odds: Floats
     standard_deviation: Floats
@@ -75,12 +79,13 @@ class GroupsFit:
     component: NDArray[np.intp]
     connected: NDArray[np.bool_]
     prior_deviation: float
+    best: Floats | None = None
 
     @classmethod
-    def empty(cls, items: int, groups: int, prior_deviation: float) -> Self:
-        """Columns to be filled by `report`, block by block."""
+    def empty(cls, items: int, groups: int, prior_deviation: float, best: bool = False) -> Self:
+        """Columns to be filled by `report`, block by block; `best` only where it is asked for."""
         values = (np.zeros(items), np.zeros(items), np.zeros(items), np.zeros(items, np.intp))
-        return cls(*values, np.ones(groups, bool), prior_deviation)
+        return cls(*values, np.ones(groups, bool), prior_deviation, np.zeros(items) if best else None)
 
 
 def fit_prompts(
@@ -120,8 +125,9 @@ def fit_groups(
     *,
     prior_deviation: float | None = None,
     groups: int | None = None,
+    best: bool = False,
 ) -> GroupsFit:
-    """Rate items within their groups, all groups at once.
+    """Rate items within their groups, all groups at once. Given the prior, no group touches another, to the digit.
 
     `group_of` (items,) names the group of each item; outcomes are columns of one length: the items `left` and `right`
     of one group, the `score` of `left` (1, 0.5, 0), its `weight`. Without `prior_deviation` the prior is learnt from
@@ -138,7 +144,7 @@ def fit_groups(
     blocks = lay_out(group_of, count)
     _count_wins(blocks, group_of, left, right, score, weight)
     precision = _learnt_precision(blocks) if prior_deviation is None else prior_deviation**-2
-    fit = GroupsFit.empty(len(group_of), count, precision**-0.5)
+    fit = GroupsFit.empty(len(group_of), count, precision**-0.5, best)
     for block in blocks:
         block.solve(precision)
         report(block, fit)
@@ -188,6 +194,34 @@ class Block:
         rows = self.covariance.mean(axis=2)
         variance: Floats = diagonal - 2.0 * rows + rows.mean(axis=1, keepdims=True)
         return variance
+
+    def best(self) -> Floats:
+        """The chance that each is the best of its group, from the same evenly spread draws for every group."""
+        draws = _normal_draws(self.mode.shape[1])
+        chances: Floats = np.zeros(self.mode.shape)
+        at_once = max(1, CELLS_AT_ONCE // draws.size)
+        for start in range(0, len(chances), at_once):
+            part = slice(start, start + at_once)
+            utility = self.mode[part, :, None] + np.matmul(np.linalg.cholesky(self.covariance[part]), draws)
+            winner = utility.argmax(axis=1)
+            for place in range(chances.shape[1]):
+                chances[part, place] = (winner == place).mean(axis=1)
+        return chances
+
+
+@cache
+def _normal_draws(size: int) -> Floats:
+    """(size, DRAWS_FOR_BEST) normals of even spread: the additive recurrence of the root of x^(size + 1) = x + 1
+    [Roberts 2018], through the inverse normal, each with its mirror image. A chance from these is off by 0.01 at most
+    for two completions and by 0.01 in the mean for more: less than from as many at random."""
+    root = 2.0
+    for _ in range(64):
+        root = (1.0 + root) ** (1.0 / (size + 1))
+    step = root ** -np.arange(1.0, size + 1)
+    uniform = (0.5 + np.outer(step, np.arange(1, DRAWS_FOR_BEST // 2 + 1))) % 1.0
+    inverse = NormalDist().inv_cdf
+    draws = np.array([[inverse(min(max(u, 1e-12), 1.0 - 1e-12)) for u in row] for row in uniform.tolist()])
+    return np.hstack([draws, -draws])
 
 
 def lay_out(group_of: Ints, count: int) -> list[Block]:
@@ -299,6 +333,8 @@ def report(block: Block, fit: GroupsFit) -> None:
     items = block.items
     fit.log_odds[items] = block.mode - block.mode.mean(axis=1, keepdims=True)
     fit.standard_deviation[items] = np.sqrt(np.maximum(block.contrast_variance(), 0.0))
+    if fit.best is not None:
+        fit.best[items] = block.best()
     games = block.wins + block.wins.transpose(0, 2, 1)
     fit.votes[items] = games.sum(axis=2)
     # The number of a component is the place of its first completion.
@@ -316,22 +352,29 @@ def newton(wins: Floats, precision: float, start: Floats) -> tuple[Floats, Float
     games = wins + wins.transpose(0, 2, 1)
     won = wins.sum(axis=2)
     size = wins.shape[1]
-    gauge = games.sum(axis=(1, 2))[:, None, None] / size**2 if precision == 0.0 else 0.0
-    mode = start.copy()
+    gauge = games.sum(axis=(1, 2))[:, None, None] / size**2 if precision == 0.0 else np.zeros((len(wins), 1, 1))
+    mode, curvature = start.copy(), np.zeros(wins.shape)
     diagonal = np.arange(size)
+    # Those that have arrived leave: so nobody's digits depend on how long others take.
+    moving = np.arange(len(wins))
     for step_number in range(1, NEWTON_STEPS + 1):
-        p = chance(mode[:, :, None] - mode[:, None, :])
-        gradient = won - (games * p).sum(axis=2) - precision * mode
+        here = mode[moving]
+        p = chance(here[:, :, None] - here[:, None, :])
+        gradient = won - (games * p).sum(axis=2) - precision * here
         known = games * p * (1.0 - p)
         hessian = -known
         hessian[:, diagonal, diagonal] += known.sum(axis=2) + precision
         hessian += gauge
+        curvature[moving] = hessian
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         step -= step.mean(axis=1, keepdims=True)  # zero but for rounding, which a wide prior would make large
         length = np.abs(step).max(axis=1, keepdims=True)
-        mode = mode + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
-        if not length.size or length.max() < TOLERANCE:
-            return mode, hessian, step_number
+        mode[moving] = here + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
+        on = length[:, 0] >= TOLERANCE
+        if not on.any():
+            return mode, curvature, step_number
+        if not on.all():
+            moving, games, won, gauge = moving[on], games[on], won[on], gauge[on]
     raise ArithmeticError(f"Bradley-Terry did not converge in {NEWTON_STEPS} steps")
 
 

@@ -52,6 +52,7 @@ def fit_rankings(
     *,
     prior_deviation: float | None = None,
     groups: int | None = None,
+    best: bool = False,
 ) -> GroupsFit:
     """Rate items within their groups by rankings of any sizes, as `bradley_terry.fit_groups` does by pairs.
 
@@ -60,7 +61,7 @@ def fit_rankings(
     """
     for part in rankings:
         _check(part, group_of)
-    fit = fit_groups(group_of, *_pairs(rankings), prior_deviation=prior_deviation, groups=groups)
+    fit = fit_groups(group_of, *_pairs(rankings), prior_deviation=prior_deviation, groups=groups, best=best)
     if all(part.shown.shape[1] == 2 for part in rankings):
         return fit
     chosen, sets = _choices(rankings, len(group_of))
@@ -70,6 +71,8 @@ def fit_rankings(
         _solve(block, chosen[block.items], here, fit.prior_deviation**-2)
         log_odds[block.items] = block.mode - block.mode.mean(axis=1, keepdims=True)
         deviation[block.items] = np.sqrt(np.maximum(block.contrast_variance(), 0.0))
+        if fit.best is not None:
+            fit.best[block.items] = block.best()
     return replace(fit, log_odds=log_odds, standard_deviation=deviation)
 
 
@@ -188,7 +191,8 @@ def _by_block(blocks: Sequence[Block], sets: Sequence[_Sets], items: int) -> lis
 def _solve(block: Block, chosen: Floats, sets: Sequence[_Sets], precision: float) -> None:
     """Newton to the mode of a block's utilities, and the covariance there."""
     rows, size = block.items.shape
-    mode = np.zeros((rows, size))
+    mode, curvature = np.zeros((rows, size)), np.zeros((rows, size, size))
+    moving = np.ones(rows, bool)
     own = np.arange(size)
     for _ in range(NEWTON_STEPS):
         gradient = chosen - precision * mode
@@ -210,8 +214,12 @@ def _solve(block: Block, chosen: Floats, sets: Sequence[_Sets], precision: float
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         step -= step.mean(axis=1, keepdims=True)  # zero but for rounding, which a wide prior would make large
         length = np.abs(step).max(axis=1, keepdims=True)
-        mode = mode + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
-        if length.max() < TOLERANCE:
-            block.mode, block.covariance = mode, np.linalg.inv(hessian)
+        taken = np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
+        # Those that have arrived stay where they are: so nobody's digits depend on how long others take.
+        mode[moving] += (step * taken)[moving]
+        curvature[moving] = hessian[moving]
+        moving &= length[:, 0] >= TOLERANCE
+        if not moving.any():
+            block.mode, block.covariance = mode, np.linalg.inv(curvature)
             return
     raise ArithmeticError(f"Plackett-Luce did not converge in {NEWTON_STEPS} steps")

@@ -139,6 +139,8 @@ def ensure_completions(
     statement = insert(Completion).on_conflict_do_nothing().returning(Completion.prompt_id)
     created = session.scalars(statement, list(keyed.values())).all()
     count_in(session, Prompt.completions, Counter(created))
+    # What is new was never compared, and these prompts are locked already.
+    session.execute(update(Prompt).where(Prompt.id.in_(set(created)), Prompt.settled).values(settled=False))
     found = session.execute(
         select(Completion.prompt_id, Completion.model_id, Completion.digest, Completion.id).where(
             Completion.prompt_id.in_({key[0] for key in keyed})

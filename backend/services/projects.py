@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from backend.domain.judgments import Protocol
 from backend.domain.masks import clean as clean_masks
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import skips
+from backend.services import ratings, skips
 from backend.tables import Completion, GuidelinesVersion, Judgment, Project, Prompt
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ def create(
     repeat_share: float = 0.0,
     random_share: float = 0.1,
     lease_minutes: float = 10.0,
+    target_error: float | None = None,
     skips_to_retire: int | None = None,
     masks: Sequence[str] = (),
     qualification_share: float = 0.8,
@@ -70,6 +71,7 @@ def create(
         repeat_share=repeat_share,
         random_share=random_share,
         lease_minutes=lease_minutes,
+        target_error=target_error,
         skips_to_retire=skips_to_retire,
         masks=clean_masks(masks),
         qualification_share=qualification_share,
@@ -99,6 +101,8 @@ def find(session: Session, key: str) -> Project:
 
 def change(session: Session, project: Project, changes: dict[str, Any]) -> Project:
     """Apply the given fields. New guidelines become a new version; the size asked for cannot change once judged."""
+    if "target_error" in changes:
+        ratings.change_target(session, project, changes.pop("target_error"))
     if "protocol" in changes:
         protocol: Protocol = changes.pop("protocol")
         judged = session.scalar(select(Judgment.id).where(Judgment.project_id == project.id).limit(1))

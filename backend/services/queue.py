@@ -131,6 +131,7 @@ def _look(size: int, retires: bool) -> _Look:
     find = select(_Prompt.id).where(
         _Prompt.project_id == bindparam("project"),
         n >= 2,
+        ~_Prompt.settled,
         n >= size,
         _Prompt.handed_out < sets * overlap,
         _Prompt.sets_retired < sets,
@@ -163,7 +164,7 @@ def _look(size: int, retires: bool) -> _Look:
             .execution_options(synchronize_session=False)
         )
 
-    still = Prompt.handed_out < sets_of(Prompt.completions, size) * overlap
+    still = ~Prompt.settled & (Prompt.handed_out < sets_of(Prompt.completions, size) * overlap)
     return _Look(find, take(Prompt.id == unlocked), take(Prompt.id == bindparam("waited_for"), still))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from backend.domain import elo
 from backend.domain.judgments import rating_ranks
 from backend.errors import Invalid
-from backend.services import bulk, disagreements, facts, leaderboards
+from backend.services import bulk, disagreements, facts, leaderboards, posteriors
 from backend.tables import (
     Comparison,
     Completion,
@@ -76,7 +76,7 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
     """Bring a project's ratings up to date: play anew from where something changed, then take in the judgments that
     wait, in the order of their arrival; returns how many."""
     _lock(session, project_id, "fold")
-    _play_changes(session, project_id)
+    replayed = _play_changes(session, project_id)
     project = _numbering(session, project_id)
     folded = 0
     touched: dict[uuid.UUID, uuid.UUID] = {}
@@ -93,7 +93,18 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
         touched.update((row.set_key, row.prompt_id) for row in rows)
         folded += len(rows)
     disagreements.refresh(session, project_id, touched)
+    posteriors.refresh(session, project, None if replayed is None else {*replayed, *touched.values()})
     return folded
+
+
+def change_target(session: Session, project: Project, target_error: float | None) -> None:
+    """Ask for another precision (standard error in Elo points; None: as often as the overlap says), and tell anew
+    which prompts are settled by it. No fold settles them meanwhile by what was asked for before."""
+    if project.target_error != target_error:
+        _lock(session, project.id, "fold")
+        project.target_error = target_error
+        session.flush()
+        posteriors.settle(session, project)
 
 
 def rebuild(session: Session, project_id: uuid.UUID) -> None:
@@ -160,15 +171,16 @@ def _numbering(session: Session, project_id: uuid.UUID) -> Project:
     ).one()
 
 
-def _play_changes(session: Session, project_id: uuid.UUID) -> None:
-    """Play the prompts that changed from their beginning, and the models from the last snapshot before."""
+def _play_changes(session: Session, project_id: uuid.UUID) -> Collection[uuid.UUID] | None:
+    """Play the prompts that changed from their beginning, and the models from the last snapshot before; returns those
+    prompts, or None for all."""
     changes = session.execute(
         delete(RatingChange)
         .where(RatingChange.project_id == project_id)
         .returning(RatingChange.prompt_id, RatingChange.position)
     ).all()
     if not changes:
-        return
+        return set()
     prompts = {row.prompt_id for row in changes}
     some = prompts if len(prompts) <= MANY_PROMPTS else None
     stored = delete(CompletionRating).where(CompletionRating.project_id == project_id)
@@ -194,6 +206,7 @@ def _play_changes(session: Session, project_id: uuid.UUID) -> None:
     else:
         sets = select(Comparison.set_key, Comparison.prompt_id).where(Comparison.prompt_id.in_(some)).distinct()
         disagreements.refresh(session, project_id, dict(session.execute(sets).all()))
+    return some
 
 
 def _waiting(session: Session, project_id: uuid.UUID) -> Sequence[Row[Any]]:

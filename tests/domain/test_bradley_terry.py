@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.domain.bradley_terry import fit_prompts
+from backend.domain.bradley_terry import GroupsFit, fit_groups, fit_prompts, lay_out
 from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.domain.leaderboard import Vote, fit_models
+from backend.domain.plackett_luce import Rankings, fit_rankings
 from backend.errors import Invalid
 
 ROWS = st.lists(
@@ -96,6 +97,44 @@ def test_prompts_do_not_touch_each_other() -> None:
         alone = fit_prompts([group], [row for row in rows if row[0] in group], 0.8).estimates
         for item in group:
             assert together[item] == pytest.approx(alone[item], abs=1e-9)
+
+
+@pytest.mark.parametrize("most", [2, 4])
+def test_given_the_prior_a_prompt_has_the_same_digits_in_any_company(most: int) -> None:
+    """What is fitted live, a few prompts at a time, must equal what is fitted for all at once."""
+    rng = np.random.default_rng(3)
+    group_of = np.repeat(np.arange(60), 5)
+    shown = [rng.permutation(5)[: 2 + t % (most - 1)] + 5 * rng.integers(60) for t in range(600)]
+
+    def fit(prompts: range) -> GroupsFit:
+        inside = [some for some in shown if some[0] // 5 in prompts]
+        rankings = []
+        for size in range(2, most + 1):
+            columns = np.array([some for some in inside if len(some) == size]).reshape(-1, size) - 5 * prompts.start
+            rankings.append(
+                Rankings(columns, np.tile(np.arange(1, size + 1), (len(columns), 1)), np.ones(len(columns)))
+            )
+        items = group_of[: 5 * len(prompts)]
+        return fit_rankings(items, rankings, prior_deviation=1.0, groups=len(prompts), best=True)
+
+    together = fit(range(60))
+    for start, stop in ((0, 1), (1, 8), (8, 59), (59, 60)):
+        part, here = fit(range(start, stop)), slice(5 * start, 5 * stop)
+        for name in ("log_odds", "standard_deviation", "best", "component"):
+            assert (getattr(part, name) == getattr(together, name)[here]).all(), name
+
+
+def test_the_chance_of_being_best_is_that_of_the_posterior() -> None:
+    fit = fit_groups(
+        np.zeros(3, int), np.array([0, 0, 1]), np.array([1, 2, 2]), np.ones(3), prior_deviation=1.0, best=True
+    )
+    block = lay_out(np.zeros(3, int), 1)[0]
+    block.wins[0] = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
+    block.solve(1.0)
+    drawn = np.random.default_rng(0).multivariate_normal(block.mode[0], block.covariance[0], 200_000).argmax(axis=1)
+    assert fit.best is not None
+    assert fit.best.tolist() == pytest.approx((np.bincount(drawn) / 200_000).tolist(), abs=0.015)
+    assert fit.best.sum() == pytest.approx(1)
 
 
 # Where completions lie far apart the posterior is skewed, and a normal error of its mode a little too small.

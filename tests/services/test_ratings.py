@@ -20,7 +20,17 @@ def everything(session, project):
     completions = session.scalars(select(CompletionRating).where(CompletionRating.project_id == project.id))
     models = session.scalars(select(ModelRating).where(ModelRating.project_id == project.id))
     return {
-        **{row.completion_id: (row.elo, row.judgments) for row in completions},
+        **{
+            row.completion_id: (
+                row.elo,
+                row.judgments,
+                row.bradley_terry,
+                row.standard_error,
+                row.best,
+                row.component,
+            )
+            for row in completions
+        },
         **{row.model_id: (row.elo, row.judgments) for row in models},
     }
 

@@ -2974,6 +2974,11 @@ export interface components {
              * @description so many people's skips keep a set of completions from all others; null: never
              */
             skips_to_retire?: number | null;
+            /**
+             * Target Error
+             * @description a prompt is asked about until no completion's standard error is above so many Elo points; null: as often as the overlap says
+             */
+            target_error?: number | null;
         };
         /**
          * ProjectOut
@@ -3020,6 +3025,8 @@ export interface components {
              * @enum {string}
              */
             state: "active" | "paused" | "closed" | "archived";
+            /** Target Error */
+            target_error: number | null;
         };
         /**
          * ProjectPatch
@@ -3054,6 +3061,11 @@ export interface components {
             skips_to_retire?: number | null;
             /** State */
             state?: ("active" | "paused" | "closed" | "archived") | null;
+            /**
+             * Target Error
+             * @description a prompt is asked about until no completion's standard error is above so many Elo points; null: as often as the overlap says
+             */
+            target_error?: number | null;
         };
         /**
          * ProjectRef

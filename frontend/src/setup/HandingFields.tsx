@@ -9,7 +9,7 @@ interface HandingProps {
 }
 
 /** Fields that hold a number as text. */
-type Numeric = "overlap" | "lease_minutes" | "gold_share" | "repeat_share" | "random_share" | "qualification_share" | "skips_to_retire";
+type Numeric = "overlap" | "lease_minutes" | "gold_share" | "repeat_share" | "random_share" | "qualification_share" | "skips_to_retire" | "target_error";
 
 export function HandingFields({ draft, onChange, errors }: HandingProps) {
   const number = (name: Numeric, label: string, hint: string, placeholder?: string) => (
@@ -20,7 +20,8 @@ export function HandingFields({ draft, onChange, errors }: HandingProps) {
   return (
     <div className="grid gap-5">
       <div className="grid items-start gap-5 sm:grid-cols-2">
-        {number("overlap", "Judgments wanted of each comparison", "By different people. One covers most ground; three show how far people agree.")}
+        {number("overlap", "Judgments wanted of each comparison", "By different people. One covers most ground; three show how far people agree. With a precision to stop at, this is the most.")}
+        {number("target_error", "Stop when a rating is known to (± Elo points)", "A standard error: 95% of true values lie within twice that. Of two answers, one vote leaves ±102, four split evenly ±71, eight ±55; if all agree, eight leave ±74. Nothing is asked beyond the number of judgments above. Empty: all of them.", "never")}
         {number("lease_minutes", "Kept for one person (minutes)", "Open pages renew it; a closed one gives it back.")}
         {number("repeat_share", "Repeats (%)", "Shown to the same person again with the sides swapped, to measure self-consistency.")}
         {number("random_share", "Drawn at random (%)", "By chance, and not because they would teach most: keeps the estimates honest.")}

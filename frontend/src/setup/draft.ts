@@ -11,6 +11,8 @@ export interface Draft {
   repeat_share: string;
   random_share: string;
   qualification_share: string;
+  /** Elo points. Empty: asked as often as `overlap` says. */
+  target_error: string;
   /** Empty: a skipped comparison goes on to others, however often. */
   skips_to_retire: string;
   /** One phrase a line. */
@@ -34,6 +36,7 @@ export function draftOf(project: Project): Draft {
     repeat_share: percent(project.repeat_share),
     random_share: percent(project.random_share),
     qualification_share: percent(project.qualification_share),
+    target_error: project.target_error === null ? "" : String(project.target_error),
     skips_to_retire: project.skips_to_retire === null ? "" : String(project.skips_to_retire),
     masks: project.masks.join("\n"),
     people_ranking: project.people_ranking,
@@ -55,6 +58,7 @@ export function bodyOf(draft: Draft): NewProject {
     repeat_share: share(draft.repeat_share),
     random_share: share(draft.random_share),
     qualification_share: share(draft.qualification_share),
+    target_error: draft.target_error.trim() === "" ? null : Number(draft.target_error),
     skips_to_retire: draft.skips_to_retire.trim() === "" ? null : Number(draft.skips_to_retire),
     masks: phrases(draft.masks),
     people_ranking: draft.people_ranking,
@@ -90,6 +94,7 @@ export function mistakes(draft: Draft): Record<string, string> {
     found["repeat_share"] = "Known answers and repeats are more than 100% together.";
   }
   if (draft.skips_to_retire.trim() !== "") number("skips_to_retire", draft.skips_to_retire, 1, 1000, true);
+  if (draft.target_error.trim() !== "") number("target_error", draft.target_error, 1, 1000, false);
   const masks = phrases(draft.masks);
   if (masks.some((phrase) => phrase.length > 200)) found["masks"] = "A phrase has at most 200 characters.";
   else if (masks.some((phrase) => phrase.replaceAll("*", "").trim() === "")) found["masks"] = "A phrase needs more than *.";

@@ -25,6 +25,7 @@ describe("the draft of a project", () => {
   });
   it("sends only what differs", () => {
     expect(changesOf({ ...draft, overlap: "3", skips_to_retire: "" }, project)).toEqual({ overlap: 3, skips_to_retire: null });
+    expect(changesOf({ ...draft, target_error: "60" }, project)).toEqual({ target_error: 60 });
   });
   it("names mistakes by their fields", () => {
     const wrong = { ...draft, name: " ", overlap: "1.5", gold_share: "60", repeat_share: "50", protocol: { ...draft.protocol, aspects: [{ name: "Clear", definition: "" }, { name: "Clear ", definition: "" }, { name: "", definition: "" }] } };

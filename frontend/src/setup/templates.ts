@@ -42,6 +42,7 @@ const HANDING = {
   repeat_share: "5",
   random_share: "10",
   qualification_share: "80",
+  target_error: "",
   skips_to_retire: "3",
   masks: "",
   people_ranking: false,
