@@ -12,7 +12,7 @@ from backend.api.deps import Admin, AdminReader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate, paginate_rows
 from backend.errors import NotFound
-from backend.services import corpus
+from backend.services import corpus, ratings
 from backend.tables import Checkpoint, Completion, CompletionRating, Judgment, Model, Prompt
 
 router = APIRouter(tags=["corpus"])
@@ -43,23 +43,42 @@ class PromptOut(Wire):
 
 
 class CompletionOut(Wire):
-    """A completion, with its Elo rating among those of its prompt once it was judged."""
+    """A completion, with its ratings among those of its prompt once it was judged.
+
+    `rating` is Elo. `bradley_terry` and `standard_error` are a posterior in Elo points, as the distance from the
+    prompt's mean; `best` is the chance of being the best. Completions of different `component`s were never compared,
+    not even through others.
+    """
 
     id: IdStr
     prompt: IdStr
     text: str
     model: ModelRef
     rating: float | None
+    bradley_terry: float | None
+    standard_error: float | None
+    best: float | None
+    component: int | None
     judgments: int
     finish_reason: str | None
     sampling: dict[str, Any] | None
     created_at: Time
 
 
+class DuelOut(Wire):
+    """How often completion `a` won against `b` in the ratings (a tie is half for both), in how many judgments."""
+
+    a: IdStr
+    b: IdStr
+    wins: float
+    judgments: int
+
+
 class PromptDetail(PromptOut):
-    """A prompt with its completions, best first."""
+    """A prompt with its completions, best first, and every pair of them that was compared."""
 
     completions: list[CompletionOut]  # type: ignore[assignment]
+    duels: list[DuelOut]
 
 
 class HubSource(Body):
@@ -128,6 +147,10 @@ def _completion(completion: Completion, name: str, rating: CompletionRating | No
         text=completion.text,
         model=ModelRef(id=str(completion.model_id), name=name),
         rating=rating and rating.elo,
+        bradley_terry=rating and rating.bradley_terry,
+        standard_error=rating and rating.standard_error,
+        best=rating and rating.best,
+        component=rating and rating.component,
         judgments=rating.judgments if rating else 0,
         finish_reason=completion.finish_reason,
         sampling=completion.sampling,
@@ -170,7 +193,10 @@ def read_prompt(project: ProjectDep, prompt_id: uuid.UUID, session: SessionDep, 
         raise NotFound("There is no such prompt in this project.")
     prompt, judged = row
     completions = [_completion(*found) for found in corpus.prompt_completions(session, prompt.id)]
-    return PromptDetail.model_validate({**prompt.__dict__, "judgments": judged, "completions": completions})
+    duels = [DuelOut.model_validate(duel) for duel in ratings.duels(session, project.id, prompt.id)]
+    return PromptDetail.model_validate(
+        {**prompt.__dict__, "judgments": judged, "completions": completions, "duels": duels}
+    )
 
 
 @router.get("/projects/{project}/completions")

@@ -7,21 +7,25 @@ from fastapi import APIRouter, Query
 
 from backend.api.deps import AdminReader, HeavyDep, SessionDep
 from backend.api.projects import ProjectDep
-from backend.api.wire import IdStr, Wire
+from backend.api.wire import IdStr, Time, Wire
 from backend.domain.leaderboard import Cluster
-from backend.services import leaderboards, ratings
+from backend.errors import Invalid
+from backend.services import leaderboards, rating_history, rating_orders, ratings
 
 router = APIRouter(tags=["ratings"])
 
 
 class RatingOut(Wire):
-    """One line of a leaderboard, in Elo points; for completions `name` is the model that wrote it."""
+    """One line of a leaderboard, in Elo points; for completions `name` is the model that wrote it. `order_mean` and
+    `order_deviation`: over the random orders asked for, of the same judgments."""
 
     id: IdStr
     name: str
     rating: float
     standard_error: float | None
     judgments: int
+    order_mean: float | None = None
+    order_deviation: float | None = None
 
 
 class LeaderboardOut(Wire):
@@ -44,19 +48,60 @@ def read_ratings(
     method: ratings.Method = "elo",
     k: Annotated[float | None, Query(gt=0, le=1000, description="Elo's K; left out: 4 for models, 32 else")] = None,
     prompt: uuid.UUID | None = None,
+    orders: Annotated[
+        int, Query(ge=0, le=rating_orders.MOST_ORDERS, description="Elo in so many random orders as well")
+    ] = 0,
+    seed: Annotated[int, Query(ge=0, le=2**31, description="of the random orders")] = 0,
 ) -> LeaderboardOut:
     """Ratings of models, or of the completions of a prompt."""
     if prompt is not None or ratings.is_stored(of, method, k, prompt):
         items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt)
     else:
         items, judged = heavy(ratings.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt)
+    lines = [RatingOut.model_validate(item) for item in items]
+    if orders:
+        if method != "elo":
+            raise Invalid("Only Elo depends on the order of judgments.", field="orders")
+        spread = heavy(rating_orders.spread, project, of=of, k=k, prompt_id=prompt, orders=orders, seed=seed)
+        for line in lines:
+            if found := spread.get(uuid.UUID(line.id)):
+                line.order_mean, line.order_deviation = found
     return LeaderboardOut(
-        items=[RatingOut.model_validate(item) for item in items],
+        items=lines,
         of=of,
         method=method,
         k=ratings.k_used(of, method, k),
         judgments=judged,
     )
+
+
+class TrackOut(Wire):
+    """Elo of one model at each place; null before its first judgment."""
+
+    id: IdStr
+    name: str
+    ratings: list[float | None]
+
+
+class HistoryOut(Wire):
+    """Places in the order of judgments, when the judgments there were made, and the models, best at the end first."""
+
+    positions: list[int]
+    times: list[Time]
+    items: list[TrackOut]
+
+
+@router.get("/projects/{project}/ratings/history")
+def read_rating_history(
+    project: ProjectDep,
+    session: SessionDep,
+    heavy: HeavyDep,
+    caller: AdminReader,
+    models: Annotated[list[uuid.UUID] | None, Query(max_length=200, description="only these; left out: all")] = None,
+    points: Annotated[int, Query(ge=2, le=500, description="at no more places than these")] = 200,
+) -> HistoryOut:
+    """How the models' Elo moved from judgment to judgment; the last place is the rating of now."""
+    return HistoryOut.model_validate(heavy(rating_history.history, project, points=points, models=models))
 
 
 class PlaceOut(Wire):

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.orm import Session
 
 from backend.domain import elo
-from backend.domain.judgments import rating_ranks
+from backend.domain.judgments import outcomes, rating_ranks
 from backend.errors import Invalid
 from backend.services import bulk, disagreements, facts, leaderboards, posteriors
 from backend.tables import (
@@ -445,6 +445,28 @@ def _bradley_terry(session: Session, project: Project, of: Of, prompt_id: uuid.U
     values = dict(zip(known.completions, zip(rated.rating.tolist(), errors, strict=True), strict=True))
     judged = dict(zip(known.completions, rated.judgments.tolist(), strict=True))
     return _named(session, of, {**values}, judged), known.judgments
+
+
+@dataclass(frozen=True)
+class Duel:
+    """How often completion `a` won against `b`, a tie being half for both, in how many judgments."""
+
+    a: uuid.UUID
+    b: uuid.UUID
+    wins: float
+    judgments: int
+
+
+def duels(session: Session, project_id: uuid.UUID, prompt_id: uuid.UUID) -> list[Duel]:
+    """Every pair of a prompt's completions that some judgment in the ratings compares."""
+    found: dict[tuple[uuid.UUID, uuid.UUID], tuple[float, int]] = {}
+    for ranking in rankings_of(session, project_id, prompts=[prompt_id]):
+        for i, j, score in outcomes(ranking.ranks):
+            a, b = ranking.completions[i], ranking.completions[j]
+            pair, won = ((a, b), score) if a < b else ((b, a), 1.0 - score)
+            wins, judged = found.get(pair, (0.0, 0))
+            found[pair] = wins + won, judged + 1
+    return [Duel(*pair, *totals) for pair, totals in sorted(found.items())]
 
 
 def _judged(rankings: Iterable[Ranking], of: Of) -> dict[uuid.UUID, int]:

@@ -90,6 +90,7 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/export": ADMIN_READER,
     # what came of it
     f"GET {PROJECT}/ratings": ADMIN_READER,
+    f"GET {PROJECT}/ratings/history": ADMIN_READER,
     f"GET {PROJECT}/leaderboard": ADMIN_READER,
     f"GET {PROJECT}/win-matrix": ADMIN_READER,
     f"GET {PROJECT}/agreement": ADMIN_READER,

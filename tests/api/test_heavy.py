@@ -16,6 +16,8 @@ from tests.factories import judge_next, make_study, make_user
 PATHS = [
     "ratings?method=bradley_terry",
     "ratings?k=16",
+    "ratings?orders=5",
+    "ratings/history",
     "leaderboard?cluster=both&controls=true&side=true",
     "win-matrix",
     "agreement",

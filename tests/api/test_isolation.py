@@ -162,6 +162,7 @@ SHORT = {
     "read_leaderboard",
     "read_people_ranking",
     "read_ratings",
+    "read_rating_history",
     "next_comparisons",
     "list_run_kinds",
 }

@@ -10,7 +10,7 @@ from backend.domain import elo
 from backend.domain.judgments import Protocol
 from backend.errors import Invalid
 from backend.services import judgments, ratings
-from backend.tables import CompletionRating, Judgment, ModelRating, RatingSnapshot
+from backend.tables import Comparison, CompletionRating, Judgment, ModelRating, RatingSnapshot
 from tests.factories import judge_next, make_judgment, make_study, make_user
 from tests.services.test_judgments import NOW
 
@@ -157,3 +157,24 @@ def test_what_is_taken_back_is_played_around_from_the_snapshot_before_it(session
     ratings.fold(session, project.id)
     assert len(played) == 9  # none of its prompt, and the models' after the twentieth without it
     assert session.scalars(kept).all() == [10, 20]
+
+
+def test_duels_of_a_prompt_by_hand(session):
+    project = make_study(session, prompts=1, models=3, protocol=Protocol(size=3), overlap=2)
+    shown = []
+    for ranks in ((1, 2, 2), (1, 2, 3)):
+        judgment = make_judgment(session, project, make_user(session), ranks=ranks)
+        shown.append(session.get_one(Comparison, judgment.comparison_id).completions)
+    ratings.fold(session, project.id)
+    found = {
+        (duel.a, duel.b): (duel.wins, duel.judgments) for duel in ratings.duels(session, project.id, judgment.prompt_id)
+    }
+    assert len(found) == 3
+    expected = dict.fromkeys(found, 0.0)
+    for order, scores in zip(
+        shown, ({(0, 1): 1.0, (0, 2): 1.0, (1, 2): 0.5}, {(0, 1): 1.0, (0, 2): 1.0, (1, 2): 1.0}), strict=True
+    ):
+        for (i, j), score in scores.items():
+            a, b = order[i], order[j]
+            expected[(a, b) if a < b else (b, a)] += score if a < b else 1.0 - score
+    assert found == {pair: (wins, 2) for pair, wins in expected.items()}

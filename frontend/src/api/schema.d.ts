@@ -959,6 +959,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/ratings/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Rating History
+         * @description How the models' Elo moved from judgment to judgment; the last place is the rating of now.
+         */
+        get: operations["read_rating_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/reward-sets": {
         parameters: {
             query?: never;
@@ -1786,9 +1806,19 @@ export interface components {
         };
         /**
          * CompletionOut
-         * @description A completion, with its Elo rating among those of its prompt once it was judged.
+         * @description A completion, with its ratings among those of its prompt once it was judged.
+         *
+         *     `rating` is Elo. `bradley_terry` and `standard_error` are a posterior in Elo points, as the distance from the
+         *     prompt's mean; `best` is the chance of being the best. Completions of different `component`s were never compared,
+         *     not even through others.
          */
         CompletionOut: {
+            /** Best */
+            best: number | null;
+            /** Bradley Terry */
+            bradley_terry: number | null;
+            /** Component */
+            component: number | null;
             /**
              * Created At
              * Format: date-time
@@ -1809,6 +1839,8 @@ export interface components {
             sampling: {
                 [key: string]: unknown;
             } | null;
+            /** Standard Error */
+            standard_error: number | null;
             /** Text */
             text: string;
         };
@@ -1881,6 +1913,20 @@ export interface components {
             ranks: number[] | null;
             /** Strength */
             strength: number | null;
+        };
+        /**
+         * DuelOut
+         * @description How often completion `a` won against `b` in the ratings (a tie is half for both), in how many judgments.
+         */
+        DuelOut: {
+            /** A */
+            a: string;
+            /** B */
+            b: string;
+            /** Judgments */
+            judgments: number;
+            /** Wins */
+            wins: number;
         };
         /**
          * EndpointSource
@@ -2100,6 +2146,18 @@ export interface components {
             text: string;
             /** Version */
             version: number;
+        };
+        /**
+         * HistoryOut
+         * @description Places in the order of judgments, when the judgments there were made, and the models, best at the end first.
+         */
+        HistoryOut: {
+            /** Items */
+            items: components["schemas"]["TrackOut"][];
+            /** Positions */
+            positions: number[];
+            /** Times */
+            times: string[];
         };
         /**
          * HubSource
@@ -3081,7 +3139,7 @@ export interface components {
         };
         /**
          * PromptDetail
-         * @description A prompt with its completions, best first.
+         * @description A prompt with its completions, best first, and every pair of them that was compared.
          */
         PromptDetail: {
             /** Completions */
@@ -3091,6 +3149,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Duels */
+            duels: components["schemas"]["DuelOut"][];
             /** Id */
             id: string;
             /** Judgments */
@@ -3242,7 +3302,8 @@ export interface components {
         };
         /**
          * RatingOut
-         * @description One line of a leaderboard, in Elo points; for completions `name` is the model that wrote it.
+         * @description One line of a leaderboard, in Elo points; for completions `name` is the model that wrote it. `order_mean` and
+         *     `order_deviation`: over the random orders asked for, of the same judgments.
          */
         RatingOut: {
             /** Id */
@@ -3251,6 +3312,10 @@ export interface components {
             judgments: number;
             /** Name */
             name: string;
+            /** Order Deviation */
+            order_deviation?: number | null;
+            /** Order Mean */
+            order_mean?: number | null;
             /** Rating */
             rating: number;
             /** Standard Error */
@@ -3775,6 +3840,18 @@ export interface components {
             id: string;
             /** Token */
             token: string;
+        };
+        /**
+         * TrackOut
+         * @description Elo of one model at each place; null before its first judgment.
+         */
+        TrackOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Ratings */
+            ratings: (number | null)[];
         };
         /**
          * User
@@ -6156,7 +6233,11 @@ export interface operations {
                 k?: number | null;
                 method?: "elo" | "bradley_terry";
                 of?: "models" | "completions";
+                /** @description Elo in so many random orders as well */
+                orders?: number;
                 prompt?: string | null;
+                /** @description of the random orders */
+                seed?: number;
             };
             header?: never;
             path: {
@@ -6191,6 +6272,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LeaderboardOut"];
+                };
+            };
+        };
+    };
+    read_rating_history: {
+        parameters: {
+            query?: {
+                /** @description only these; left out: all */
+                models?: string[] | null;
+                /** @description at no more places than these */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryOut"];
                 };
             };
         };
