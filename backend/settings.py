@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     run_stop_grace_s: float = Field(
         default=30.0, ge=0, description="Seconds a trainer is given to save its state when it is told to stop."
     )
+    scorers_dir: Path | None = Field(
+        default=None, description="Folder of Python files whose functions may score answers in reinforcement learning."
+    )
     run_keep_days: float = Field(
         default=14.0, ge=0, description="Days the saved state of a failed or cancelled run is kept, to resume it."
     )
@@ -149,7 +152,7 @@ class Settings(BaseSettings):
         description="API token for it. Not set: the one `podium up` keeps in the data folder for its owner.",
     )
 
-    @field_validator("data_dir", "pages_dir", mode="after")
+    @field_validator("data_dir", "pages_dir", "scorers_dir", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return Path(os.path.abspath(value.expanduser()))

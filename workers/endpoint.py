@@ -1,4 +1,5 @@
-"""Completions from a model behind an OpenAI-style endpoint (`POST /chat/completions`). Knows no run and no database."""
+"""Services asked over HTTP, and completions from a model behind an OpenAI-style endpoint (`POST /chat/completions`).
+Knows no run and no database."""
 
 import os
 import random
@@ -25,8 +26,8 @@ class Reply:
     finish_reason: str
 
 
-class Endpoint:
-    """One model of one endpoint. The key is read from this process's environment and written nowhere."""
+class Service:
+    """Something that is asked over HTTP. The key is read from this process's environment and written nowhere."""
 
     def __init__(
         self,
@@ -36,8 +37,8 @@ class Endpoint:
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """about: `url`, and `api_key_env` where a key is needed."""
         self.name = name
-        self._model = about["model"]
         self._sleep = sleep
         headers = {}
         if variable := about.get("api_key_env"):
@@ -46,27 +47,17 @@ class Endpoint:
                     f"“{name}” needs its key in the worker's environment variable {variable}, which is empty."
                 )
             headers["Authorization"] = f"Bearer {os.environ[variable]}"
-        self._client = httpx2.Client(
-            base_url=about["url"].rstrip("/") + "/", headers=headers, timeout=TIMEOUT_S, transport=transport
-        )
+        self._url = about["url"].rstrip("/")
+        self._client = httpx2.Client(headers=headers, timeout=TIMEOUT_S, transport=transport)
 
-    def answer(
-        self, messages: Sequence[Mapping[str, str]], *, temperature: float, max_new_tokens: int, seed: int
-    ) -> Reply:
-        """One completion. What may pass (a full queue, a restart) is tried again with growing pauses."""
-        body = {
-            "model": self._model,
-            "messages": [dict(message) for message in messages],
-            "temperature": temperature,
-            "max_tokens": max_new_tokens,
-            "seed": seed,
-        }
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of the answer. What may pass (a full queue, a restart) is tried again with growing pauses."""
         fault = "no answer"
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(min(LONGEST_PAUSE_S, 2.0**attempt) * random.uniform(0.5, 1.0))
             try:
-                response = self._client.post("chat/completions", json=body)
+                response = self._client.post(self._url + path, json=dict(body))
             except httpx2.HTTPError as error:
                 fault = f"{type(error).__name__}: {error}"
                 continue
@@ -76,18 +67,45 @@ class Endpoint:
             return self._read(response)
         raise Unavailable(f"“{self.name}” did not answer after {ATTEMPTS} tries ({fault}).")
 
-    def _read(self, response: httpx2.Response) -> Reply:
+    def _read(self, response: httpx2.Response) -> Any:
         if response.status_code in (401, 403):
             raise Invalid(f"“{self.name}” refused the key (status {response.status_code}).")
         if response.status_code >= 400:
             raise Invalid(f"“{self.name}” refused the request (status {response.status_code}): {response.text[:300]}")
         try:
-            choice = response.json()["choices"][0]
-            text = choice["message"]["content"]
-        except (ValueError, LookupError, TypeError):
-            raise Invalid(f"“{self.name}” does not answer in the form of chat completions.") from None
-        return Reply(text or "", "length" if choice.get("finish_reason") == "length" else "stop")
+            return response.json()
+        except ValueError:
+            raise Invalid(f"“{self.name}” does not answer in JSON.") from None
 
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
+
+
+class Endpoint(Service):
+    """One model of one OpenAI-style endpoint."""
+
+    def __init__(self, name: str, about: Mapping[str, Any], **settings: Any) -> None:
+        super().__init__(name, about, **settings)
+        self._model = about["model"]
+
+    def answer(
+        self, messages: Sequence[Mapping[str, str]], *, temperature: float, max_new_tokens: int, seed: int
+    ) -> Reply:
+        """One completion."""
+        answered = self.post(
+            "/chat/completions",
+            {
+                "model": self._model,
+                "messages": [dict(message) for message in messages],
+                "temperature": temperature,
+                "max_tokens": max_new_tokens,
+                "seed": seed,
+            },
+        )
+        try:
+            choice = answered["choices"][0]
+            text = choice["message"]["content"]
+        except (LookupError, TypeError):
+            raise Invalid(f"“{self.name}” does not answer in the form of chat completions.") from None
+        return Reply(text or "", "length" if choice.get("finish_reason") == "length" else "stop")

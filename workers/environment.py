@@ -19,7 +19,8 @@ CODE = ("workers/training", "backend/domain")
 
 
 def for_trainer(settings: Settings, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Variables of a trainer's process: none of Podium's own, which hold the database's password and tokens."""
+    """Variables of a trainer's process: none of Podium's own, which hold the database's password and tokens,
+    but where scorers are."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -29,6 +30,8 @@ def for_trainer(settings: Settings, inherited: Mapping[str, str] = os.environ) -
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), inherited.get("PYTHONPATH")]))
     # Models are folders by now: a trainer that reaches for a Hub is mistaken.
     kept |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if settings.scorers_dir is not None:
+        kept[f"{PREFIX}SCORERS_DIR"] = str(settings.scorers_dir)
     if settings.run_threads is not None:
         kept |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(settings.run_threads))
     return kept

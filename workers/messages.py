@@ -48,6 +48,15 @@ class SampleMessage(_Message):
     tokens: list[dict[str, Any]] | None = None
 
 
+class WarningMessage(_Message):
+    """Something that a person should know, found by a rule at a step."""
+
+    type: Literal["warning"]
+    step: Step
+    rule: Annotated[str, Field(max_length=60)]
+    message: Annotated[str, Field(max_length=2000)]
+
+
 class StateMessage(_Message):
     """A state from which the run can go on was saved whole."""
 
@@ -76,7 +85,9 @@ class LogLine(_Message):
     line: str
 
 
-Reported = ProgressMessage | MetricsMessage | SampleMessage | StateMessage | ResultMessage | ErrorMessage
+Reported = (
+    ProgressMessage | MetricsMessage | SampleMessage | WarningMessage | StateMessage | ResultMessage | ErrorMessage
+)
 Message = Reported | LogLine
 _reported: TypeAdapter[Reported] = TypeAdapter(Annotated[Reported, Field(discriminator="type")])
 

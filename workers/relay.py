@@ -23,6 +23,7 @@ from workers.messages import (
     ResultMessage,
     SampleMessage,
     StateMessage,
+    WarningMessage,
 )
 
 BATCH_S = 0.4
@@ -70,6 +71,11 @@ class Relay:
                     self._add_metrics(message)
                 case SampleMessage():
                     self._add_sample(message)
+                case WarningMessage():
+                    self._batch.warnings.append(
+                        {"step": message.step, "rule": message.rule, "message": message.message}
+                    )
+                    self._add_line(message.message)
                 case StateMessage():
                     self._batch.saved = message.step
                 case ResultMessage():

@@ -72,6 +72,14 @@ class RunProgress(Wire):
     phase: str | None
 
 
+class WarningOut(Wire):
+    """Something that a rule found at a step."""
+
+    step: int
+    rule: str
+    message: str
+
+
 class RunOut(Wire):
     """One piece of long work. `eta_s` is null until a pace is known; `moves` is what may be asked of it now."""
 
@@ -85,6 +93,7 @@ class RunOut(Wire):
     attempt: int
     progress: RunProgress | None
     message: str | None
+    warnings: list[WarningOut]
     result: dict[str, Any] | None
     inputs: dict[str, Any] | None
     environment: dict[str, Any] | None

@@ -6,12 +6,13 @@ is written last and makes the folder complete. Knows nothing of processes and of
 
     run.inputs   model, reference   {id, name, source, checkpoint?, revision?}
                  models             a list of those
-                 reward_model       {checkpoint, name, revision, kind, backbone: a model as above}
+                 reward_model, judge    {checkpoint, name, revision, kind, backbone: a model as above}
                  reward_set         {id, number, name}
                  files              {input: {rows, sha256}}, added when the rows are written
 """
 
 import hashlib
+import itertools
 import json
 import os
 import uuid
@@ -39,6 +40,8 @@ from backend.tables import (
 )
 
 JOB = "job.json"
+REWARD_MODELS = ("reward_model", "judge")
+"""Inputs that are reward models."""
 # What a kind reads of its project, besides what its config names.
 READS = {
     "pretrain": ("documents",),
@@ -153,16 +156,19 @@ def _reward_set(session: Session, project: Project, name: str, field: str) -> di
 
 def _check_backbone(kind: str, inputs: Mapping[str, Any]) -> None:
     """A reward model is an adapter on one backbone, and PPO keeps a single backbone in memory."""
-    reward_model, model = inputs.get("reward_model"), inputs.get("model")
-    if kind != "ppo" or not reward_model or not model:
+    model = inputs.get("model")
+    if kind != "ppo" or not model:
         return
-    backbone = reward_model["backbone"]
-    if backbone and backbone["id"] != model["id"]:
-        raise Invalid(
-            f"The reward model “{reward_model['name']}” was trained on “{backbone['name']}”, not on “{model['name']}”: "
-            f"start PPO from “{backbone['name']}”, or train a reward model on “{model['name']}”.",
-            "reward_model",
-        )
+    for field in REWARD_MODELS:
+        backbone = (inputs.get(field) or {}).get("backbone")
+        if backbone and backbone["id"] != model["id"]:
+            raise Invalid(
+                f"The reward model “{inputs[field]['name']}” was trained on “{backbone['name']}”, not on "
+                f"“{model['name']}”: start PPO from “{backbone['name']}”, or train a reward model on “{model['name']}”.",
+                field,
+            )
+    if inputs.get("judge", {}).get("checkpoint") == inputs["reward_model"]["checkpoint"]:
+        raise Invalid("The judge must be another reward model than the one that the policy is trained on.", "judge")
 
 
 def _check_rows(session: Session, project: Project, kind: str, config: RunConfig) -> None:
@@ -230,11 +236,11 @@ def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mappi
             named[name] = str(_folder_of(store, inputs[name], fetched))
     if "models" in inputs:
         named["models"] = [_answerer(store, one, fetched) for one in inputs["models"]]
-    if inputs.get("reward_model"):
-        reward_model = inputs["reward_model"]
-        named["reward_model"] = str(store.local(reward_model["checkpoint"]))
-        if reward_model.get("backbone"):
-            named["reward_model_backbone"] = str(_folder_of(store, reward_model["backbone"], fetched))
+    for field in REWARD_MODELS:
+        if one := inputs.get(field):
+            named[field] = str(store.local(one["checkpoint"]))
+            if one.get("backbone"):
+                named[f"{field}_backbone"] = str(_folder_of(store, one["backbone"], fetched))
     job = {
         "kind": run.kind,
         "run": str(run.id),
@@ -262,6 +268,10 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if run.kind in ("sample", "ppo", "evaluate"):
         rows["prompts"] = _prompts(session, run)
+    if run.kind == "ppo" and (inputs.get("judge") or any(one["role"] == "judge" for one in config.get("scorers", ()))):
+        # Held out from the policy and from both reward models.
+        held_out = _prompts_of(session, run.project_id, "held_out")
+        rows["judge_prompts"] = itertools.islice(held_out, config["judge_prompts"])
     if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
         held_out = run.kind == "evaluate"
         rows["groups"] = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)
@@ -284,11 +294,7 @@ def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:
         return []
     # What is held out from the training of reward models stays unseen by policies too.
     wanted = config.get("prompts", "train" if run.kind == "ppo" else "all")
-    rows: Iterable[dict[str, Any]] = (
-        {"id": row["id"], "prompt": row["prompt"]}
-        for row in corpus.prompt_rows(session, run.project_id)
-        if wanted in ("all", split(row["digest"]))
-    )
+    rows: Iterable[dict[str, Any]] = _prompts_of(session, run.project_id, wanted)
     limit = config.get("max_prompts")
     if limit is None:
         return rows
@@ -297,6 +303,13 @@ def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:
         answered = {str(id): count for id, count in counts}
         rows = sorted(rows, key=lambda row: answered.get(row["id"], 0))  # stable: oldest first among equals
     return (row for _, row in zip(range(limit), rows, strict=False))
+
+
+def _prompts_of(session: Session, project_id: uuid.UUID, wanted: str) -> Iterator[dict[str, Any]]:
+    """Those on one side of the split, or all."""
+    for row in corpus.prompt_rows(session, project_id):
+        if wanted in ("all", split(row["digest"])):
+            yield {"id": row["id"], "prompt": row["prompt"]}
 
 
 def _groups(session: Session, reward_set_id: uuid.UUID, *, held_out: bool) -> Iterator[Mapping[str, Any]]:
@@ -322,8 +335,9 @@ def _all_models(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if inputs.get(name):
             yield inputs[name]
     yield from inputs.get("models", [])
-    if (inputs.get("reward_model") or {}).get("backbone"):
-        yield inputs["reward_model"]["backbone"]
+    for field in REWARD_MODELS:
+        if (inputs.get(field) or {}).get("backbone"):
+            yield inputs[field]["backbone"]
 
 
 def _folder_of(store: Store, model: Mapping[str, Any], fetched: Mapping[HubModel, Path]) -> Path:

@@ -41,10 +41,13 @@ class Batch:
     metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     redone: set[int] = field(default_factory=set)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.reports or self.metrics or self.samples or self.lines or self.saved is not None)
+        return bool(
+            self.reports or self.metrics or self.samples or self.warnings or self.lines or self.saved is not None
+        )
 
 
 def write(session: Session, run_id: uuid.UUID, attempt: int, batch: Batch) -> bool:
@@ -54,11 +57,11 @@ def write(session: Session, run_id: uuid.UUID, attempt: int, batch: Batch) -> bo
         .where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
         .values(heartbeat_at=func.clock_timestamp())
         .execution_options(synchronize_session=False)
-        .returning(Run.progress, Run.heartbeat_at, Run.cancel_requested_at)
+        .returning(Run.progress, Run.heartbeat_at, Run.cancel_requested_at, Run.warnings)
     ).first()
     if row is None:
         raise Superseded(run_id, attempt)
-    record, at, cancel_requested_at = row
+    record, at, cancel_requested_at, warnings = row
     changes: dict[str, Any] = {}
     # The reports of one batch share its time: the pace needs only the first and the last of them.
     for step, total, phase in batch.reports[:1] + batch.reports[1:][-1:]:
@@ -68,6 +71,10 @@ def write(session: Session, run_id: uuid.UUID, attempt: int, batch: Batch) -> bo
         changes["progress"] = record
         if further:
             changes["lost"] = 0
+    if batch.warnings:
+        # A resumed attempt goes through some steps again, and warns again.
+        again = {(one["step"], one["rule"]) for one in batch.warnings}
+        changes["warnings"] = [one for one in warnings if (one["step"], one["rule"]) not in again] + batch.warnings
     if changes:
         session.execute(
             update(Run).where(Run.id == run_id).values(**changes).execution_options(synchronize_session=False)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.tables.base import Base, Id, Now
@@ -13,7 +13,8 @@ from backend.tables.base import Base, Id, Now
 class Run(Base):
     """One piece of long work. `attempt` is the fence: a write from an older attempt changes nothing.
 
-    `rang_at` is when the dispatcher last rang the worker; `heartbeat_at` when the worker last said it lives.
+    `warnings` are what rules found while it worked: `{step, rule, message}`. `rang_at` is when the dispatcher last rang
+    the worker; `heartbeat_at` when the worker last said it lives.
     """
 
     __tablename__ = "runs"
@@ -35,6 +36,7 @@ class Run(Base):
     lost: Mapped[int] = mapped_column(default=0)
     progress: Mapped[dict[str, Any] | None]
     message: Mapped[str | None]
+    warnings: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'"))
     result: Mapped[dict[str, Any] | None]
     inputs: Mapped[dict[str, Any] | None]
     environment: Mapped[dict[str, Any] | None]

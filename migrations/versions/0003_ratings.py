@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision: str = '0003'
 down_revision: str | None = '0002'
@@ -51,6 +52,7 @@ def upgrade() -> None:
     op.add_column('completion_ratings', sa.Column('best', sa.Double(), nullable=True))
     op.add_column('completion_ratings', sa.Column('component', sa.BigInteger(), nullable=True))
     op.add_column('projects', sa.Column('target_error', sa.Double(), nullable=True))
+    op.add_column('runs', sa.Column('warnings', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False))
     op.add_column('prompts', sa.Column('settled', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_check_constraint(op.f('ck_projects_target_error'), 'projects', 'target_error > 0')
     op.drop_index('ix_prompts_queue', table_name='prompts')
@@ -66,6 +68,7 @@ def downgrade() -> None:
     op.drop_index('ix_prompts_queue', table_name='prompts')
     op.create_index('ix_prompts_queue', 'prompts', ['project_id', 'handed_out', 'id'], unique=False, postgresql_where='completions >= 2')
     op.drop_constraint(op.f('ck_projects_target_error'), 'projects', type_='check')
+    op.drop_column('runs', 'warnings')
     op.drop_column('prompts', 'settled')
     op.drop_column('projects', 'target_error')
     op.drop_column('completion_ratings', 'component')

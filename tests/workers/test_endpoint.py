@@ -88,7 +88,7 @@ def test_an_endpoint_that_stays_away_is_named():
         (httpx2.Response(401), "refused the key"),
         (httpx2.Response(404, text="no such model"), "no such model"),
         (httpx2.Response(200, json={"text": "x"}), "form of chat completions"),
-        (httpx2.Response(200, text="<html>"), "form of chat completions"),
+        (httpx2.Response(200, text="<html>"), "not answer in JSON"),
     ],
 )
 def test_refusals_are_told_at_once(response, said):

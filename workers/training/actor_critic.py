@@ -16,7 +16,7 @@ from workers.training import state as saved_state
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout
 from workers.training.logprobs import before, state_logprobs
-from workers.training.scoring import RewardModel, Scorer
+from workers.training.scoring import RewardModel
 from workers.training.tallies import Tally
 
 POLICY, VALUE = "policy", "value"
@@ -25,29 +25,29 @@ ADAM_EPS = 1e-5
 
 
 class ActorCritic:
-    """Policy and critic of a run. `last_good` is the policy to fall back to."""
+    """Policy and critic of a run. Policies may be kept under a name, to fall back to."""
 
-    def __init__(self, config: PPOConfig, backbone: Backbone, scorer: Scorer, *, seed: int) -> None:
+    def __init__(self, config: PPOConfig, backbone: Backbone, reward_model: RewardModel | None, *, seed: int) -> None:
         self.config, self.backbone = config, backbone
         backbone.add_adapter(POLICY, rank=config.lora_rank, alpha=config.lora_alpha, seed=seed)
         self.policy = backbone.parameters_of(POLICY)
-        self.last_good = [parameter.detach().clone() for parameter in self.policy]
+        self.kept: dict[str, list[Tensor]] = {}
         self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
         self.has_critic = config.advantage_estimator == "gae"
         self.shared_trunk = self.has_critic and config.critic == "shared"
         self.critic: list[nn.Parameter] = []
         if self.has_critic:
-            self.value_head, self.critic = self._make_critic(scorer, seed)
+            self.value_head, self.critic = self._make_critic(reward_model, seed)
             self.value_optimiser = _adam(self.critic, config.value_learning_rate)
         self.bad_steps = self.bad_steps_in_a_row = 0
 
-    def _make_critic(self, scorer: Scorer, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
+    def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
         """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
         head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn.
         """
-        if not self.shared_trunk and self.config.value_init == "reward" and isinstance(scorer, RewardModel):
-            self.backbone.copy_adapter(scorer.adapter, VALUE)
-            head = scorer.head.copy().requires_grad_(True)
+        if not self.shared_trunk and self.config.value_init == "reward" and reward_model:
+            self.backbone.copy_adapter(reward_model.adapter, VALUE)
+            head = reward_model.head.copy().requires_grad_(True)
         else:
             head = ScalarHead(self.backbone.hidden_size, zero=True).to(self.backbone.device)
             if not self.shared_trunk:
@@ -109,14 +109,14 @@ class ActorCritic:
             optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def keep_policy(self) -> None:
-        """What the policy is now is what `fall_back` returns to."""
-        for kept, parameter in zip(self.last_good, self.policy, strict=True):
-            kept.copy_(parameter)
+    def keep_policy(self, name: str) -> None:
+        """What the policy is now is what `fall_back` to this name returns to."""
+        self.kept[name] = [parameter.detach().clone() for parameter in self.policy]
 
     @torch.no_grad()
-    def fall_back(self) -> None:
-        for kept, parameter in zip(self.last_good, self.policy, strict=True):
+    def fall_back(self, name: str) -> None:
+        """Make the policy what it was when it was kept under this name; nothing where none was."""
+        for kept, parameter in zip(self.kept.get(name, self.policy), self.policy, strict=True):
             parameter.copy_(kept)
 
     # -- save and resume ------------------------------------------------------------------------------------------
@@ -124,17 +124,21 @@ class ActorCritic:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and numbers from which `restore` goes on bit for bit."""
         tensors = saved_state.parameter_tensors(self.policy, "policy/")
-        tensors |= saved_state.parameter_tensors(self.last_good, "last_good/")
+        for name, kept in self.kept.items():
+            tensors |= saved_state.parameter_tensors(kept, f"kept/{name}/")
         tensors |= saved_state.optimiser_tensors(self.policy_optimiser, "policy_optimiser/")
         if self.has_critic:
             tensors |= saved_state.parameter_tensors(self.critic, "critic/")
             tensors |= saved_state.optimiser_tensors(self.value_optimiser, "value_optimiser/")
-        return tensors, {"bad_steps": self.bad_steps, "bad_steps_in_a_row": self.bad_steps_in_a_row}
+        scalars = {"bad_steps": self.bad_steps, "bad_steps_in_a_row": self.bad_steps_in_a_row, "kept": [*self.kept]}
+        return tensors, scalars
 
     def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         """The opposite of `state`."""
         saved_state.load_parameters(self.policy, tensors, "policy/")
-        saved_state.load_parameters(self.last_good, tensors, "last_good/")
+        for name in scalars["kept"]:
+            self.keep_policy(name)
+            saved_state.load_parameters(self.kept[name], tensors, f"kept/{name}/")
         saved_state.load_optimiser(self.policy_optimiser, tensors, "policy_optimiser/")
         if self.has_critic:
             saved_state.load_parameters(self.critic, tensors, "critic/")

@@ -83,6 +83,18 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that a person should know, found by a rule at a step; the run's page shows it."""
+
+    step: int
+    rule: str
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"type": "warning", "step": self.step, "rule": self.rule, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
 class StateSaved:
     """A state from which the run can go on was saved whole."""
 
@@ -102,4 +114,4 @@ class Result:
         return {"type": "result", "values": {k: _finite(float(v)) for k, v in self.values.items()}}
 
 
-Event = Progress | StepMetrics | Sample | StateSaved | Result
+Event = Progress | StepMetrics | Sample | Warned | StateSaved | Result

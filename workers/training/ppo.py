@@ -10,12 +10,15 @@ One iteration (Ziegler et al. 2019, arXiv:1909.08593; Schulman et al. 2017, arXi
    the plain policy gradient; the critic learns the returns;
 5. lambda and beta move, each by its own rule.
 
+Beside it a guard looks at the answers for signs that the policy cheats its reward, and a judge, where there is one,
+scores answers to held-out prompts: the policy that it likes best is the one that is saved.
+
 Policy, reference, critic and reward model are roles on one frozen backbone (`backbone`). Everything random hangs on
 (seed, iteration), so a resumed run goes on bit for bit.
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,21 +27,27 @@ from torch import Tensor
 from backend.domain.training import PPOConfig
 from backend.domain.training_rows import PromptRow
 from backend.errors import Conflict, Invalid
-from workers.training import reports, rl_math
+from workers.training import reports, rl_math, scorers
 from workers.training import state as saved_state
 from workers.training.actor_critic import ActorCritic
 from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
-from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics
+from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.generation import Sampling, generate
+from workers.training.guard import Finding, Guard
 from workers.training.job import Job
-from workers.training.output import read_podium_json, save_language_model
+from workers.training.judge import BEST, Judge
+from workers.training.output import save_language_model
 from workers.training.rollouts import PromptStream, Rollouts
-from workers.training.scoring import RewardModel, Scorer
+from workers.training.scoring import RewardModel, Rewards
 from workers.training.tallies import Tally
 from workers.training.tokens import Codec
 
+HEALTHY = "healthy"
+"""The name under which the last policy is kept that nothing spoke against."""
+JUDGED = 2**31
+"""Stands for the iteration in what seeds the answers to the judge's prompts."""
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
 
@@ -54,13 +63,16 @@ def train(job: Job) -> Generator[Event, None, None]:
     yield Progress(0, config.iterations, "load")
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
-    reward_folder = job.path("reward_model")
-    template = read_podium_json(reward_folder).get("template_sha256", codec.template_sha256)
-    if template != codec.template_sha256:
-        raise Conflict("The reward model was trained with another chat template than the model has; train it again.")
-    scorer = RewardModel.load(backbone, reward_folder, tokens_per_microbatch=config.tokens_per_microbatch)
     messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
-    ppo = PPO(config, backbone, scorer, prompts, seed=job.seed, stop_ids=codec.stop_ids(backbone.stop_ids))
+    ppo = PPO(
+        config,
+        backbone,
+        scorers.rewards(job, backbone, codec, zip(prompts, messages, strict=True)),
+        prompts,
+        seed=job.seed,
+        stop_ids=codec.stop_ids(backbone.stop_ids),
+        judge=_judge(job, backbone, codec),
+    )
     frozen = ppo.frozen()
     start: dict[str, float] = {}
     if (saved := saved_state.load(job.state)) is not None:
@@ -79,6 +91,8 @@ def train(job: Job) -> Generator[Event, None, None]:
         found = reports.metrics(batch, values)
         start = start or {name: found[name] for name in reports.RESULT_NAMES}
         yield StepMetrics(ppo.iteration, found)
+        for finding in ppo.findings:
+            yield Warned(ppo.iteration, finding.rule, finding.sentence)
         asked = [messages[index] for index in batch.source[: config.shown_samples]]
         yield from reports.samples(batch, ppo.iteration, codec, asked)
         if job.should_stop():
@@ -91,12 +105,14 @@ def train(job: Job) -> Generator[Event, None, None]:
     yield Progress(ppo.iteration, config.iterations, "save")
     if ppo.frozen() != frozen:
         raise Conflict("Training changed weights that must not change; its policy was not saved.")
+    ppo.end()
     end = reports.about_answers(ppo.measure())
     save_language_model(job, backbone, codec, adapter="policy", parent=backbone.digest())
     yield Result(
         {f"start/{name.split('/')[1]}": value for name, value in start.items()}
         | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
-        | {"iterations": float(ppo.iteration), "stopped_by_limit": float(bool(ppo.stopped))}
+        | {"iterations": float(ppo.iteration), "stopped_early": float(bool(ppo.stopped))}
+        | ({"judge/score": ppo.best[0], "judge/best_iteration": float(ppo.best[1])} if ppo.best else {})
     )
 
 
@@ -111,6 +127,16 @@ def _encode(
     return messages, prompts
 
 
+def _judge(job: Job, backbone: Backbone, codec: Codec) -> Judge | None:
+    config = job.config
+    assert isinstance(config, PPOConfig)
+    if "judge_prompts" not in job.inputs:
+        return None
+    messages, prompts = _encode(job.rows("judge_prompts", PromptRow), codec, config, backbone.max_positions)
+    scorer = scorers.judge(job, backbone, codec, zip(prompts, messages, strict=True))
+    return Judge(scorer, prompts, config.judge_every_iterations)
+
+
 class PPO:
     """The state of a run between iterations, and `iterate`."""
 
@@ -118,35 +144,43 @@ class PPO:
         self,
         config: PPOConfig,
         backbone: Backbone,
-        scorer: Scorer,
+        rewards: Rewards,
         prompts: Sequence[list[int]],
         *,
         seed: int = 0,
         stop_ids: Sequence[int] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own."""
         if not prompts:
             raise Invalid("There are no prompts to answer.", field="prompts")
-        self.config, self.backbone, self.scorer, self.seed = config, backbone, scorer, seed
+        self.config, self.backbone, self.rewards, self.seed = config, backbone, rewards, seed
         self.prompts = PromptStream(prompts, seed)
         self.sampling = Sampling(config.max_new_tokens, config.temperature)
         self.stop_ids = tuple(stop_ids or backbone.stop_ids)
 
-        self.roles = ActorCritic(config, backbone, scorer, seed=seed)
+        self.roles = ActorCritic(config, backbone, next(rewards.models, None), seed=seed)
         self.leash: LeashController = FixedKL(config.kl_base_coefficient)
         if config.kl_controller == "leash":
             self.leash = ZieglerLeash(
                 config.kl_base_coefficient, config.kl_target_per_seq_nats, config.kl_horizon_episodes
             )
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
+        self.guard, self.judge = Guard(config.guard), judge
+        self.findings: list[Finding] = []
+        """What the guard had to say of the last iteration."""
+        self.best: tuple[float, int] | None = None
+        """The judge's highest score, and the iteration of the policy that got it."""
         self.iteration = 0
         self.stopped = ""
         """Why the run ended before its time: a sentence, or nothing."""
 
     def frozen(self) -> str:
         """The digest of everything that training must not change."""
-        scorer = self.scorer.tensors() if isinstance(self.scorer, RewardModel) else {}
-        return self.backbone.fingerprint() + sha256_of(scorer.items())
+        models = [*self.rewards.models]
+        if self.judge and isinstance(self.judge.scorer, RewardModel):
+            models.append(self.judge.scorer)
+        return self.backbone.fingerprint() + "".join(sha256_of(model.tensors().items()) for model in models)
 
     # -- one iteration --------------------------------------------------------------------------------------------
 
@@ -158,29 +192,37 @@ class PPO:
         rolled_out = time.perf_counter()
         plan = self._minibatches(batch, epoch=0)
         self.score(batch, plan)
+        seen = reports.about_answers(batch)
+        judged = self._watch(seen)
         tally = Tally()
-        if self._off_the_leash(batch):
+        if self.stopped:
+            self.roles.fall_back(HEALTHY)
             scored = updated = time.perf_counter()
         else:
             self._advantages(batch)
             scored = time.perf_counter()
             self._update(batch, plan, tally)
-            kl_base = float(batch.kl.sum(1).mean())
-            self.leash.update(kl_base, len(batch))
+            self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))
             if config.objective == "kl_penalty":
                 self.step_rule.update(tally.mean("policy/kl_step_per_token_nats"))
             updated = time.perf_counter()
+        values = reports.about_learning(batch, tally.means())
+        self.findings += self.guard.look(values, self.iteration)
         self.iteration += 1
-        values = tally.means() | {
-            "objective/lambda_kl": self.leash.coefficient,
-            "policy/beta": self.step_rule.coefficient,
-            "policy/beta_clamped": float(self.step_rule.clamped),
-            "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
-            "policy/bad_steps": float(self.roles.bad_steps),
-            "time/rollout_s": rolled_out - started,
-            "time/scoring_s": scored - rolled_out,
-            "time/update_s": updated - scored,
-        }
+        values |= (
+            seen
+            | judged
+            | {
+                "objective/lambda_kl": self.leash.coefficient,
+                "policy/beta": self.step_rule.coefficient,
+                "policy/beta_clamped": float(self.step_rule.clamped),
+                "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
+                "policy/bad_steps": float(self.roles.bad_steps),
+                "time/rollout_s": rolled_out - started,
+                "time/scoring_s": scored - rolled_out,
+                "time/update_s": updated - scored,
+            }
+        )
         return values, batch
 
     def rollout(self) -> Rollouts:
@@ -190,16 +232,20 @@ class PPO:
         count = config.episodes_per_iteration // each
         chosen = list(self.prompts.take(self.iteration * count, count))
         source = [index for index in chosen for _ in range(each)]
-        prompts = [self.prompts.prompts[index] for index in source]
+        return self._answers(source, self.prompts.prompts, (self.seed, self.iteration))
+
+    def _answers(self, source: Sequence[int], among: Sequence[list[int]], key: tuple[int, int]) -> Rollouts:
+        """Answers of the policy to the prompts at `source`, with random numbers of their own."""
+        prompts = [among[index] for index in source]
         answers = generate(
             self.backbone,
             prompts,
             self.sampling,
             adapter="policy",
-            keys=[(self.seed, self.iteration, episode) for episode in range(len(prompts))],
+            keys=[(*key, episode) for episode in range(len(prompts))],
             stop_ids=self.stop_ids,
         )
-        return Rollouts(source, prompts, answers, self.backbone.device)
+        return Rollouts(list(source), prompts, answers, self.backbone.device)
 
     def _minibatches(self, batch: Rollouts, *, epoch: int) -> list[list[Layout]]:
         return batch.minibatches(
@@ -226,7 +272,7 @@ class PPO:
             _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
             if roles.has_critic:
                 _put(batch.values, where, roles.values(layout, states))
-        batch.raw_scores = self.scorer(batch.sequences, batch.prompt_lengths).to(self.backbone.device).float()
+        batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths)
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut
 
@@ -329,18 +375,43 @@ class PPO:
             tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
         return tally
 
-    def _off_the_leash(self, batch: Rollouts) -> bool:
-        """Whether the policy that gave these answers is too far from the reference. If so the one before comes back."""
-        kl, limit = float(batch.kl.sum(1).mean()), self.config.kl_limit_per_seq_nats
-        if limit is None or kl <= limit:
-            self.roles.keep_policy()
-            return False
-        self.roles.fall_back()
-        self.stopped = (
-            f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}; "
-            "the policy of the round before was kept."
-        )
-        return True
+    def _watch(self, seen: Mapping[str, float]) -> dict[str, float]:
+        """Let limit, guard and judge look at the policy that gave these answers; the judge's numbers, if it looked.
+
+        `stopped` says why where the run must end. A policy that nothing speaks against is kept.
+        """
+        config = self.config
+        judged = self._judged() if self.judge and self.iteration % self.judge.every == 0 else {}
+        self.findings = self.guard.look(seen, self.iteration)
+        if judged:
+            self.findings += self.guard.look_at_judgement(judged["judge/reward"], judged["judge/score"])
+        kl, limit = seen["objective/kl_base_per_seq_nats"], config.kl_limit_per_seq_nats
+        if limit is not None and kl > limit:
+            said = f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}."
+            self.findings.append(Finding("kl_limit", said, True))
+            self.stopped = said
+        elif config.guard.action == "stop":
+            self.stopped = " ".join(finding.sentence for finding in self.findings if finding.cheating)
+        if not self.stopped and self.guard.healthy:
+            self.roles.keep_policy(HEALTHY)
+        return judged
+
+    def _judged(self) -> dict[str, float]:
+        """The judge's numbers of the policy as it is now, which is kept if there was no better one."""
+        assert self.judge is not None
+        batch = self._answers(range(len(self.judge.prompts)), self.judge.prompts, (self.seed, JUDGED))
+        self.score(batch, self._minibatches(batch, epoch=0))
+        found = self.judge.numbers(batch)
+        if self.best is None or found["judge/score"] > self.best[0]:
+            self.best = (found["judge/score"], self.iteration)
+            self.roles.keep_policy(BEST)
+        return found
+
+    def end(self) -> None:
+        """Make the policy the one to be saved: the judge's choice, where there is a judge."""
+        if self.judge:
+            self._judged()
+            self.roles.fall_back(BEST)
 
     # -- save and resume ------------------------------------------------------------------------------------------
 
@@ -350,6 +421,8 @@ class PPO:
         scalars |= {
             "iteration": self.iteration,
             "stopped": self.stopped,
+            "guard": self.guard.state_dict(),
+            "best": self.best,
             "leash": self.leash.state_dict(),
             "step_rule": self.step_rule.state_dict(),
             "backbone_sha256": self.backbone.digest(),
@@ -366,6 +439,8 @@ class PPO:
         self.roles.restore(tensors, scalars)
         self.iteration = scalars["iteration"]
         self.stopped = scalars["stopped"]
+        self.guard.load_state_dict(scalars["guard"])
+        self.best = scalars["best"] and (scalars["best"][0], scalars["best"][1])
         self.leash.load_state_dict(scalars["leash"])
         self.step_rule.load_state_dict(scalars["step_rule"])
 

@@ -1,6 +1,7 @@
 """What people see of an iteration of PPO: numbers by name, and a few answers token by token. Changes nothing.
 
-objective/score                     mean score of the answers, as the reward model gave it
+objective/score                     mean score of the answers: the weighted sum of what the scorers gave
+                                    (objective/score_of_<name> what each of several scorers gave)
 objective/score_used                the same after clipping and the penalty for answers without an end
 objective/score_std
 objective/reward_per_seq            score_used less lambda times the divergence: what is maximised
@@ -72,11 +73,13 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
         "rollout/sampler_gap_max_nats": gap.amax(),
     }
     found = {name: float(value) for name, value in seen.items()}
+    if len(batch.score_parts) > 1:
+        found |= {f"objective/score_of_{name}": float(part.mean()) for name, part in batch.score_parts.items()}
     return found | {"rollout/distinct4": distinct([answer.ids for answer in batch.answers], 4)}
 
 
-def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
-    """All numbers of an iteration; `values` are those that the iteration counted itself."""
+def about_learning(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
+    """What can be said once the policy has learnt from them; `values` are what the update counted itself."""
     mask = batch.mask
     seen: dict[str, Tensor] = {}
     if batch.learnt:
@@ -89,12 +92,15 @@ def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
         if "value/loss" in values:
             seen["value/mean"] = rl_math.masked_mean(batch.values, mask)
             seen["value/explained_variance"] = rl_math.explained_variance(batch.values, batch.returns, mask)
+    return {name: float(value) for name, value in seen.items()} | dict(values)
+
+
+def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
+    """All numbers of an iteration: `values`, and what they cost."""
     seconds = [values[f"time/{phase}_s"] for phase in ("rollout", "scoring", "update")]
     return {
-        **about_answers(batch),
-        **{name: float(value) for name, value in seen.items()},
         **values,
-        "rollout/tokens_per_s": float(mask.sum()) / max(seconds[0], 1e-9),
+        "rollout/tokens_per_s": float(batch.mask.sum()) / max(seconds[0], 1e-9),
         "time/episodes_per_s": len(batch) / max(sum(seconds), 1e-9),
         "memory/peak_mib": peak_mib(batch.device),
     }

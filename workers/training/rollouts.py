@@ -38,7 +38,9 @@ class Rollouts:
     values: Tensor = field(init=False)
     """the critic's expectation before each token"""
     raw_scores: Tensor = field(init=False)
-    """(B,) as the scorer gave them"""
+    """(B,) the weighted sum of what the scorers gave"""
+    score_parts: dict[str, Tensor] = field(init=False)
+    """(B,) of each scorer, by name"""
     scores: Tensor = field(init=False)
     """(B,) clipped, less the penalty for answers without an end"""
     rewards: Tensor = field(init=False)

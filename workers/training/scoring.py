@@ -3,9 +3,9 @@
 Anything that gives one number for each row of ids can be a scorer; `RewardModel` is the one learnt from people.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +25,11 @@ def scorer_input(
     return codec.encode_demonstration(prompt, completion, ended=ended, max_tokens=max_tokens)
 
 
+Messages = Sequence[Mapping[str, str]]
+TextScore = Callable[[Sequence[Messages], Sequence[str]], Sequence[float]]
+"""A number for each of some prompts (as messages) and completions."""
+
+
 class Scorer(Protocol):
     """sequences: prompt and answer ids of each row, with the terminator; prompt_lengths: where each answer begins."""
 
@@ -41,11 +46,13 @@ class RewardModel:
         self.tokens_per_microbatch = tokens_per_microbatch
 
     @classmethod
-    def load(cls, backbone: Backbone, folder: Path, *, tokens_per_microbatch: int) -> "RewardModel":
+    def load(
+        cls, backbone: Backbone, folder: Path, *, adapter: str = "reward", tokens_per_microbatch: int
+    ) -> "RewardModel":
         """Refuses a reward model that was trained on another backbone."""
-        backbone.load_adapter("reward", folder / "adapter")
+        backbone.load_adapter(adapter, folder / "adapter")
         head = ScalarHead.load(folder, device=backbone.device)
-        return cls(backbone, head, tokens_per_microbatch=tokens_per_microbatch)
+        return cls(backbone, head, adapter=adapter, tokens_per_microbatch=tokens_per_microbatch)
 
     def tensors(self) -> dict[str, Tensor]:
         """What the scores hang on beside the backbone."""
@@ -65,6 +72,44 @@ class RewardModel:
                     last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
                 )
         return scores
+
+
+class OnTexts:
+    """A scorer of texts as one of ids. `messages` are the prompts, by their ids."""
+
+    def __init__(self, score: TextScore, codec: Codec, messages: Mapping[tuple[int, ...], Messages]) -> None:
+        self._score, self._codec, self._messages = score, codec, messages
+
+    def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        rows = list(zip(sequences, prompt_lengths, strict=True))
+        prompts = [self._messages[tuple(row[:length])] for row, length in rows]
+        return torch.tensor(self._score(prompts, [self._codec.decode(row[length:]) for row, length in rows]))
+
+
+class Weighted(NamedTuple):
+    """A scorer and its share of the sum."""
+
+    weight: float
+    scorer: Scorer
+
+
+class Rewards:
+    """Several scorers as one: what is maximised is their weighted sum, and each is kept apart for the record."""
+
+    def __init__(self, parts: Mapping[str, Weighted]) -> None:
+        self.parts = dict(parts)
+
+    @property
+    def models(self) -> Iterator[RewardModel]:
+        """Those of the scorers that are reward models."""
+        return (part.scorer for part in self.parts.values() if isinstance(part.scorer, RewardModel))
+
+    def __call__(
+        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum (B,) and what each scorer gave, as it gave it."""
+        found = {name: part.scorer(sequences, prompt_lengths).float() for name, part in self.parts.items()}
+        return torch.stack([found[name] * part.weight for name, part in self.parts.items()]).sum(0), found
 
 
 def last_states(hidden: Tensor, mask: Tensor) -> Tensor:

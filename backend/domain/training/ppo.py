@@ -1,10 +1,12 @@
 """What a run of reinforcement learning is asked to do: the estimator, both forms of PPO, and the KL control."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, LoraConfig, OutputConfig, Split, names
+from backend.domain.training.guard import GuardConfig
+from backend.domain.training.scorers import ScorerConfig
 
 
 class PPOConfig(LoraConfig, OutputConfig):
@@ -26,6 +28,27 @@ class PPOConfig(LoraConfig, OutputConfig):
         description="The reward model that scores answers. It must have been trained on this same model.",
         json_schema_extra=names("checkpoint"),
     )
+    scorers: Annotated[tuple[ScorerConfig, ...], Field(strict=False)] = Field(
+        (),
+        max_length=16,
+        description="Further scorers beside the reward model: functions on the worker, or services asked over HTTP.",
+    )
+    reward_model_weight: float = Field(
+        1.0, ge=0, le=1000, description="The reward model's share of the sum, where there are further scorers."
+    )
+    judge: str | None = Field(
+        None,
+        description=(
+            "A second reward model on the same model, trained on other judgments: it never teaches the policy, but "
+            "looks at its answers and decides which policy is kept. Empty: the last healthy one is kept."
+        ),
+        json_schema_extra=names("checkpoint"),
+    )
+    judge_every_iterations: int = Field(5, ge=1, le=100_000, description="Rounds between two looks of the judge.")
+    judge_prompts: int = Field(
+        64, ge=1, le=100_000, description="Held-out prompts that are answered for the judge each time."
+    )
+    guard: GuardConfig = Field(GuardConfig(), description="What tells that a policy cheats its reward.")
     prompts: Split = Field("train", description=SPLIT_HELP)
     iterations: int = Field(100, ge=1, le=1_000_000, description="Rounds of answering, scoring and learning.")
     episodes_per_iteration: int = Field(64, ge=1, le=1_000_000, description="Answers in each round.")
@@ -168,6 +191,11 @@ class PPOConfig(LoraConfig, OutputConfig):
             )
         if self.advantage_estimator == "leave_one_out" and self.samples_per_prompt < 2:
             raise ValueError("samples_per_prompt must be 2 or more when advantage_estimator is leave_one_out.")
+        called = [scorer.name for scorer in self.scorers]
+        if len({*called, "reward_model"}) <= len(called):
+            raise ValueError("scorers must have names of their own, and none may be called reward_model.")
+        if sum(scorer.role == "judge" for scorer in self.scorers) + (self.judge is not None) > 1:
+            raise ValueError("judge: there can be one judge only, either a reward model or a scorer.")
         if self.advantage_estimator == "batch_mean" and self.episodes_per_iteration < 2:
             raise ValueError("episodes_per_iteration must be 2 or more when advantage_estimator is batch_mean.")
         return self

@@ -13,10 +13,12 @@ from torch import Tensor
 from backend.domain.training import PPOConfig
 from backend.errors import Conflict, Invalid
 from tests.workers.training.tiny import CPU, FAMILIES, backbone_of, gradient, shake
+from workers.training import judge as judges
 from workers.training import reports, rl_math, state
 from workers.training.backbone import Backbone, ScalarHead
+from workers.training.judge import Judge
 from workers.training.ppo import PPO
-from workers.training.scoring import RewardModel
+from workers.training.scoring import RewardModel, Rewards, Scorer, Weighted
 from workers.training.tallies import Tally
 
 PROMPTS = [[5, 6, 7], [3, 4, 5, 6, 7, 8, 9], [11], [12, 13, 14], [20, 21]]
@@ -27,6 +29,8 @@ def config_of(**settings: Any) -> PPOConfig:
     usual: dict[str, Any] = {
         "model": "m", "reward_model": "r", "iterations": 3, "episodes_per_iteration": 16, "max_new_tokens": 10,
         "lora_rank": 4, "lora_alpha": 8.0, "policy_learning_rate": 3e-3, "value_learning_rate": 3e-3,
+        # What these policies learn here, to say one token, is what the guard is there to stop.
+        "guard": {"action": "warn"},
     }  # fmt: skip
     return PPOConfig(**(usual | settings))
 
@@ -49,7 +53,12 @@ def ppo_of(family: str = "llama", scorer: Any = counts_target, *, seed: int = 0,
     backbone = backbone_of(family)
     if scorer == "reward_model":
         scorer = reward_model_of(backbone)
-    return PPO(config_of(**settings), backbone, scorer, PROMPTS, seed=seed)
+    return PPO(config_of(**settings), backbone, alone(scorer), PROMPTS, seed=seed)
+
+
+def alone(scorer: Scorer) -> Rewards:
+    """Nothing but this is maximised."""
+    return Rewards({"reward_model": Weighted(1.0, scorer)})
 
 
 def policy_of(ppo: PPO) -> list[Tensor]:
@@ -169,9 +178,9 @@ def test_critic_starts_as_the_reward_model_or_at_zero() -> None:
     ppo = ppo_of(scorer="reward_model")
     batch = ppo.rollout()
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
-    assert isinstance(ppo.scorer, RewardModel)
+    (scorer,) = ppo.rewards.models
     cut_short = [sequence[:-1] for sequence in batch.sequences]  # a value is read before the token it speaks of
-    expected = ppo.scorer(cut_short, batch.prompt_lengths)
+    expected = scorer(cut_short, batch.prompt_lengths)
     got = batch.values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
 
@@ -266,8 +275,7 @@ def test_a_bad_step_changes_nothing_and_too_many_end_the_run() -> None:
 
 def test_what_is_frozen_stays_frozen() -> None:
     ppo = ppo_of(scorer="reward_model", policy_learning_rate=0.1, value_learning_rate=0.1)
-    reward = ppo.scorer
-    assert isinstance(reward, RewardModel)
+    (reward,) = ppo.rewards.models
     kept = [p.clone() for p in [*ppo.backbone.parameters_of("reward"), *reward.head.parameters()]]
     frozen, policy, critic = ppo.backbone.fingerprint(), policy_of(ppo), [p.detach().clone() for p in ppo.roles.critic]
     ppo.iterate()
@@ -317,6 +325,66 @@ def test_over_the_limit_the_policy_of_the_round_before_comes_back() -> None:
     batch = ppo.rollout()
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
     assert float(batch.kl.sum(1).mean()) < 0.75
+
+
+def test_a_guard_ends_a_run_that_cheats_and_brings_the_healthy_policy_back() -> None:
+    """The reward likes length; the answers grow, and the policy of before they did comes back."""
+
+    def longer(sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        return torch.tensor([0.2 * (len(s) - p) for s, p in zip(sequences, prompt_lengths, strict=True)])
+
+    ppo = ppo_of(
+        scorer=longer, iterations=60, episodes_per_iteration=64, max_new_tokens=40, policy_learning_rate=1e-2,
+        kl_base_coefficient=0.0, kl_limit_per_seq_nats=None, missing_end_penalty=0.0,
+        guard={"action": "stop", "patience_iterations": 2},
+    )  # fmt: skip
+    lengths, said = [], []
+    for values, _ in ppo.iterations():
+        lengths.append(values["rollout/length_p50"])
+        said += ppo.findings
+    assert len(lengths) < 60 and ppo.stopped
+    assert {finding.rule for finding in said if finding.cheating} & {"length", "truncated"}
+    assert float(ppo.measure().mask.sum(1).float().median()) <= 2 * lengths[0]
+
+
+def test_the_judge_decides_which_policy_is_kept() -> None:
+    """The judge likes what the reward does not: an early policy is the best, and it is the one at the end."""
+
+    def dislikes(sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        return -counts_target(sequences, prompt_lengths)
+
+    judge = Judge(dislikes, PROMPTS * 4, every=2)
+    backbone = backbone_of("llama")
+    config = config_of(
+        iterations=10,
+        episodes_per_iteration=64,
+        policy_learning_rate=2e-2,
+        kl_base_coefficient=0.0,
+        schedule="constant",
+    )
+    ppo = PPO(config, backbone, alone(counts_target), PROMPTS, judge=judge)
+    judged = [values["judge/score"] for values, _ in ppo.iterations() if "judge/score" in values]
+    assert len(judged) == 5 and judged[-1] < judged[0] - 0.2
+    last = policy_of(ppo)
+    ppo.end()
+    assert ppo.best and ppo.best[0] == max(judged)
+    assert any(not torch.equal(a, b) for a, b in zip(last, ppo.roles.policy, strict=True))
+    assert ppo._judged()["judge/score"] == ppo.best[0]  # the same prompts, the same random numbers
+    listed = set(re.findall(r"^(judge/\w+)", judges.__doc__ or "", re.MULTILINE))
+    assert listed == set(judge.numbers(ppo.measure()))
+
+
+def test_scorers_are_weighted_and_told_apart() -> None:
+    def ones(sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
+        return torch.ones(len(sequences))
+
+    parts = {"reward_model": Weighted(2.0, counts_target), "tone": Weighted(-0.5, ones)}
+    ppo = PPO(config_of(), backbone_of("llama"), Rewards(parts), PROMPTS)
+    values, batch = ppo.iterate()
+    expected = 2 * counts_target(batch.sequences, batch.prompt_lengths) - 0.5
+    torch.testing.assert_close(batch.raw_scores, expected)
+    assert values["objective/score_of_tone"] == 1.0
+    assert values["objective/score"] == pytest.approx(2 * values["objective/score_of_reward_model"] - 0.5)
 
 
 # -- resume -----------------------------------------------------------------------------------------------------------
@@ -387,7 +455,7 @@ def test_one_token_bandit_finds_the_optimum(settings: dict[str, Any]) -> None:
             "whiten_advantages": False,
         } | settings
     )  # fmt: skip
-    ppo = PPO(config, backbone, scorer, [[5]], stop_ids=range(8))
+    ppo = PPO(config, backbone, alone(scorer), [[5]], stop_ids=range(8))
 
     def distance() -> float:
         with torch.no_grad():

@@ -1,0 +1,40 @@
+"""A scorer other than a reward model: a function on the worker, or a service that is asked over HTTP."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ScorerConfig(BaseModel):
+    """One scorer. It is given prompts as messages and completions as texts, and gives a number for each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="What the run's curves call it.")
+    role: Literal["reward", "judge"] = Field(
+        "reward",
+        description="reward: part of what is maximised. judge: only looks on, and decides which policy is kept.",
+    )
+    weight: float = Field(1.0, ge=-1000, le=1000, description="Its share of the sum that is maximised.")
+    python: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.py:[A-Za-z_][A-Za-z0-9_]*$",
+        description="`file.py:function` in the worker's folder of scorers (PODIUM_SCORERS_DIR).",
+    )
+    url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        max_length=2000,
+        description="Where `{prompts, completions}` is posted to, and answered by `{scores}`.",
+    )
+    api_key_env: str | None = Field(
+        None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$", description="The worker's environment variable that holds the key."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.python is None) == (self.url is None):
+            raise ValueError(f"scorers: “{self.name}” needs either python or url, and not both.")
+        if self.api_key_env and not self.url:
+            raise ValueError(f"scorers: “{self.name}” needs no key, since it is no service.")
+        return self

@@ -1,0 +1,81 @@
+"""Scorers that people bring along: a Python function in a folder of the worker's, or a service asked over HTTP.
+
+Both are given prompts (messages) and completions (texts) of the same number, and give one number for each. Which files
+there are is the operator's to decide: a config only names a function in them.
+"""
+
+import importlib.util
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.domain.training.scorers import ScorerConfig
+from backend.errors import Invalid, PodiumError
+from workers.endpoint import Service
+
+FOLDER = "PODIUM_SCORERS_DIR"
+AT_ONCE = 64
+
+Prompts = Sequence[Sequence[Mapping[str, str]]]
+Score = Callable[[Prompts, Sequence[str]], Sequence[float]]
+
+
+def load(config: ScorerConfig) -> Score:
+    """The scorer behind a config, whose answers are checked. Raises Invalid when there is none."""
+    score = _of_service(config) if config.url else _of_file(config)
+
+    def checked(prompts: Prompts, completions: Sequence[str]) -> list[float]:
+        try:
+            found = [float(value) for value in score(prompts, completions)]
+        except PodiumError:
+            raise
+        except Exception as error:
+            raise Invalid(f"The scorer “{config.name}” failed: {type(error).__name__}: {error}.", "scorers") from error
+        if len(found) != len(completions):
+            raise Invalid(
+                f"The scorer “{config.name}” gave {len(found)} scores for {len(completions)} completions.", "scorers"
+            )
+        if not all(map(math.isfinite, found)):
+            raise Invalid(f"The scorer “{config.name}” gave a score that is no finite number.", "scorers")
+        return found
+
+    return checked
+
+
+def _of_file(config: ScorerConfig) -> Score:
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        raise Invalid(f"The scorer “{config.name}” needs {FOLDER}, which is not set on this worker.", "scorers")
+    file, _, function = (config.python or "").partition(":")
+    path = Path(folder) / file
+    spec = importlib.util.spec_from_file_location(f"podium_scorer_{path.stem}", path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise Invalid(f"The scorer “{config.name}” needs {file}, which is not in {folder}.", "scorers")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Score | None = getattr(module, function, None)
+    if not callable(found):
+        raise Invalid(f"The scorer “{config.name}” needs {function} in {file}, which has no such function.", "scorers")
+    return found
+
+
+def _of_service(config: ScorerConfig) -> Score:
+    service = Service(config.name, {"url": config.url, "api_key_env": config.api_key_env})
+
+    def score(prompts: Prompts, completions: Sequence[str]) -> list[float]:
+        scores: list[float] = []
+        for start in range(0, len(completions), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            body = {
+                "prompts": [[dict(one) for one in prompt] for prompt in prompts[part]],
+                "completions": completions[part],
+            }
+            answer: Any = service.post("", body)
+            if not isinstance(answer, dict) or not isinstance(answer.get("scores"), list):
+                raise Invalid(f"The scorer “{config.name}” does not answer with scores.", "scorers")
+            scores += answer["scores"]
+        return scores
+
+    return score

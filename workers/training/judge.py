@@ -1,0 +1,43 @@
+"""An independent eye on a policy: the same held-out prompts answered every few iterations, scored by somebody whose
+favour the policy was not trained for.
+
+The answers are drawn with the same random numbers each time, so that what changes is the policy.
+
+judge/score                         mean score of the answers by the judge
+judge/score_error                   its standard error, over prompts
+judge/reward                        what the rewards say of the same answers
+judge/kl_base_per_seq_nats          how far from the reference they are: the judge's score over its square root is the
+                                    frontier of a run (Gao et al. 2023, arXiv:2210.10760)
+judge/length_mean                   tokens of an answer
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from workers.training.rollouts import Rollouts
+from workers.training.scoring import Scorer
+
+BEST = "best"
+"""The name under which the policy that the judge liked best is kept."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who judges, on which prompts (ids), every how many iterations."""
+
+    scorer: Scorer
+    prompts: Sequence[list[int]]
+    every: int
+
+    def numbers(self, batch: Rollouts) -> dict[str, float]:
+        """What is seen of scored answers to the judge's prompts."""
+        scores: Tensor = self.scorer(batch.sequences, batch.prompt_lengths).float()
+        return {
+            "judge/score": float(scores.mean()),
+            "judge/score_error": float(scores.std(correction=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0,
+            "judge/reward": float(batch.raw_scores.mean()),
+            "judge/kl_base_per_seq_nats": float(batch.kl.sum(1).mean()),
+            "judge/length_mean": float(batch.mask.sum(1).float().mean()),
+        }
