@@ -154,8 +154,8 @@ class Settings(BaseSettings):
 
     @field_validator("data_dir", "pages_dir", "scorers_dir", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return Path(os.path.abspath(value.expanduser()))
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else Path(os.path.abspath(value.expanduser()))
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -110,11 +110,12 @@ def count_in(session: Session, count: InstrumentedAttribute[int], more: Mapping[
     )
 
 
-def prompt_rows(session: Session, project_id: uuid.UUID, split: str | None = None) -> Iterator[dict[str, Any]]:
-    """`{"id", "prompt", "digest"}` of every prompt of a project, oldest first."""
+def prompt_rows(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """`{"id", "prompt", "digest"}` of every prompt of a project, oldest first, for as long as somebody asks."""
     statement = select(Prompt.id, Prompt.messages, Prompt.digest).where(Prompt.project_id == project_id)
-    for id, messages, key in session.execute(statement.order_by(Prompt.id).execution_options(yield_per=1000)):
-        yield {"id": str(id), "prompt": messages, "digest": key}
+    with session.execute(statement.order_by(Prompt.id).execution_options(yield_per=1000)) as rows:
+        for id, messages, key in rows:
+            yield {"id": str(id), "prompt": messages, "digest": key}
 
 
 # --- completions ----------------------------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ def begin(session: Session, run_id: uuid.UUID, attempt: int, *, fresh: bool, env
     if fresh:
         session.execute(delete(RunMetrics).where(RunMetrics.run_id == run_id))
         session.execute(delete(RunSample).where(RunSample.run_id == run_id))
+        run.warnings = []
     run.progress = progress.restarted(run.progress, fresh=fresh)
     run.environment = dict(environment)
     session.flush()

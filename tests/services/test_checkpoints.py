@@ -147,3 +147,26 @@ def test_ppo_wants_the_reward_model_of_its_own_backbone(
     assert refusal.value.field == "reward_model"
     entries["model"] = run_inputs._model(session, "ppo", base.name, "model")
     run_inputs._check_backbone("ppo", entries)
+    with pytest.raises(Invalid, match="another reward model"):
+        run_inputs._check_backbone("ppo", entries | {"judge": entries["reward_model"]})
+
+
+def test_a_judge_reads_prompts_that_nobody_else_does(
+    session: Session, project: Project, store: FolderStore, tmp_path: Path
+) -> None:
+    """A function that judges is asked about held-out prompts; without a judge nothing is written for it."""
+    from backend.services import run_inputs
+
+    corpus.ensure_prompts(session, project.id, [[{"role": "user", "content": f"more {n}"}] for n in range(30)])
+    base = make_checkpoint(session, store, project, tmp_path)
+    reward = launch(session, project, "sft", model=base.name)
+    reward.kind = "reward_model"
+    session.flush()
+    scorer = make_checkpoint(session, store, project, tmp_path, reward)
+    settings = {"model": base.name, "reward_model": scorer.name, "judge_prompts": 3}
+    judge = {"name": "tone", "role": "judge", "python": "tone.py:score"}
+    alone = run_inputs._rows(session, launch(session, project, "ppo", **settings))
+    judged = run_inputs._rows(session, launch(session, project, "ppo", **settings, scorers=[judge]))
+    assert "judge_prompts" not in alone
+    asked, trained = ({row["id"] for row in judged[name]} for name in ("judge_prompts", "prompts"))
+    assert len(asked) == 3 and trained and not asked & trained

@@ -277,6 +277,7 @@ def test_records_are_kept_in_order_and_a_step_done_again_replaces_its_row(sessio
         metrics={1: {"loss": 3.0}, 2: {"loss": 2.0}, 3: {"loss": None}},
         samples=[Sample(3, prompt, "three", {"score": 1.0})],
         redone={3},
+        warnings=[{"step": 2, "rule": "length", "message": "long"}, {"step": 3, "rule": "entropy", "message": "low"}],
         lines=["a", "b"],
     )
     assert run_records.write(session, run.id, 1, first) is False
@@ -288,7 +289,10 @@ def test_records_are_kept_in_order_and_a_step_done_again_replaces_its_row(sessio
     assert again is not None
     runs.begin(session, run.id, 2, fresh=False, environment={})
     second = Batch(metrics={3: {"loss": 1.5}}, samples=[Sample(3, prompt, "again", {})], redone={3}, lines=["c"])
+    second.warnings = [{"step": 3, "rule": "entropy", "message": "lower"}]
     run_records.write(session, run.id, 2, second)
+    session.expire_all()
+    assert [one["message"] for one in run.warnings] == ["long", "lower"]
     rows = run_records.metrics_after(session, run.id, -1, 100)
     assert [(row.step, row.values) for row in rows] == [(1, {"loss": 3.0}), (2, {"loss": 2.0}), (3, {"loss": 1.5})]
     assert [row.step for row in run_records.metrics_after(session, run.id, 1, 1)] == [2]
@@ -303,6 +307,7 @@ def test_records_are_kept_in_order_and_a_step_done_again_replaces_its_row(sessio
     assert run_records.metrics_after(session, run.id, -1, 100) == []
     assert run_records.samples_after(session, run.id, 0, 10) == []
     session.expire_all()
+    assert run.warnings == []
     assert progress.shown(run.progress) is None
 
 

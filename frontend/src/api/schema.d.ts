@@ -3545,6 +3545,8 @@ export interface components {
              * @enum {string}
              */
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Warnings */
+            warnings: components["schemas"]["WarningOut"][];
         };
         /**
          * RunProgress
@@ -3929,6 +3931,18 @@ export interface components {
             /** Undone At */
             undone_at: string | null;
             undone_by: components["schemas"]["AnnotatorRef"] | null;
+        };
+        /**
+         * WarningOut
+         * @description Something that a rule found at a step.
+         */
+        WarningOut: {
+            /** Message */
+            message: string;
+            /** Rule */
+            rule: string;
+            /** Step */
+            step: number;
         };
         /**
          * WinMatrix

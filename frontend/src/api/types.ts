@@ -55,6 +55,7 @@ export type RewardSet = Schemas["RewardSetOut"];
 export type RunKind = Schemas["RunKind"];
 export type Run = Schemas["RunOut"];
 export type RunState = Run["state"];
+export type RunWarning = Run["warnings"][number];
 export type MetricPoint = Schemas["MetricsOut"];
 export type Sample = Schemas["SampleOut"];
 export type LogLine = Schemas["LogLine"];

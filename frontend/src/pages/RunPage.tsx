@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { cancelRun, resumeRun, runLog, runMetrics, runQuery, runSamples } from "../api/queries";
-import type { LogLine, Run, Sample } from "../api/types";
+import type { LogLine, Run, RunWarning, Sample } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
 import { Conversation } from "../components/Conversation";
 import { Segments } from "../components/Field";
@@ -89,8 +89,25 @@ function State({ run }: { run: Run }) {
       )}
       {run.state === "running" && run.started_at && <p className="mt-1.5 text-sm text-faint">Running for {duration((now - Date.parse(run.started_at)) / 1000)}.{silent && " The worker has been silent for a while; if it is gone, the run is queued again by itself."}</p>}
       {run.message && run.state !== "cancelled" && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
+      {run.warnings.length > 0 && <Warnings warnings={run.warnings} />}
       {run.result && <Result values={run.result} />}
     </div>
+  );
+}
+
+/** What rules found while it worked, the newest first. */
+function Warnings({ warnings }: { warnings: RunWarning[] }) {
+  return (
+    <section aria-label="Warnings" className="mt-3 rounded-md bg-warn-wash px-3.5 py-2.5">
+      <ul className="grid gap-1">
+        {warnings.toReversed().map((one) => (
+          <li key={`${one.step}/${one.rule}`} className="flex gap-3">
+            <span className="number shrink-0 text-sm text-faint">step {count(one.step)}</span>
+            <span>{one.message}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
