@@ -164,7 +164,8 @@ def _check_backbone(kind: str, inputs: Mapping[str, Any]) -> None:
         if backbone and backbone["id"] != model["id"]:
             raise Invalid(
                 f"The reward model “{inputs[field]['name']}” was trained on “{backbone['name']}”, not on "
-                f"“{model['name']}”: start PPO from “{backbone['name']}”, or train a reward model on “{model['name']}”.",
+                f"“{model['name']}”: start PPO from “{backbone['name']}”, or train a reward model on "
+                f"“{model['name']}”.",
                 field,
             )
     if inputs.get("judge", {}).get("checkpoint") == inputs["reward_model"]["checkpoint"]:
@@ -270,8 +271,8 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
         rows["prompts"] = _prompts(session, run)
     if run.kind == "ppo" and (inputs.get("judge") or any(one["role"] == "judge" for one in config.get("scorers", ()))):
         # Held out from the policy and from both reward models.
-        held_out = _prompts_of(session, run.project_id, "held_out")
-        rows["judge_prompts"] = itertools.islice(held_out, config["judge_prompts"])
+        unseen = _prompts_of(session, run.project_id, "held_out")
+        rows["judge_prompts"] = itertools.islice(unseen, config["judge_prompts"])
     if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
         held_out = run.kind == "evaluate"
         rows["groups"] = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)
