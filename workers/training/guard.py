@@ -73,8 +73,7 @@ class Guard:
             )
         ]
 
-    @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether no rule about cheating is broken at the moment: such a policy is worth keeping."""
         return not any(self.broken.get(rule) for rule in _CHEATING)
 

@@ -392,7 +392,7 @@ class PPO:
             self.stopped = said
         elif config.guard.action == "stop":
             self.stopped = " ".join(finding.sentence for finding in self.findings if finding.cheating)
-        if not self.stopped and self.guard.healthy:
+        if not self.stopped and self.guard.is_healthy():
             self.roles.keep_policy(HEALTHY)
         return judged
 

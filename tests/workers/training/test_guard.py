@@ -34,12 +34,12 @@ def guard_of(**settings: Any) -> Guard:
 )
 def test_each_rule_speaks_once_when_its_patience_ends(rule: str, name: str, fine: float, broken: float) -> None:
     guard = guard_of()
-    assert guard.look(FIRST | {name: fine}, 1) == [] and guard.healthy
-    assert guard.look(FIRST | {name: broken}, 2) == [] and not guard.healthy
+    assert guard.look(FIRST | {name: fine}, 1) == [] and guard.is_healthy()
+    assert guard.look(FIRST | {name: broken}, 2) == [] and not guard.is_healthy()
     (finding,) = guard.look(FIRST | {name: broken}, 3)
     assert (finding.rule, finding.cheating) == (rule, True)
     assert guard.look(FIRST | {name: broken}, 4) == []
-    assert guard.look(FIRST, 5) == [] and guard.healthy
+    assert guard.look(FIRST, 5) == [] and guard.is_healthy()
     guard.look(FIRST | {name: broken}, 6)
     assert [one.rule for one in guard.look(FIRST | {name: broken}, 7)] == [rule]
 
@@ -52,7 +52,7 @@ def test_trouble_of_the_optimiser_is_told_but_is_no_cheating() -> None:
     assert guard.look(trouble, 3) == []
     (finding,) = guard.look(trouble, 4)
     assert finding.rule == "explained_variance" and not finding.cheating
-    assert guard.healthy
+    assert guard.is_healthy()
 
 
 def test_reward_up_and_judge_down_three_times_in_a_row() -> None:
