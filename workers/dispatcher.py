@@ -1,5 +1,6 @@
 """The dispatcher: every half second it rings for queued runs, brings back lost ones, folds new judgments into the
-ratings and ends leases. Everything it does is in the database, so two of them do no harm and none is missed for long.
+ratings, ends leases and has annotators fitted. Everything it does is in the database, so two of them do no harm and
+none is missed for long.
 
     python -m workers.dispatcher
 """
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from backend.aside import Aside
 from backend.database import SessionFactory, make_engine, make_session_factory, may_pass
 from backend.errors import PodiumError, Unavailable
 from backend.logs import configure_logging
 from backend.services import leases, ratings, runs
 from backend.settings import Settings
 from workers.celery_app import Bell
+from workers.fitting import Fitting
 
 LONGEST_PAUSE_S = 15.0
 DUTY_PAUSE_S = 60.0
@@ -41,7 +44,13 @@ class Duty:
 class Dispatcher:
     """The loop. `round()` does everything once; `run()` repeats it until told to stop."""
 
-    def __init__(self, settings: Settings, sessions: SessionFactory, ring: Callable[..., bool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: SessionFactory,
+        ring: Callable[..., bool],
+        fitting: Fitting | None = None,
+    ) -> None:
         self.settings = settings
         self.sessions = sessions
         self.ring = ring
@@ -54,6 +63,8 @@ class Dispatcher:
             Duty("fold judgments", ratings.fold_pending),
             Duty("end leases", leases.end_leases),
         ]
+        if fitting is not None:
+            self.duties.append(Duty("have annotators fitted", fitting.submit))
 
     def run(self) -> None:
         """Until told to stop; survives a database that goes away, with growing pauses."""
@@ -137,7 +148,8 @@ def main(settings: Settings | None = None) -> int:
         print(f"podium dispatcher: {error.message}", file=sys.stderr)
         return 1
     engine = make_engine(settings.database_url, pool_size=2, application="podium-dispatcher")
-    dispatcher = Dispatcher(settings, make_session_factory(engine), bell.ring)
+    aside = Aside(settings.database_url, application="podium-fits")
+    dispatcher = Dispatcher(settings, make_session_factory(engine), bell.ring, Fitting(aside))
 
     def stop(*_: object) -> None:
         dispatcher.told_to_stop = True
@@ -145,6 +157,7 @@ def main(settings: Settings | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     dispatcher.run()
+    aside.close()
     bell.close()
     engine.dispose()
     return 0

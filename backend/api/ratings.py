@@ -10,9 +10,17 @@ from backend.api.projects import ProjectDep
 from backend.api.wire import IdStr, Time, Wire
 from backend.domain.leaderboard import Cluster
 from backend.errors import Invalid
-from backend.services import leaderboards, rating_history, rating_orders, ratings
+from backend.services import annotator_fits, leaderboards, rating_history, rating_orders, ratings
 
 router = APIRouter(tags=["ratings"])
+
+Weighted = Annotated[
+    bool,
+    Query(
+        description="Bradley-Terry only: count annotators by their slopes and take out their leans, as the newest fit "
+        "of them says (409 before the first)"
+    ),
+]
 
 
 class RatingOut(Wire):
@@ -29,13 +37,15 @@ class RatingOut(Wire):
 
 
 class LeaderboardOut(Wire):
-    """Ratings, best first, and what they were made from."""
+    """Ratings, best first, and what they were made from; `annotator_fit` is the number of the fit that annotators were
+    weighed by."""
 
     items: list[RatingOut]
     of: str
     method: str
     k: float | None
     judgments: int
+    annotator_fit: int | None = None
 
 
 @router.get("/projects/{project}/ratings")
@@ -52,12 +62,14 @@ def read_ratings(
         int, Query(ge=0, le=rating_orders.MOST_ORDERS, description="Elo in so many random orders as well")
     ] = 0,
     seed: Annotated[int, Query(ge=0, le=2**31, description="of the random orders")] = 0,
+    weighted: Weighted = False,
 ) -> LeaderboardOut:
     """Ratings of models, or of the completions of a prompt."""
+    crowd = annotator_fits.crowd(session, project) if weighted else None
     if prompt is not None or ratings.is_stored(of, method, k, prompt):
-        items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt)
+        items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd)
     else:
-        items, judged = heavy(ratings.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt)
+        items, judged = heavy(ratings.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd)
     lines = [RatingOut.model_validate(item) for item in items]
     if orders:
         if method != "elo":
@@ -72,6 +84,7 @@ def read_ratings(
         method=method,
         k=ratings.k_used(of, method, k),
         judgments=judged,
+        annotator_fit=crowd.number if crowd else None,
     )
 
 
@@ -114,7 +127,7 @@ class PlaceOut(Wire):
 
 
 class BoardLine(Wire):
-    """A model as it is (`raw`), and with length, style or side taken out (`controlled`)."""
+    """A model as it is (`raw`), and with length, style, side or annotators' own ways taken out (`controlled`)."""
 
     id: IdStr
     name: str
@@ -133,7 +146,7 @@ class ControlOut(Wire):
 
 class BoardOut(Wire):
     """Models, best first. `connected`: the judgments alone hold all of them on one scale; below 30 `clusters` the
-    errors are rough."""
+    errors are rough. `annotator_fit` is the number of the fit that annotators were weighed by."""
 
     items: list[BoardLine]
     connected: bool
@@ -141,6 +154,7 @@ class BoardOut(Wire):
     clusters: int
     judgments: int
     controls: list[ControlOut]
+    annotator_fit: int | None = None
 
 
 class ModelName(Wire):
@@ -161,14 +175,17 @@ class WinMatrix(Wire):
 @router.get("/projects/{project}/leaderboard")
 def read_leaderboard(
     project: ProjectDep,
+    session: SessionDep,
     heavy: HeavyDep,
     caller: AdminReader,
     cluster: Annotated[Cluster, Query(description="which votes hang together, for the errors")] = "prompt",
     controls: Annotated[bool, Query(description="take out what length and style win")] = False,
     side: Annotated[bool, Query(description="take out what being shown first wins")] = False,
+    weighted: Weighted = False,
 ) -> BoardOut:
     """Models by Bradley-Terry with errors, ranks and chances of being best, raw and controlled side by side."""
-    board = heavy(leaderboards.board, project, cluster=cluster, controls=controls, side=side)
+    crowd = annotator_fits.crowd(session, project) if weighted else None
+    board = heavy(leaderboards.board, project, cluster=cluster, controls=controls, side=side, crowd=crowd)
     return BoardOut(
         items=[BoardLine.model_validate(line) for line in board.lines],
         connected=board.connected,
@@ -179,6 +196,7 @@ def read_leaderboard(
             ControlOut(name=name, value=found.value, standard_error=found.standard_error)
             for name, found in board.controls.items()
         ],
+        annotator_fit=board.annotator_fit,
     )
 
 

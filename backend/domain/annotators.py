@@ -12,6 +12,7 @@ Needs the side recorded with every vote, and sides assigned at random. Knows not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,8 @@ SLOPE_PRIOR, LEAN_PRIOR = 0.5, 0.5
 ROUNDS = 15
 STEPS_A_ROUND = 3
 TOLERANCE = 1e-7
-# With less than this the slopes say little, and everybody counts the same.
-VOTES_OF_MEDIAN_ANNOTATOR, VOTES_OF_MEAN_PROMPT = 30, 4
+# With less than this the slopes say little, and everybody counts the same; see `Evidence`.
+VOTES_OF_ANNOTATOR, VOTES_OF_MEAN_PROMPT = 30, 4
 NO_BETTER_THAN_CHANCE = 0.5
 STRONG_LEAN = 1.0
 
@@ -76,15 +77,34 @@ class AnnotatorsFit:
         return strong
 
 
-def enough(group_of: Ints, left: Ints, annotator: Ints) -> bool:
-    """Whether slopes can be told: the median annotator has 30 votes, and prompts that were judged have 4 on average."""
+class Evidence(NamedTuple):
+    """How many votes the annotator behind the median vote has given, and the mean prompt of those judged has got.
+
+    Told from votes and not from people, because a crowd has many who gave a few and left: the priors hold these near
+    the average, and half of all votes may still come from people who are well known.
+    """
+
+    of_annotator: float
+    of_mean_prompt: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether slopes can be told: half of the votes come from people with 30 or more, and prompts have 4 on
+        average."""
+        return self.of_annotator >= VOTES_OF_ANNOTATOR and self.of_mean_prompt >= VOTES_OF_MEAN_PROMPT
+
+
+def evidence(group_of: Ints, left: Ints, annotator: Ints) -> Evidence:
+    """How much there is to tell annotators apart by; columns as in `fit_annotators`."""
     if not len(left):
-        return False
+        return Evidence(0.0, 0.0)
     votes = np.bincount(annotator)
-    prompts = len(np.unique(group_of[left]))
-    return bool(
-        np.median(votes[votes > 0]) >= VOTES_OF_MEDIAN_ANNOTATOR and len(left) / prompts >= VOTES_OF_MEAN_PROMPT
-    )
+    return Evidence(float(np.median(votes[annotator])), len(left) / len(np.unique(group_of[left])))
+
+
+def enough(group_of: Ints, left: Ints, annotator: Ints) -> bool:
+    """Whether slopes can be told; see `Evidence`."""
+    return evidence(group_of, left, annotator).enough
 
 
 def fit_annotators(
@@ -125,6 +145,32 @@ def fit_annotators(
             gap[part.votes], variance[part.votes] = part.contrasts()
         crowd.learn(gap, np.sqrt(variance))
     return crowd.fit(_ratings(parts, len(group_of), weights, count, precision))
+
+
+def fit_given(
+    group_of: Ints,
+    left: Ints,
+    right: Ints,
+    score: Floats,
+    slope: Floats,
+    lean: Floats,
+    weight: Floats | None = None,
+    *,
+    prior_deviation: float,
+    groups: int | None = None,
+) -> GroupsFit:
+    """Rate items within their groups where slope and lean of every vote are known, as from an earlier fit.
+
+    With slopes of 1 and leans of 0 this is `bradley_terry.fit_groups`. Raises Invalid for what is no outcome.
+    """
+    check_columns(left, right, score, weight, len(group_of))
+    weights = np.ones(len(score)) if weight is None else weight
+    count = groups if groups is not None else (int(group_of.max()) + 1 if len(group_of) else 0)
+    precision = prior_deviation**-2
+    parts = _parts(lay_out(group_of, count), left, right, len(group_of))
+    for part in parts:
+        part.solve(score, weights, slope, lean, precision)
+    return _ratings(parts, len(group_of), weights, count, precision)
 
 
 class _Part:

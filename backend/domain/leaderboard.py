@@ -181,15 +181,28 @@ def fit_columns(
     clusters: Sequence[Ints] = (),
     controls: Floats | None = None,
     penalties: Sequence[float] = (),
+    slope: Floats | None = None,
+    lean: Floats | None = None,
 ) -> Fit:
     """The same for votes in columns: models by number, `clusters` of votes by number (two of them: both at once),
-    `controls` (votes, columns) with the precision of a prior on each coefficient."""
+    `controls` (votes, columns) with the precision of a prior on each coefficient.
+
+    `slope` (0 or more) and `lean` of each vote's annotator, known from elsewhere: the vote then has log-odds
+    `slope * (u_left - u_right + controls) + lean`, and one of slope 0 says nothing.
+    """
     if not 0.0 <= ridge < math.inf:
         raise Invalid("a ridge is a number, 0 or more", "ridge")
     check_columns(left, right, score, weight, models)
     if weight is None:
         weight = np.ones(len(score))
     extra: Floats = np.zeros((len(score), 0)) if controls is None else controls
+    plain = slope is None and lean is None
+    slope = np.ones(len(score)) if slope is None else slope
+    lean = np.zeros(len(score)) if lean is None else lean
+    if not ((slope >= 0.0) & np.isfinite(slope + lean)).all():
+        raise Invalid("a slope is a number, 0 or more, and a lean is a number", "slope")
+    # What says nothing links nobody.
+    weight = np.where(slope > 0.0, weight, 0.0)
     cells = models * models
     wins = sums(left * models + right, weight * score, cells) + sums(
         right * models + left, weight * (1.0 - score), cells
@@ -205,12 +218,12 @@ def fit_columns(
     mode, hessian, steps = newton(wins[None], ridge, np.zeros((1, models)))
     utility, full = mode[0], hessian[0]
     gamma: Floats = np.zeros(extra.shape[1])
-    if extra.shape[1]:
-        utility, gamma, full, steps = _with_controls(
-            left, right, score, weight, extra, ridge, np.asarray(penalties, float), utility
+    if extra.shape[1] or not plain:
+        utility, gamma, full, steps = _vote_by_vote(
+            left, right, score, weight, extra, ridge, np.asarray(penalties, float), utility, slope, lean
         )
-    gap = utility[left] - utility[right] + extra @ gamma
-    surprise = weight * (score - chance(gap))
+    gap = slope * (utility[left] - utility[right] + extra @ gamma) + lean
+    surprise = weight * slope * (score - chance(gap))
     meat = _bread_and_meat(left, right, surprise, weight, extra, clusters, models)
     # The prior counts as one more observation of every utility, so a model without votes is as uncertain as it.
     meat[np.diag_indices(len(meat))] += np.r_[np.full(models, ridge), np.asarray(penalties, float)[: len(gamma)]]
@@ -257,7 +270,7 @@ def fit_davidson(wins: Floats, ties: Floats) -> Davidson:
     raise ArithmeticError(f"Davidson's model did not converge in {NEWTON_STEPS} steps")
 
 
-def _with_controls(
+def _vote_by_vote(
     left: Ints,
     right: Ints,
     score: Floats,
@@ -266,16 +279,18 @@ def _with_controls(
     ridge: float,
     penalties: Floats,
     utility: Floats,
+    slope: Floats,
+    lean: Floats,
 ) -> tuple[Floats, Floats, Floats, int]:
-    """Newton over utilities and coefficients together, from the utilities without controls."""
+    """Newton over utilities and coefficients together, from the utilities that sums of wins alone give."""
     models, extra = len(utility), controls.shape[1]
     gamma = np.zeros(extra)
     gauge = weight.sum() * 2.0 / models**2 if ridge == 0.0 else 0.0
     own = np.arange(models)
     for step_number in range(1, NEWTON_STEPS + 1):
-        p = chance(utility[left] - utility[right] + controls @ gamma)
-        surprise = weight * (score - p)
-        known = weight * p * (1.0 - p)
+        p = chance(slope * (utility[left] - utility[right] + controls @ gamma) + lean)
+        surprise = weight * slope * (score - p)
+        known = weight * slope**2 * p * (1.0 - p)
         pull = sums(left, surprise, models) - sums(right, surprise, models)
         gradient = np.r_[pull - ridge * utility, controls.T @ surprise - penalties * gamma]
         cross = sums(left * models + right, known, models * models).reshape(models, models)
@@ -297,7 +312,7 @@ def _with_controls(
         utility, gamma = utility + step[:models], gamma + step[models:]
         if length < TOLERANCE:
             return utility, gamma, hessian, step_number
-    raise ArithmeticError(f"the controlled leaderboard did not converge in {NEWTON_STEPS} steps")
+    raise ArithmeticError(f"the corrected leaderboard did not converge in {NEWTON_STEPS} steps")
 
 
 def _bread_and_meat(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from backend.domain import elo
 from backend.domain.annotators import AnnotatorsFit, enough, fit_annotators
-from backend.domain.bradley_terry import Floats, Ints
+from backend.domain.bradley_terry import Floats, GroupsFit, Ints
 from backend.domain.judgments import Protocol, outcomes, rating_ranks
 from backend.domain.plackett_luce import Rankings, fit_rankings
 from backend.domain.rewards import Question
@@ -160,11 +160,8 @@ def rate(facts: Facts, method: Method) -> Rated:
 
     Raises Invalid for `crowd_bradley_terry` while there is too little to tell annotators apart.
     """
-    judged = np.zeros(len(facts.completions), dtype=np.intp)
-    for part in facts.said:
-        np.add.at(judged, part.shown.ravel(), 1)
     if method == "elo":
-        return Rated(_elo(facts), None, judged)
+        return Rated(_elo(facts), None, _judged(facts))
     if method == "bradley_terry":
         rankings = [Rankings(part.shown, part.ranks, np.ones(len(part.ids)), facts.partial) for part in facts.said]
         fit = fit_rankings(facts.group_of, rankings, groups=len(facts.prompts))
@@ -173,8 +170,8 @@ def rate(facts: Facts, method: Method) -> Rated:
         left, right, score, annotator = pairs(facts)
         if not enough(facts.group_of, left, annotator):
             raise Invalid(
-                "There are too few judgments to tell annotators apart: their median needs 30, and prompts 4 on "
-                "average. Use Bradley-Terry until then.",
+                "There are too few judgments to tell annotators apart: half of them must come from people with 30 or "
+                "more, and prompts need 4 on average. Use Bradley-Terry until then.",
                 "method",
             )
         crowd = fit_annotators(
@@ -187,13 +184,26 @@ def rate(facts: Facts, method: Method) -> Rated:
             groups=len(facts.prompts),
         )
         fit = crowd.ratings
+    return rated(facts, fit, crowd)
+
+
+def rated(facts: Facts, fit: GroupsFit, crowd: AnnotatorsFit | None = None) -> Rated:
+    """A fit in log-odds on the Elo scale."""
     return Rated(
         elo.START + elo.POINTS_PER_LOG_ODDS * fit.log_odds,
         elo.POINTS_PER_LOG_ODDS * fit.standard_deviation,
-        judged,
+        _judged(facts),
         fit.prior_deviation,
         crowd,
     )
+
+
+def _judged(facts: Facts) -> Ints:
+    """In how many judgments each completion took part."""
+    judged = np.zeros(len(facts.completions), dtype=np.intp)
+    for part in facts.said:
+        np.add.at(judged, part.shown.ravel(), 1)
+    return judged
 
 
 def _elo(facts: Facts) -> Floats:

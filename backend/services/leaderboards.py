@@ -1,5 +1,5 @@
 """The leaderboard of a project's models, fitted anew from its judgments: Bradley-Terry with errors, raw and with
-length, style and side taken out; and who wins how often against whom."""
+length, style, side and annotators' own ways taken out; and who wins how often against whom."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from backend.domain.leaderboard import CONTROL_RIDGE, SIDE, Cluster, Coefficient
 from backend.domain.style import Style, contrast, style
 from backend.errors import Invalid
 from backend.services import facts
+from backend.services.annotator_fits import Crowd
 from backend.tables import Completion, Model, Project
 
 # Where some model only won or only lost, the votes alone hold no finite ratings; a weak prior then does, and the
@@ -47,7 +48,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """Best first. `connected`: the judgments alone hold all models on one scale."""
+    """Best first. `connected`: the judgments alone hold all models on one scale. `annotator_fit` is the number of the
+    fit that annotators were weighed by."""
 
     lines: list[Line]
     connected: bool
@@ -55,6 +57,7 @@ class Board:
     clusters: int
     judgments: int
     controls: dict[str, Coefficient]
+    annotator_fit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class _Votes:
     completions: list[uuid.UUID]
     took_part: Ints
     judgments: int
+    annotators: list[uuid.UUID]
 
 
 def board(
@@ -88,13 +92,14 @@ def board(
     cluster: Cluster = "prompt",
     controls: bool = False,
     side: bool = False,
+    crowd: Crowd | None = None,
     prompt_id: uuid.UUID | None = None,
 ) -> Board:
-    """Fit the leaderboard. `controls` takes out length and style, `side` what being shown first wins; either gives a
-    second rating beside the raw one."""
+    """Fit the leaderboard. `controls` takes out length and style, `side` what being shown first wins, a `crowd`
+    counts annotators by their slopes and takes out their leans; each gives a second rating beside the raw one."""
     votes = _votes(session, project, prompt_id)
     if not len(votes.left):
-        return Board([], True, cluster, 0, votes.judgments, {})
+        return Board([], True, cluster, 0, votes.judgments, {}, crowd.number if crowd else None)
     labels = {"prompt": [votes.prompt], "annotator": [votes.annotator], "both": [votes.prompt, votes.annotator]}
     columns = labels.get(cluster, [])
     if any(len(np.unique(column)) < 2 for column in columns):
@@ -112,7 +117,9 @@ def board(
             taken_out = np.column_stack([taken_out, np.ones(len(votes.left))])
             names, penalties = [*names, SIDE], [*penalties, 0.0]
         if names:
-            controlled, _ = _fit(votes, columns, rules.standardised(taken_out, votes.score), penalties, ridge)
+            controlled, _ = _fit(votes, columns, rules.standardised(taken_out, votes.score), penalties, ridge, crowd)
+    if crowd and controlled is None:
+        controlled, _ = _fit(votes, columns, None, [], ridge, crowd)
     places, beside = _places(raw), _places(controlled) if controlled else None
     lines = [
         Line(id, name, int(votes.took_part[i]), places[i], beside[i] if beside else None)
@@ -125,7 +132,7 @@ def board(
         values = controlled.coefficients.tolist()
         found = {name: Coefficient(*pair) for name, *pair in zip(names, values, errors, strict=True)}
     number = min((len(np.unique(column)) for column in columns), default=len(votes.left))
-    return Board(lines, raw.connected, cluster, number, votes.judgments, found)
+    return Board(lines, raw.connected, cluster, number, votes.judgments, found, crowd.number if crowd else None)
 
 
 def matrix(session: Session, project: Project) -> Matrix:
@@ -170,6 +177,7 @@ def _votes(session: Session, project: Project, prompt_id: uuid.UUID | None) -> _
         completions=known.completions,
         took_part=took_part[numbers],
         judgments=known.judgments,
+        annotators=known.annotators,
     )
 
 
@@ -178,9 +186,12 @@ def _fit(
     clusters: Sequence[Ints],
     controls: Floats | None,
     penalties: Sequence[float],
-    ridge: float | None = None,
+    ridge: float = 0.0,
+    crowd: Crowd | None = None,
 ) -> tuple[rules.Fit, float]:
-    """With the weak prior only where it is needed; returns the prior's precision too."""
+    """With the weak prior only where it is needed (who counts nothing holds no models together); returns the prior's
+    precision too."""
+    slope, lean = crowd.of_votes(votes.annotators, votes.annotator) if crowd else (None, None)
 
     def fit(ridge: float) -> rules.Fit:
         return rules.fit_columns(
@@ -192,13 +203,15 @@ def _fit(
             clusters=clusters,
             controls=controls,
             penalties=penalties,
+            slope=slope,
+            lean=lean,
         )
 
-    if ridge is not None:
-        return fit(ridge), ridge
     try:
-        return fit(0.0), 0.0
+        return fit(ridge), ridge
     except Invalid:
+        if ridge:
+            raise
         return fit(WEAK_RIDGE), WEAK_RIDGE
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from backend.domain import elo
 from backend.domain.judgments import outcomes, rating_ranks
 from backend.errors import Invalid
-from backend.services import bulk, disagreements, facts, leaderboards, posteriors
+from backend.services import annotator_fits, bulk, disagreements, facts, leaderboards, posteriors
+from backend.services.annotator_fits import Crowd
 from backend.tables import (
     Comparison,
     Completion,
@@ -408,18 +409,22 @@ def leaderboard(
     method: Method = "elo",
     k: float | None = None,
     prompt_id: uuid.UUID | None = None,
+    crowd: Crowd | None = None,
 ) -> tuple[list[Rating], int]:
     """Ratings, best first, and the number of judgments behind them.
 
     Elo with the usual K is read as it stands; another K, or models rated on one prompt alone, is played again from
-    the judgments. `prompt_id` is needed for completions: each prompt's completions are a pool of their own.
+    the judgments. `prompt_id` is needed for completions: each prompt's completions are a pool of their own. With a
+    `crowd`, Bradley-Terry counts annotators by their slopes and takes out their leans.
     """
     if of == "completions" and prompt_id is None:
         raise Invalid("Completions are rated within their prompt; say which prompt.", field="prompt")
     if k is not None and method != "elo":
         raise Invalid("K belongs to Elo; Bradley-Terry has none.", field="k")
+    if crowd is not None and method != "bradley_terry":
+        raise Invalid("Elo counts every judgment alike; only Bradley-Terry weighs annotators.", field="weighted")
     if method == "bradley_terry":
-        return _bradley_terry(session, project, of, prompt_id)
+        return _bradley_terry(session, project, of, prompt_id, crowd)
     if is_stored(of, method, k, prompt_id):
         return _stored(session, project, of, prompt_id)
     ratings: dict[uuid.UUID, float] = {}
@@ -431,16 +436,18 @@ def leaderboard(
     return _named(session, of, {**values}, _judged(rankings, of)), len(rankings)
 
 
-def _bradley_terry(session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None) -> tuple[list[Rating], int]:
+def _bradley_terry(
+    session: Session, project: Project, of: Of, prompt_id: uuid.UUID | None, crowd: Crowd | None
+) -> tuple[list[Rating], int]:
     """Fitted anew from the judgments; errors of models are clustered by prompt."""
     if of == "models":
-        board = leaderboards.board(session, project, prompt_id=prompt_id)
-        lines = [
-            Rating(line.id, line.name, line.raw.rating, line.raw.standard_error, line.judgments) for line in board.lines
-        ]
-        return lines, board.judgments
+        board = leaderboards.board(session, project, crowd=crowd, prompt_id=prompt_id)
+        places = [(line, line.controlled or line.raw) for line in board.lines]
+        return [
+            Rating(line.id, line.name, place.rating, place.standard_error, line.judgments) for line, place in places
+        ], board.judgments
     known = facts.load(session, project, prompt_id=prompt_id)
-    rated = facts.rate(known, "bradley_terry")
+    rated = annotator_fits.rate(known, crowd) if crowd else facts.rate(known, "bradley_terry")
     errors = rated.standard_error.tolist() if rated.standard_error is not None else []
     values = dict(zip(known.completions, zip(rated.rating.tolist(), errors, strict=True), strict=True))
     judged = dict(zip(known.completions, rated.judgments.tolist(), strict=True))

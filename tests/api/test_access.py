@@ -95,6 +95,9 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/win-matrix": ADMIN_READER,
     f"GET {PROJECT}/agreement": ADMIN_READER,
     f"GET {PROJECT}/annotators": ADMIN_READER,
+    f"GET {PROJECT}/annotator-fits": ADMIN_READER,
+    f"POST {PROJECT}/annotator-fits": ADMIN,
+    f"GET {V1}/annotator-fits/{{fit_id}}": ADMIN_READER,
     f"GET {PROJECT}/my-work": ANNOTATOR,
     f"GET {PROJECT}/annotators/{{user_id}}": ADMIN_READER,
     # everybody, in a project that ranks people; this one does not

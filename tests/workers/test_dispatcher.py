@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.orm import Session
 
+from backend.aside import Aside
 from backend.embedded import Cluster
 from backend.embedded.valkey import valkey
 from backend.settings import Settings
-from backend.tables import Run
+from backend.tables import AnnotatorFit, Run
+from tests.services.test_annotator_fits import careful, guessing, judged_by
 from tests.services.training_project import begin
 from tests.workers.stand_in import Installation, database_away, installation, process
 from workers.celery_app import Bell, broker_url
 from workers.dispatcher import Dispatcher, Duty
+from workers.fitting import Fitting
 
 
 @pytest.fixture
@@ -136,3 +139,19 @@ def test_the_process_folds_and_ends_within_a_second(place: Installation, tmp_pat
         place.wait(run, lambda run: run.state == "queued", 30)  # though its broker is dead
         dispatcher.send_signal(signal.SIGTERM)
         assert dispatcher.wait(1.5) == 0
+
+
+def test_annotators_are_fitted_aside_when_it_is_due(place: Installation) -> None:
+    """The round goes on meanwhile; there is one version, and no second while nothing came."""
+    with place.sessions.begin() as session:
+        project, _ = judged_by(session, [careful, careful, guessing], prompts=12)
+        project_id = project.id
+    aside = Aside(place.settings.database_url or "")
+    fitting = Fitting(aside)
+    dispatcher = Dispatcher(place.settings, place.sessions, Rings(), fitting)
+    for _ in range(2):
+        assert dispatcher.round()
+        fitting.wait()
+    aside.close()
+    made = place.do(lambda session: session.scalars(select(AnnotatorFit)).all())
+    assert [(fit.project_id, fit.number, fit.judgments) for fit in made] == [(project_id, 1, 108)]

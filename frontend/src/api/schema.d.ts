@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/annotator-fits/{fit_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Annotator Fit
+         * @description One version with everybody's slope and lean.
+         */
+        get: operations["read_annotator_fit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/checkpoints": {
         parameters: {
             query?: never;
@@ -529,6 +549,31 @@ export interface paths {
         get: operations["read_agreement"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/annotator-fits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Annotator Fits
+         * @description The versions of a project, newest first.
+         */
+        get: operations["list_annotator_fits"];
+        put?: never;
+        /**
+         * Create Annotator Fit
+         * @description Fit now. Podium does so by itself when there is enough to tell annotators apart, and after 1,000 judgments more
+         *     (or 10 % more, if that is later).
+         */
+        post: operations["create_annotator_fit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1521,6 +1566,65 @@ export interface components {
             units: number;
         };
         /**
+         * AnnotatorFitOut
+         * @description One version, which never changes; made of the judgments up to `position` in the order of the ratings.
+         *
+         *     `prior_deviation` is that of the utilities of a prompt's completions, in log-odds; `mean_lean` what being shown
+         *     first is worth to the crowd.
+         */
+        AnnotatorFitOut: {
+            /** Annotators */
+            annotators: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Judgments */
+            judgments: number;
+            /** Mean Lean */
+            mean_lean: number;
+            /** Number */
+            number: number;
+            /** Position */
+            position: number;
+            /** Prior Deviation */
+            prior_deviation: number;
+            /** Project */
+            project: string;
+        };
+        /**
+         * AnnotatorFitWhole
+         * @description One version with everybody in it, the busiest first.
+         */
+        AnnotatorFitWhole: {
+            /** Annotators */
+            annotators: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Judgments */
+            judgments: number;
+            /** Mean Lean */
+            mean_lean: number;
+            /** Number */
+            number: number;
+            /** Position */
+            position: number;
+            /** Prior Deviation */
+            prior_deviation: number;
+            /** Project */
+            project: string;
+            /** Slopes */
+            slopes: components["schemas"]["SlopeOut"][];
+        };
+        /**
          * AnnotatorOut
          * @description One person's part in a project; `left_share` of the decided pairs went to what was shown first.
          *
@@ -1649,7 +1753,7 @@ export interface components {
         };
         /**
          * BoardLine
-         * @description A model as it is (`raw`), and with length, style or side taken out (`controlled`).
+         * @description A model as it is (`raw`), and with length, style, side or annotators' own ways taken out (`controlled`).
          */
         BoardLine: {
             controlled: components["schemas"]["PlaceOut"] | null;
@@ -1664,9 +1768,11 @@ export interface components {
         /**
          * BoardOut
          * @description Models, best first. `connected`: the judgments alone hold all of them on one scale; below 30 `clusters` the
-         *     errors are rough.
+         *     errors are rough. `annotator_fit` is the number of the fit that annotators were weighed by.
          */
         BoardOut: {
+            /** Annotator Fit */
+            annotator_fit?: number | null;
             /** Cluster */
             cluster: string;
             /** Clusters */
@@ -2463,9 +2569,12 @@ export interface components {
         };
         /**
          * LeaderboardOut
-         * @description Ratings, best first, and what they were made from.
+         * @description Ratings, best first, and what they were made from; `annotator_fit` is the number of the fit that annotators were
+         *     weighed by.
          */
         LeaderboardOut: {
+            /** Annotator Fit */
+            annotator_fit?: number | null;
             /** Items */
             items: components["schemas"]["RatingOut"][];
             /** Judgments */
@@ -2756,6 +2865,13 @@ export interface components {
             /** Today */
             today: number;
         };
+        /** Page[AnnotatorFitOut] */
+        Page_AnnotatorFitOut_: {
+            /** Items */
+            items: components["schemas"]["AnnotatorFitOut"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[AnnotatorOut] */
         Page_AnnotatorOut_: {
             /** Items */
@@ -2902,6 +3018,16 @@ export interface components {
             items: components["schemas"]["VoidingOut"][];
             /** Next */
             next?: string | null;
+        };
+        /**
+         * PersonName
+         * @description Somebody's id and name.
+         */
+        PersonName: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * PlaceOut
@@ -3704,6 +3830,24 @@ export interface components {
             skips: components["schemas"]["SkipOut"][];
         };
         /**
+         * SlopeOut
+         * @description How sharply somebody sees what the crowd sees (1 is the average vote, 0 is guessing, below 0 is contrary), and
+         *     what being shown first is worth to them, in log-odds; each with its standard error.
+         */
+        SlopeOut: {
+            annotator: components["schemas"]["PersonName"];
+            /** Lean */
+            lean: number;
+            /** Lean Error */
+            lean_error: number;
+            /** Slope */
+            slope: number;
+            /** Slope Error */
+            slope_error: number;
+            /** Votes */
+            votes: number;
+        };
+        /**
          * Span
          * @description A marked part of one completion, with a remark. Without offsets only the quoted words tell where it is.
          */
@@ -3965,6 +4109,46 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    read_annotator_fit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnotatorFitWhole"];
+                };
+            };
+        };
+    };
     list_checkpoints: {
         parameters: {
             query?: {
@@ -5298,6 +5482,91 @@ export interface operations {
             };
         };
     };
+    list_annotator_fits: {
+        parameters: {
+            query?: {
+                /** @description Continue after this cursor, which is `next` of the page before. */
+                after?: string | null;
+                /** @description How many at most; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnnotatorFitOut_"];
+                };
+            };
+        };
+    };
+    create_annotator_fit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnotatorFitOut"];
+                };
+            };
+        };
+    };
     list_annotators: {
         parameters: {
             query?: {
@@ -5946,6 +6215,8 @@ export interface operations {
                 controls?: boolean;
                 /** @description take out what being shown first wins */
                 side?: boolean;
+                /** @description Bradley-Terry only: count annotators by their slopes and take out their leans, as the newest fit of them says (409 before the first) */
+                weighted?: boolean;
             };
             header?: never;
             path: {
@@ -6252,6 +6523,8 @@ export interface operations {
                 prompt?: string | null;
                 /** @description of the random orders */
                 seed?: number;
+                /** @description Bradley-Terry only: count annotators by their slopes and take out their leans, as the newest fit of them says (409 before the first) */
+                weighted?: boolean;
             };
             header?: never;
             path: {

@@ -25,7 +25,7 @@ export const NORMALISATIONS: Record<string, string> = {
 const METHOD_HINTS: Record<Method, string> = {
   elo: "The live numbers. They depend a little on the order of judgments.",
   bradley_terry: "All judgments at once, with an error for each rating; few judgments give small rewards. The best choice for most sets.",
-  crowd_bradley_terry: "The same, and careful annotators count more than those who guess. Needs 30 judgments of the median annotator and 4 in the mean prompt.",
+  crowd_bradley_terry: "The same, and careful annotators count more than those who guess. Needs half of the judgments from people with 30 or more, and 4 in the mean prompt.",
 };
 
 export function NewRewardSet({ slug, onClose }: { slug: string; onClose: () => void }) {
