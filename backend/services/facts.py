@@ -1,25 +1,28 @@
 """The judgments of a project in columns of numbers, for fits over all of them; and the ratings of completions by each
 method. Knows nothing of how ratings are kept or shown.
 
-A million judgments are a few dozen megabytes this way, read in batches.
+A million judgments are some fifty megabytes this way, and no object is made for any of them.
 """
 
+import heapq
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import elo
 from backend.domain.annotators import AnnotatorsFit, enough, fit_annotators
 from backend.domain.bradley_terry import Floats, GroupsFit, Ints
-from backend.domain.judgments import Protocol, outcomes, rating_ranks
+from backend.domain.judgments import Protocol, outcomes
 from backend.domain.plackett_luce import Rankings, fit_rankings
 from backend.domain.rewards import Question
 from backend.errors import Invalid
+from backend.services import bulk
+from backend.services.bulk import Ids
 from backend.tables import Comparison, Completion, Judgment, Project, Prompt
 
 Method = Literal["elo", "bradley_terry", "crowd_bradley_terry"]
@@ -31,26 +34,29 @@ BATCH = 20_000
 
 @dataclass(frozen=True)
 class Said:
-    """Judgments of comparisons of one size, in columns: completions by number (n, k), ranks (n, k), annotators by
-    number (n,), the place in the order of judgments (n,), and their ids."""
+    """Judgments of comparisons of one size in their order, in columns: completions by number (n, k), ranks (n, k),
+    annotators by number (n,), the place in the order of judgments (n,), and their ids."""
 
     shown: Ints
     ranks: Ints
     annotator: Ints
     order: Ints
-    ids: list[uuid.UUID]
+    ids: Ids
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Completions by number with the numbers of their prompt and their model, and what was said of them."""
+    """Completions by number with the numbers of their prompt and their model, and what was said of them.
 
-    prompts: list[uuid.UUID]
-    completions: list[uuid.UUID]
+    Prompts and completions are numbered in the order of their ids, models and annotators as they first appear.
+    """
+
+    prompts: Ids
+    completions: Ids
     group_of: Ints
-    models: list[uuid.UUID]
+    models: Ids
     model_of: Ints
-    annotators: list[uuid.UUID]
+    annotators: Ids
     said: list[Said]
     partial: bool
 
@@ -86,37 +92,27 @@ def load(
     )
     if prompt_id is not None:
         query = query.where(Completion.prompt_id == prompt_id)
-    rows = session.execute(query).all()
-    prompts: dict[uuid.UUID, int] = {}
-    models: dict[uuid.UUID, int] = {}
-    group_of = np.array([prompts.setdefault(row.prompt_id, len(prompts)) for row in rows], dtype=np.intp)
-    model_of = np.array([models.setdefault(row.model_id, len(models)) for row in rows], dtype=np.intp)
-    number = {row.id: i for i, row in enumerate(rows)}
-    annotators: dict[uuid.UUID, int] = {}
-    columns: dict[int, list[Said]] = {}
-    for batch in _judgments(session, project, question or Question(), prompt_id):
-        for size in {len(completions) for _, _, _, completions, _ in batch}:
-            here = [row for row in batch if len(row[3]) == size]
-            columns.setdefault(size, []).append(
-                Said(
-                    shown=np.array([[number[id] for id in row[3]] for row in here], dtype=np.intp),
-                    ranks=np.array([rating_ranks(row[2], size) for row in here], dtype=np.intp),
-                    annotator=np.array([annotators.setdefault(row[1], len(annotators)) for row in here], np.intp),
-                    order=np.array([row[4] for row in here], dtype=np.intp),
-                    ids=[row[0] for row in here],
-                )
-            )
-    said = [_joined(parts) for _, parts in sorted(columns.items())]
+    found = bulk.whole(bulk.read(session, query, ("prompt", "completion", "model")))
+    prompts, group_of = Ids.numbered(found["prompt"])
+    models, model_of = Ids.numbered(found["model"])
+    completions = Ids(found["completion"])
+    judgments = behind(project, question or Question(), prompt_id)
+    size = func.cardinality(Comparison.completions)
+    sizes = sorted(session.scalars(judgments.with_only_columns(size).distinct()))
+    columns = [_columns(session, judgments.where(size == k), k, completions) for k in sizes]
+    annotators, annotator = _annotators(columns)
+    said = [
+        Said(part["shown"], part["ranks"], who, part["order"], Ids(part["id"]))
+        for part, who in zip(columns, annotator, strict=True)
+    ]
     partial = Protocol.model_validate(project.protocol).top is not None
-    ids = [row.id for row in rows]
-    return Facts(list(prompts), ids, group_of, list(models), model_of, list(annotators), said, partial)
+    return Facts(prompts, completions, group_of, models, model_of, annotators, said, partial)
 
 
-def _judgments(
-    session: Session, project: Project, question: Question, prompt_id: uuid.UUID | None
-) -> Iterator[list[tuple[uuid.UUID, uuid.UUID, list[int] | None, list[uuid.UUID], int]]]:
+def behind(project: Project, question: Question, prompt_id: uuid.UUID | None = None) -> Select[Any]:
+    """The judgments in the ratings that answer `question`, with their comparisons; pick the columns."""
     statement = (
-        select(Judgment.id, Judgment.annotator_id, Judgment.ranks, Comparison.completions, Judgment.position)
+        select(Judgment.id)
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .where(
             Judgment.project_id == project.id,
@@ -140,19 +136,44 @@ def _judgments(
             .having(func.avg(cast(Judgment.gold_right, Integer)) >= question.min_gold_share)
         )
         statement = statement.where(Judgment.annotator_id.in_(passed))
-    result = session.execute(statement.order_by(Judgment.position).execution_options(yield_per=BATCH))
-    for rows in result.partitions():
-        yield [(row[0], row[1], row[2], row[3], row[4] or 0) for row in rows]
+    return statement
 
 
-def _joined(parts: list[Said]) -> Said:
-    return Said(
-        np.concatenate([part.shown for part in parts]),
-        np.concatenate([part.ranks for part in parts]),
-        np.concatenate([part.annotator for part in parts]),
-        np.concatenate([part.order for part in parts]),
-        [id for part in parts for id in part.ids],
+def _columns(session: Session, judgments: Select[Any], size: int, completions: Ids) -> bulk.Columns:
+    """What was said of comparisons of one size, in the order of judgments; `people` are the annotators' ids."""
+    places = range(1, size + 1)
+    statement = judgments.with_only_columns(
+        Judgment.id,
+        Judgment.annotator_id,
+        Judgment.position,
+        *(Comparison.completions[place] for place in places),
+        # As in `rating_ranks`: none is acceptable, all are equal.
+        *(func.coalesce(Judgment.ranks[place], 1) for place in places),
     )
+    shown, ranks = [f"shown {place}" for place in places], [f"rank {place}" for place in places]
+    own = ("id", "people", "order")
+    pieces = [
+        {name: piece[name] for name in own}
+        | {
+            "shown": np.column_stack([completions.find(piece[name]) for name in shown]),
+            "ranks": np.column_stack([piece[name] for name in ranks]),
+        }
+        for piece in bulk.read(session, statement, (*own, *shown, *ranks))
+    ]
+    found = bulk.whole(pieces)
+    order = np.argsort(found["order"])
+    return {name: column[order] for name, column in found.items()}
+
+
+def _annotators(columns: list[bulk.Columns]) -> tuple[Ids, list[Ints]]:
+    """All who said something, and their numbers in each part."""
+    if not columns:
+        return Ids.none(), []
+    order = np.argsort(np.concatenate([part["order"] for part in columns]))
+    annotators, number = Ids.numbered(np.concatenate([part["people"] for part in columns])[order])
+    numbers = np.empty_like(number)
+    numbers[order] = number
+    return annotators, np.split(numbers, np.cumsum([len(part["order"]) for part in columns])[:-1])
 
 
 def rate(facts: Facts, method: Method) -> Rated:
@@ -202,18 +223,28 @@ def _judged(facts: Facts) -> Ints:
     """In how many judgments each completion took part."""
     judged = np.zeros(len(facts.completions), dtype=np.intp)
     for part in facts.said:
-        np.add.at(judged, part.shown.ravel(), 1)
+        judged += np.bincount(part.shown.ravel(), minlength=len(judged))
     return judged
 
 
 def _elo(facts: Facts) -> Floats:
     """The same fold as that of the live ratings, over these judgments alone."""
-    ratings: dict[int, float] = {}
-    rows = [(part, i) for part in facts.said for i in range(len(part.ids))]
-    rows.sort(key=lambda row: row[0].order[row[1]])
-    for part, i in rows:
-        elo.fold_judgment(ratings, part.shown[i].tolist(), part.ranks[i].tolist(), elo.K_COMPLETION)
-    return np.array([ratings.get(item, elo.START) for item in range(len(facts.completions))])
+    ratings = dict.fromkeys(range(len(facts.completions)), elo.START)
+    for _, shown, ranks in heapq.merge(*map(_in_order, facts.said)):
+        if len(shown) == 2:
+            # The same to the last bit, and quicker.
+            a, b = shown
+            score = 0.5 if ranks[0] == ranks[1] else float(ranks[0] < ranks[1])
+            ratings[a], ratings[b] = elo.update(ratings[a], ratings[b], score, elo.K_COMPLETION)
+        else:
+            elo.fold_judgment(ratings, shown, ranks, elo.K_COMPLETION)
+    return np.array(list(ratings.values()))
+
+
+def _in_order(part: Said) -> Iterator[tuple[int, list[int], list[int]]]:
+    for start in range(0, len(part.ids), BATCH):
+        rows = slice(start, start + BATCH)
+        yield from zip(part.order[rows].tolist(), part.shown[rows].tolist(), part.ranks[rows].tolist(), strict=True)
 
 
 def pairs(facts: Facts) -> tuple[Ints, Ints, Floats, Ints]:

@@ -17,6 +17,7 @@ from backend.domain.style import Style, contrast, style
 from backend.errors import Invalid
 from backend.services import facts
 from backend.services.annotator_fits import Crowd
+from backend.services.bulk import Ids
 from backend.tables import Completion, Model, Project
 
 # Where some model only won or only lost, the votes alone hold no finite ratings; a weak prior then does, and the
@@ -79,10 +80,10 @@ class _Votes:
     annotator: Ints
     left_item: Ints
     right_item: Ints
-    completions: list[uuid.UUID]
+    completions: Ids
     took_part: Ints
     judgments: int
-    annotators: list[uuid.UUID]
+    annotators: Ids
 
 
 def board(
