@@ -35,6 +35,7 @@ class ActorCritic:
         self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
         self.has_critic = config.advantage_estimator == "gae"
         self.shared_trunk = self.has_critic and config.critic == "shared"
+        self.has_own_trunk = self.has_critic and not self.shared_trunk
         self.critic: list[nn.Parameter] = []
         if self.has_critic:
             self.value_head, self.critic = self._make_critic(reward_model, seed)

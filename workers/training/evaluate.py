@@ -30,6 +30,7 @@ from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job
 from workers.training.logprobs import token_logprobs
+from workers.training.reports import distinct
 from workers.training.reward_metrics import agrees, bootstrap
 from workers.training.scoring import RewardModel, scorer_input
 from workers.training.tokens import Codec
@@ -225,12 +226,6 @@ def _wins(scores: Sequence[float], others: Sequence[float], config: EvaluateConf
     wins = [0.5 if abs(a - b) <= config.tie_margin else float(a > b) for a, b in zip(scores, others, strict=True)]
     size = config.samples_per_prompt
     return [wins[start : start + size] for start in range(0, len(wins), size)]
-
-
-def distinct(answers: Sequence[Sequence[int]], n: int) -> float:
-    """Different n-grams over all n-grams; 1 when nothing is said twice, and where nothing is long enough."""
-    grams = [tuple(ids[i : i + n]) for ids in answers for i in range(len(ids) - n + 1)]
-    return len(set(grams)) / len(grams) if grams else 1.0
 
 
 def _side_by_side(rows: Sequence[PromptRow], answered: Sequence[Answered], config: EvaluateConfig) -> Iterator[Event]:

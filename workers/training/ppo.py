@@ -34,6 +34,7 @@ from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
+from workers.training.floor import Floor, Work, rate
 from workers.training.generation import Sampling, generate
 from workers.training.guard import Finding, Guard
 from workers.training.job import Job
@@ -166,6 +167,7 @@ class PPO:
                 config.kl_base_coefficient, config.kl_target_per_seq_nats, config.kl_horizon_episodes
             )
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
+        self.work = Work.of(backbone)
         self.guard, self.judge = Guard(config.guard), judge
         self.findings: list[Finding] = []
         """What the guard had to say of the last iteration."""
@@ -192,37 +194,37 @@ class PPO:
         rolled_out = time.perf_counter()
         plan = self._minibatches(batch, epoch=0)
         self.score(batch, plan)
+        scored = time.perf_counter()
         seen = reports.about_answers(batch)
         judged = self._watch(seen)
+        watched = time.perf_counter()
         tally = Tally()
         if self.stopped:
             self.roles.fall_back(HEALTHY)
-            scored = updated = time.perf_counter()
         else:
             self._advantages(batch)
-            scored = time.perf_counter()
             self._update(batch, plan, tally)
             self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))
             if config.objective == "kl_penalty":
                 self.step_rule.update(tally.mean("policy/kl_step_per_token_nats"))
-            updated = time.perf_counter()
+        updated = time.perf_counter()
         values = reports.about_learning(batch, tally.means())
         self.findings += self.guard.look(values, self.iteration)
         self.iteration += 1
-        values |= (
-            seen
-            | judged
-            | {
-                "objective/lambda_kl": self.leash.coefficient,
-                "policy/beta": self.step_rule.coefficient,
-                "policy/beta_clamped": float(self.step_rule.clamped),
-                "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
-                "policy/bad_steps": float(self.roles.bad_steps),
-                "time/rollout_s": rolled_out - started,
-                "time/scoring_s": scored - rolled_out,
-                "time/update_s": updated - scored,
-            }
-        )
+        values |= seen
+        values |= judged
+        values |= {
+            "objective/lambda_kl": self.leash.coefficient,
+            "policy/beta": self.step_rule.coefficient,
+            "policy/beta_clamped": float(self.step_rule.clamped),
+            "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
+            "policy/bad_steps": float(self.roles.bad_steps),
+            "time/rollout_s": rolled_out - started,
+            "time/scoring_s": scored - rolled_out,
+            "time/judge_s": watched - scored,
+            "time/update_s": updated - watched,
+        }
+        values |= reports.floor_shares(self._floor(batch, values.get("policy/epochs", 0.0)), values)
         return values, batch
 
     def rollout(self) -> Rollouts:
@@ -285,6 +287,10 @@ class PPO:
             )
         else:
             batch.returns = rl_math.returns_to_go(batch.rewards, mask, discount=config.discount)
+        if config.advantage_estimator == "group_relative":
+            relative = rl_math.group_relative(batch.returns[:, 0], group=config.samples_per_prompt)
+            batch.raw_advantages = torch.where(mask, relative.unsqueeze(1), 0)
+        elif config.advantage_estimator != "gae":
             group = len(batch) if config.advantage_estimator == "batch_mean" else config.samples_per_prompt
             baselines = rl_math.baseline_of_others(batch.returns[:, 0], group=group)
             batch.raw_advantages = rl_math.reinforce_weights(batch.rewards, baselines, mask, discount=config.discount)
@@ -352,6 +358,20 @@ class PPO:
                 ratio, advantages, coefficient=self.step_rule.coefficient, direction=config.kl_step_direction
             )
         return rl_math.policy_gradient_loss(logprob, advantages)
+
+    def _floor(self, batch: Rollouts, epochs: float) -> Floor:
+        """The least seconds that an iteration over these answers takes here."""
+        roles, backbone = self.roles, self.backbone
+        return Floor.of(
+            self.work,
+            rate(backbone.device, backbone.dtype),
+            batch.prompt_lengths,
+            [len(answer.ids) for answer in batch.answers],
+            adapter=sum(parameter.numel() for parameter in roles.policy),
+            critic_adapter=sum(parameter.numel() for parameter in roles.critic) if roles.has_own_trunk else None,
+            reward_models=len([*self.rewards.models]),
+            epochs=epochs,
+        )
 
     # -- pieces ---------------------------------------------------------------------------------------------------
 

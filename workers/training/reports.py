@@ -24,7 +24,10 @@ rollout/length_mean  rollout/length_p10  rollout/length_p50  rollout/length_p90
 rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
-rollout/tokens_per_s  time/rollout_s  time/scoring_s  time/update_s  time/episodes_per_s
+rollout/tokens_per_s  time/episodes_per_s
+time/rollout_s  time/scoring_s  time/judge_s  time/update_s
+time/rollout_floor_share  time/scoring_floor_share  time/update_floor_share
+                                    least seconds that the arithmetic takes here (see `floor`), over those it took
 memory/peak_mib                     of the device; on a CPU of the process
 """
 
@@ -37,9 +40,11 @@ from torch import Tensor
 
 from workers.training import rl_math
 from workers.training.events import Message, Sample, SampleToken
+from workers.training.floor import Floor
 from workers.training.rollouts import Rollouts
 from workers.training.tokens import Codec
 
+PHASES = ("rollout", "scoring", "update")
 RESULT_NAMES = (
     "objective/score",
     "objective/kl_base_per_seq_nats",
@@ -97,13 +102,19 @@ def about_learning(batch: Rollouts, values: Mapping[str, float]) -> dict[str, fl
 
 def metrics(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
     """All numbers of an iteration: `values`, and what they cost."""
-    seconds = [values[f"time/{phase}_s"] for phase in ("rollout", "scoring", "update")]
+    seconds = [values[f"time/{phase}_s"] for phase in PHASES]
     return {
         **values,
         "rollout/tokens_per_s": float(batch.mask.sum()) / max(seconds[0], 1e-9),
         "time/episodes_per_s": len(batch) / max(sum(seconds), 1e-9),
         "memory/peak_mib": peak_mib(batch.device),
     }
+
+
+def floor_shares(floor: Floor, values: Mapping[str, float]) -> dict[str, float]:
+    """The floor of each phase over the seconds it took; 1 would be a machine that does nothing but multiply."""
+    seconds = {phase: max(values[f"time/{phase}_s"], 1e-9) for phase in PHASES}
+    return {f"time/{phase}_floor_share": getattr(floor, phase) / seconds[phase] for phase in PHASES}
 
 
 def samples(batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequence[Message]]) -> list[Sample]:

@@ -7,7 +7,7 @@ nothing comes after the last token.
 
 [REINFORCE] Williams 1992. [GAE] Schulman et al. 2016, arXiv:1506.02438. [PPO] Schulman et al. 2017, arXiv:1707.06347.
 [RLHF] Ziegler et al. 2019, arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325. [RLOO] Ahmadian et al. 2024,
-arXiv:2402.14740. [KL] Schulman 2020, "Approximating KL divergence".
+arXiv:2402.14740. [GRPO] Shao et al. 2024, arXiv:2402.03300. [KL] Schulman 2020, "Approximating KL divergence".
 """
 
 import torch
@@ -96,6 +96,16 @@ def baseline_of_others(returns: Tensor, *, group: int) -> Tensor:
     """
     groups = returns.view(-1, group)
     return ((groups.sum(1, keepdim=True) - groups) / (group - 1)).reshape(-1)
+
+
+def group_relative(returns: Tensor, *, group: int, eps: float = 1e-4) -> Tensor:
+    """(B,) -> (B,): (G - mean) / deviation within each run of `group` neighbours, those to one prompt [GRPO 4.1].
+
+    0 where all of them did equally well: such a prompt teaches nothing.
+    """
+    groups = returns.view(-1, group)
+    centred = groups - groups.mean(1, keepdim=True)
+    return (centred / (groups.std(1, correction=1, keepdim=True) + eps)).reshape(-1)
 
 
 def reinforce_weights(rewards: Tensor, baselines: Tensor, mask: Tensor, *, discount: float) -> Tensor:

@@ -53,7 +53,10 @@ class PPOConfig(LoraConfig, OutputConfig):
     iterations: int = Field(100, ge=1, le=1_000_000, description="Rounds of answering, scoring and learning.")
     episodes_per_iteration: int = Field(64, ge=1, le=1_000_000, description="Answers in each round.")
     samples_per_prompt: int = Field(
-        1, ge=1, le=1024, description="Answers to one prompt in a round; leave_one_out needs 2 or more."
+        1,
+        ge=1,
+        le=1024,
+        description="Answers to one prompt in a round; leave_one_out and group_relative need 2 or more.",
     )
     objective: Literal["clip", "kl_penalty", "reinforce"] = Field(
         "clip",
@@ -62,11 +65,12 @@ class PPOConfig(LoraConfig, OutputConfig):
             "adapted to its target. reinforce: the plain policy gradient."
         ),
     )
-    advantage_estimator: Literal["gae", "batch_mean", "leave_one_out"] = Field(
+    advantage_estimator: Literal["gae", "batch_mean", "leave_one_out", "group_relative"] = Field(
         "gae",
         description=(
             "What an answer is compared with. gae: a critic's expectation at each token. batch_mean: the mean of the "
-            "round's other answers. leave_one_out: the mean of the other answers to the same prompt."
+            "round's other answers. leave_one_out (RLOO): the mean of the other answers to the same prompt. "
+            "group_relative (GRPO): the mean of all answers to the same prompt, in units of their deviation."
         ),
     )
     epochs: int = Field(2, ge=1, le=64, description="Passes over a round's answers.")
@@ -182,15 +186,17 @@ class PPOConfig(LoraConfig, OutputConfig):
             raise ValueError("minibatches must not be more than episodes_per_iteration.")
         if self.objective == "reinforce" and self.advantage_estimator == "gae":
             raise ValueError(
-                "advantage_estimator must be batch_mean or leave_one_out when objective is reinforce, which has no "
-                "critic."
+                "advantage_estimator must be batch_mean, leave_one_out or group_relative when objective is reinforce, "
+                "which has no critic."
             )
         if self.objective == "reinforce" and (self.epochs, self.minibatches) != (1, 1):
             raise ValueError(
                 "epochs and minibatches must be 1 when objective is reinforce: its gradient holds for one step only."
             )
-        if self.advantage_estimator == "leave_one_out" and self.samples_per_prompt < 2:
-            raise ValueError("samples_per_prompt must be 2 or more when advantage_estimator is leave_one_out.")
+        if self.advantage_estimator in ("leave_one_out", "group_relative") and self.samples_per_prompt < 2:
+            raise ValueError(
+                f"samples_per_prompt must be 2 or more when advantage_estimator is {self.advantage_estimator}."
+            )
         called = [scorer.name for scorer in self.scorers]
         if len({*called, "reward_model"}) <= len(called):
             raise ValueError("scorers must have names of their own, and none may be called reward_model.")

@@ -107,11 +107,6 @@ def test_nothing_to_evaluate_is_refused(tmp_path, folders):
         list(evaluate.train(empty))
 
 
-def test_distinct_by_hand():
-    assert evaluate.distinct([(1, 2, 3), (1, 2, 4)], 2) == 3 / 4
-    assert evaluate.distinct([(1,)], 4) == 1.0
-
-
 def test_the_bootstrap_draws_whole_prompts():
     """Ten equal answers to each of two prompts are two observations: half the draws take both prompts, so the
     interval runs from one prompt's value to the other's."""

@@ -438,6 +438,7 @@ def test_a_state_of_something_else_is_refused() -> None:
         {"objective": "clip"},
         {"objective": "kl_penalty", "kl_step_target_per_token_nats": 0.01},
         {"objective": "reinforce", "advantage_estimator": "batch_mean", "epochs": 1, "minibatches": 1},
+        {"objective": "clip", "advantage_estimator": "leave_one_out", "samples_per_prompt": 8},
     ],
 )
 def test_one_token_bandit_finds_the_optimum(settings: dict[str, Any]) -> None:
@@ -473,9 +474,15 @@ def test_one_token_bandit_finds_the_optimum(settings: dict[str, Any]) -> None:
     assert distance() < 1e-3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_learns_to_say_a_token_on_a_leash(family: str) -> None:
-    ppo = ppo_of(family, iterations=25, episodes_per_iteration=32, policy_learning_rate=1e-2, kl_base_coefficient=0.1)
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [*((family, {}) for family in FAMILIES),
+     ("llama", {"advantage_estimator": "group_relative", "samples_per_prompt": 8})],
+)  # fmt: skip
+def test_learns_to_say_a_token_on_a_leash(family: str, settings: dict[str, Any]) -> None:
+    ppo = ppo_of(
+        family, iterations=25, episodes_per_iteration=32, policy_learning_rate=1e-2, kl_base_coefficient=0.1, **settings
+    )
     history = [reports.metrics(batch, values) for values, batch in ppo.iterations()]
     first, last = history[0], history[-1]
     assert last["objective/score"] > first["objective/score"] + 0.8
@@ -492,6 +499,7 @@ def test_every_number_is_listed_and_finite() -> None:
         values, batch = ppo_of(objective=objective).iterate()
         found = reports.metrics(batch, values)
         assert all(torch.isfinite(torch.tensor(value)) for value in found.values())
+        assert all(0 < found[f"time/{phase}_floor_share"] < 1 for phase in reports.PHASES)
         seen |= found.keys()
     assert seen == listed
 

@@ -103,6 +103,13 @@ def test_baselines_leave_the_own_return_out() -> None:
     assert rl_math.baseline_of_others(returns, group=2).tolist() == [2.0, 1.0, 0.0, 6.0]
 
 
+def test_answers_relative_to_those_of_their_prompt() -> None:
+    returns = torch.tensor([1.0, 3.0, 5.0, 2.0, 2.0, 2.0])
+    expected = [-1.0, 0.0, 1.0, 0.0, 0.0, 0.0]  # deviation 2 in the first group, nothing to learn from the second
+    assert rl_math.group_relative(returns, group=3).tolist() == pytest.approx(expected, abs=1e-4)
+    assert rl_math.group_relative(returns * 7 + 5, group=3).tolist() == pytest.approx(expected, abs=1e-4)
+
+
 # -- P22, P25 ---------------------------------------------------------------------------------------------------------
 
 
