@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from backend.database import SessionFactory, may_pass, uuid7
 from backend.errors import Invalid, PodiumError, Unavailable
-from backend.services import checkpoints, corpus, run_inputs, run_records, runs
+from backend.services import checkpoints, corpus, run_inputs, run_records, runs, scores
 from backend.services.run_inputs import HubModel
 from backend.services.runs import Superseded
 from backend.settings import Settings
@@ -297,22 +297,25 @@ class Attempt:
     def _succeed(self, session: Session, result: dict[str, Any]) -> Run:
         run = runs.succeed(session, self.run.id, self.run.attempt, result)
         if run.kind == "sample":
-            added = corpus.add_completions(session, run, self._completions())
+            added = corpus.add_completions(session, run, self._rows("completions"))
             run.result = {**result, "completions_added": added}
             session.flush()
+        elif run.kind == "reward_model":
+            scores.keep(session, run, self._rows("scores"))
         return run
 
-    def _completions(self) -> Iterator[dict[str, Any]]:
-        """The answers a sample run wrote, one JSON object a line."""
-        file = self.folder / "output" / "completions.jsonl"
+    def _rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """What a run wrote for the database, one JSON object a line: completions of a sample run, scores of a reward
+        model."""
+        file = self.folder / "output" / f"{name}.jsonl"
         if not file.is_file():
-            raise Invalid("The trainer reported a result but wrote no completions.")
+            raise Invalid(f"The trainer reported a result but wrote no {name}.")
         with open(file, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield messages.storable(json.loads(line))
                 except ValueError:
-                    raise Invalid(f"Line {number} of the trainer's completions is not JSON.") from None
+                    raise Invalid(f"Line {number} of the trainer's {name} is not JSON.") from None
 
     # --- the database -----------------------------------------------------------------------------------------------
 

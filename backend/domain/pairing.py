@@ -1,9 +1,17 @@
 """Which comparison of a prompt to ask next, and in which order to show it; knows nothing of leases, people or storage.
 
 Informative: the set whose answer is worth most, p(1 - p) Var(u_i - u_j) summed over its pairs. p is the chance that i
-is preferred, from the ratings; the variance is that of the difference after all that was asked so far (penalised
-Bradley-Terry, prior standard deviation 1 in log-odds). Asking only for the closest pair would get stuck on equals;
-asking only where least is known would waste judgments on foregone conclusions.
+is preferred, from the ratings; the variance is that of the difference after all that was asked so far, comparisons on
+lease included (penalised Bradley-Terry, prior standard deviation 1 in log-odds). Asking only for the closest pair would
+get stuck on equals; asking only where least is known would waste judgments on foregone conclusions.
+
+Where a reward model scored both, it has an opinion of its own: q = sigmoid(s_i - s_j). With no reason to prefer either,
+the answer is expected from their even mixture m = (p + q) / 2, whose variance takes the place of p(1 - p):
+
+    m(1 - m) = (p(1 - p) + q(1 - q)) / 2 + ((p - q) / 2)^2        (law of total variance)
+
+So what both are sure of is not asked, what they contradict each other on is worth up to 1/4, and where they agree
+nothing changes.
 
 Random: now and then, uniformly over all that may be asked: an audit that no clever choice can bias. Every choice
 carries the probability with which its set was drawn, so estimates can be weighted back.
@@ -21,6 +29,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.bradley_terry import chance
 from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.errors import Invalid
 
@@ -32,11 +41,13 @@ MOST_SETS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[T]):
-    """A completion that may be shown: its Elo rating and how many judgments it has taken part in."""
+    """A completion that may be shown: its rating in Elo points, how many judgments it has taken part in, and what a
+    reward model gives it, in log-odds, where there is one."""
 
     id: T
     rating: float
     judgments: int
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +107,11 @@ def choose(
 def _worth(
     candidates: Sequence[Candidate[T]], asked: Mapping[frozenset[T], int], place: Mapping[T, int]
 ) -> NDArray[np.float64]:
-    """p(1 - p) Var(u_i - u_j) for every pair."""
+    """What the answer about each pair is worth, as told at the top of this file."""
     count = len(candidates)
     rating = np.array([candidate.rating for candidate in candidates], dtype=float) / POINTS_PER_LOG_ODDS
-    # p(1 - p) without overflow at any gap: 1 / (4 cosh^2(gap / 2)).
-    spread = 0.25 / np.cosh(np.clip((rating[:, None] - rating[None, :]) / 2.0, -300.0, 300.0)) ** 2
+    p = chance(rating[:, None] - rating[None, :])
+    spread = p * (1.0 - p)
     times = np.zeros((count, count))
     for group, number in asked.items():
         for a, b in combinations([place[item] for item in group if item in place], 2):
@@ -109,7 +120,10 @@ def _worth(
     known = times * spread
     covariance = np.linalg.inv(np.diag(1.0 + known.sum(axis=1)) - known)
     variance = np.diag(covariance)
-    worth: NDArray[np.float64] = spread * (variance[:, None] + variance[None, :] - 2.0 * covariance)
+    score = np.array([np.nan if candidate.score is None else candidate.score for candidate in candidates])
+    mixed = (p + chance(score[:, None] - score[None, :])) / 2.0
+    answer = np.where(np.isnan(mixed), spread, mixed * (1.0 - mixed))
+    worth: NDArray[np.float64] = answer * (variance[:, None] + variance[None, :] - 2.0 * covariance)
     return worth
 
 

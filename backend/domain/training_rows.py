@@ -86,6 +86,13 @@ class RewardGroup(Row):
         return self
 
 
+class ScoredCompletion(Row):
+    """What a reward_model run writes of each completion it read: the score in log-odds, before gain and offset."""
+
+    completion: str
+    score: float
+
+
 class SampledCompletion(Row):
     """What a sample run writes: a completion of a model; token ids and log-probabilities only where we generated it."""
 

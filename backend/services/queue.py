@@ -33,7 +33,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from backend.domain import elo, pairing
 from backend.domain.judgments import Protocol
 from backend.services.sides import Sides
-from backend.tables import Comparison, Completion, CompletionRating, Project, Prompt
+from backend.tables import Comparison, Completion, CompletionRating, CompletionScore, Project, Prompt
 
 PAUSE_S, PAUSES = 0.005, 50
 
@@ -203,8 +203,15 @@ def _closed(retires: bool) -> Any:
 
 
 _CANDIDATES = (
-    select(Completion.id, Completion.model_id, CompletionRating.elo, CompletionRating.judgments)
+    select(
+        Completion.id,
+        Completion.model_id,
+        CompletionRating.bradley_terry,
+        CompletionRating.judgments,
+        CompletionScore.score,
+    )
     .outerjoin(CompletionRating, CompletionRating.completion_id == Completion.id)
+    .outerjoin(CompletionScore, CompletionScore.completion_id == Completion.id)
     .where(Completion.prompt_id == bindparam("prompt"))
     .order_by(Completion.id)
 )
@@ -231,8 +238,12 @@ def _choose(
     sides: Sides,
 ) -> pairing.Choice[uuid.UUID] | None:
     rows = session.execute(_CANDIDATES, {"prompt": prompt_id}).all()
-    candidates = [pairing.Candidate(id, elo.START if rating is None else rating, n or 0) for id, _, rating, n in rows]
-    model_of = {id: model for id, model, _, _ in rows}
+    # A completion that was never judged is at the mean of its prompt.
+    candidates = [
+        pairing.Candidate(id, elo.START + (rating or 0.0), judgments or 0, score)
+        for id, _, rating, judgments, score in rows
+    ]
+    model_of = {id: model for id, model, *_ in rows}
     asked: Counter[frozenset[uuid.UUID]] = Counter()
     closed: set[frozenset[uuid.UUID]] = set()
     skipped: dict[frozenset[uuid.UUID], set[uuid.UUID]] = defaultdict(set)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.pairing import Candidate, Choice, choose
+from backend.domain.elo import POINTS_PER_LOG_ODDS
+from backend.domain.pairing import Candidate, Choice, _worth, choose
 from backend.errors import Invalid
 
 CANDIDATES = st.lists(st.tuples(st.floats(600, 1400), st.integers(0, 30)), min_size=2, max_size=7).map(
@@ -125,6 +126,47 @@ def test_close_and_unknown_pairs_are_worth_most() -> None:
     # Of two pairs worth the same, the one that was judged less.
     even = [Candidate("a", 1000.0, 5), Candidate("b", 1000.0, 0), Candidate("c", 1000.0, 1)]
     assert informative(even, {}) == frozenset("bc")
+
+
+def test_what_a_reward_model_contradicts_is_worth_asking() -> None:
+    # By the ratings a beats b as c beats d, at 10 : 1. The reward model agrees on the one and not on the other.
+    gap, lead = 400.0, math.log(10)
+    rated = [("a", 1000 + gap / 2), ("b", 1000 - gap / 2), ("c", 1000 + gap / 2), ("d", 1000 - gap / 2)]
+    everything_else = {frozenset(pair): 1 for pair in combinations("abcd", 2)} | {
+        frozenset(pair): 100 for pair in ("ac", "bd", "ad", "bc")
+    }
+    for contradicted in ("ab", "cd"):
+        scores = dict.fromkeys("abcd", 0.0)
+        scores |= {"a": lead / 2, "b": -lead / 2, "c": lead / 2, "d": -lead / 2}
+        first, second = contradicted
+        scores[first], scores[second] = scores[second], scores[first]
+        candidates = [Candidate(name, rating, 0, scores[name]) for name, rating in rated]
+        chosen = choose(candidates, everything_else, set(), 50, 2, 0.0, Random(0))
+        assert chosen and frozenset(chosen.completions) == frozenset(contradicted)
+
+
+@given(st.lists(st.floats(-400, 400), min_size=2, max_size=6), st.floats(-3, 3))
+def test_a_reward_model_that_agrees_changes_nothing(ratings: list[float], offset: float) -> None:
+    def worth(scored: bool) -> list[list[float]]:
+        candidates = [
+            Candidate(i, 1000.0 + rating, 0, rating / POINTS_PER_LOG_ODDS + offset if scored else None)
+            for i, rating in enumerate(ratings)
+        ]
+        found: list[list[float]] = _worth(
+            candidates, {frozenset((0, 1)): 2}, {i: i for i in range(len(ratings))}
+        ).tolist()
+        return found
+
+    for mixed, plain in zip(worth(True), worth(False), strict=True):
+        assert mixed == pytest.approx(plain, abs=1e-9)
+
+
+def test_the_worth_by_hand() -> None:
+    # p = 10/11, q = 1/11: the mixture is even, 1/4. Nothing asked yet: the variance of the difference is 2.
+    pair = [Candidate("a", 1400.0, 0, -math.log(10)), Candidate("b", 1000.0, 0, 0.0)]
+    assert _worth(pair, {}, {"a": 0, "b": 1})[0, 1] == pytest.approx(0.5)
+    unscored = [Candidate("a", 1400.0, 0, 3.0), Candidate("b", 1000.0, 0)]
+    assert _worth(unscored, {}, {"a": 0, "b": 1})[0, 1] == pytest.approx(2 * 10 / 121)
 
 
 def test_a_chain_tells_of_its_ends_too() -> None:

@@ -25,6 +25,7 @@ held_out/no_better_than_length                     1 when length alone does as w
 held_out/score_length_correlation                  over pairs
 held_out/accuracy_longer_preferred, accuracy_shorter_preferred
 held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
+Writes `output/scores.jsonl`: the score of every completion it read, in log-odds.
 Result: the last of these, `train/accuracy` on as many training prompts, `normalise/mean`, `normalise/std`,
 `train/prompts`, `train/completions_too_long`, `train/prompts_without_signal`, `train/steps`, `train/skipped_steps`.
 """
@@ -39,13 +40,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backend.domain.training import RewardModelConfig
-from backend.domain.training_rows import ChatMessage, RewardGroup
+from backend.domain.training_rows import ChatMessage, RewardGroup, ScoredCompletion
 from backend.errors import Invalid
 from workers.training import reward_metrics
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.events import Event, Progress, Result, StepMetrics
 from workers.training.generation import Sampling, generate
-from workers.training.job import Job
+from workers.training.job import Job, write_rows
 from workers.training.output import fresh, write_podium_json
 from workers.training.packing import Document, Packed, pack
 from workers.training.reward_metrics import Judged
@@ -63,6 +64,7 @@ class Group:
     """A prompt's completions as ids, and what is known of them. Indices are into `documents`."""
 
     prompt: tuple[ChatMessage, ...]
+    ids: list[str]
     documents: list[Document]
     lengths: list[int]
     rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
@@ -103,12 +105,13 @@ def train(job: Job) -> Generator[Event, None, None]:
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
     learnt: list[Group] = []
     held_out: list[Group] = []
-    too_long = silent = 0
+    without_signal: list[Group] = []
+    too_long = 0
     for row in rows:
         group, dropped = read_group(codec, row, limit)
         too_long += dropped
         if not has_signal(group, config.loss):
-            silent += 1
+            without_signal.append(group)
         else:
             (learnt if row.split == "train" else held_out).append(group)
     if not learnt:
@@ -132,10 +135,12 @@ def train(job: Job) -> Generator[Event, None, None]:
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if held_out:
         yield StepMetrics(plan.steps, values)
+    scores = scores_of(task, [*learnt, *held_out, *without_signal])
     yield Progress(plan.steps, plan.steps, "normalise")
     mean, deviation = normalise(job, config, backbone, head, codec, learnt, task)
     yield Progress(plan.steps, plan.steps, "save")
     save(job, backbone, head, codec)
+    write_rows(job.output / "scores.jsonl", scores)
     yield Result(
         values
         | {
@@ -144,7 +149,7 @@ def train(job: Job) -> Generator[Event, None, None]:
             "train/prompts": float(len(learnt)),
             "held_out/prompts": float(len(held_out)),
             "train/completions_too_long": float(too_long),
-            "train/prompts_without_signal": float(silent),
+            "train/prompts_without_signal": float(len(without_signal)),
             "train/steps": float(plan.steps),
             "train/skipped_steps": float(loop.skipped),
         }
@@ -157,6 +162,7 @@ def train(job: Job) -> Generator[Event, None, None]:
 def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
     """The completions that fit, with their judgments; and how many do not."""
     place: dict[int, int] = {}
+    ids: list[str] = []
     documents: list[Document] = []
     lengths: list[int] = []
     rewards: list[tuple[int, float, float]] = []
@@ -168,6 +174,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         place[index] = len(documents)
         if completion.reward is not None and completion.weight > 0:
             rewards.append((place[index], completion.reward * row.scale, completion.weight))
+        ids.append(completion.id)
         documents.append(Document(encoded.ids))
         lengths.append(encoded.completion_length)
     outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
@@ -179,7 +186,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         (place[o.a], place[o.b], o.score, o.weight / (in_judgment[o.judgment] if o.judgment is not None else 1))
         for o in outcomes
     ]
-    return Group(row.prompt, documents, lengths, rewards, pairs), len(row.completions) - len(documents)
+    return Group(row.prompt, ids, documents, lengths, rewards, pairs), len(row.completions) - len(documents)
 
 
 def has_signal(group: Group, loss: str) -> bool:
@@ -359,6 +366,15 @@ def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]])
 
 
 # -- after training ---------------------------------------------------------------------------------------------------
+
+
+def scores_of(task: RewardTask, groups: Sequence[Group]) -> list[ScoredCompletion]:
+    """What every completion gets, while gain and offset are not set yet."""
+    return [
+        ScoredCompletion(completion=id, score=score)
+        for group, scores in zip(groups, task.score_groups(groups), strict=True)
+        for id, score in zip(group.ids, scores, strict=True)
+    ]
 
 
 def normalise(

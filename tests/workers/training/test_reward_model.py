@@ -266,6 +266,13 @@ def test_it_learns_what_people_prefer_and_says_how_sure_it_is(base, tmp_path) ->
     assert about["kind"] == "reward_model" and about["backbone_sha256"] == digest_of(base)
     assert sorted(os.listdir(one.output))[:1] == ["adapter"] and not (one.output / "model.safetensors").exists()
 
+    # what the service keeps: every completion's score in log-odds, which is (score - offset) / gain
+    written = [json.loads(line) for line in (one.output / "scores.jsonl").read_text().splitlines()]
+    assert {row["completion"] for row in written} == {f"{number}{i}" for number in range(110) for i in range(4)}
+    kept = {row["completion"]: row["score"] for row in written}
+    scaled = [(score - about["offset"]) / about["gain"] for score in scores_of(base, one.output)]
+    assert [kept[f"{number}{i}"] for number in range(50, 110) for i in range(4)] == pytest.approx(scaled, abs=1e-3)
+
     # the head's scale: mean 0, deviation 1 on what it was set by, in this process and in another one
     scores = scores_of(base, one.output)
     assert abs(np.mean(scores)) < 0.1 and abs(np.std(scores) - 1) < 0.1
@@ -437,8 +444,17 @@ def test_batches_number_completions_through() -> None:
     from workers.training.packing import Document
 
     some = [
-        Group((), [Document([3] * n, ()) for n in (5, 9)], [5, 9], [(0, 1.0, 1.0), (1, -1.0, 2.0)], [(0, 1, 1.0, 0.5)]),
-        Group((), [Document([4] * n, ()) for n in (7, 2, 30)], [7, 2, 30], [(2, 0.5, 1.0)], [(2, 0, 0.5, 1.0)]),
+        Group(
+            (),
+            [*"ab"],
+            [Document([3] * n, ()) for n in (5, 9)],
+            [5, 9],
+            [(0, 1.0, 1.0), (1, -1.0, 2.0)],
+            [(0, 1, 1.0, 0.5)],
+        ),
+        Group(
+            (), [*"cde"], [Document([4] * n, ()) for n in (7, 2, 30)], [7, 2, 30], [(2, 0.5, 1.0)], [(2, 0, 0.5, 1.0)]
+        ),
     ]
     batch = batch_of(some)
     assert batch.group_of.tolist() == [0, 0, 1, 1, 1]
