@@ -62,6 +62,7 @@ from backend.errors import (
     Forbidden,
     Gone,
     Invalid,
+    NoSpace,
     NotFound,
     PodiumError,
     TooLarge,
@@ -107,6 +108,7 @@ STATUS: dict[type[PodiumError], int] = {
     Conflict: 409,
     Gone: 410,
     TooLarge: 413,
+    NoSpace: 507,
     TooMany: 429,
     Unavailable: 503,
 }
@@ -117,6 +119,7 @@ PATIENCE = {
     "idle_in_transaction_session_timeout": "300s",
 }
 STREAMS = 4
+IMPORTS_AT_ONCE = 3
 WAITING_FOR_DATABASE = 2000
 HASHING_AT_ONCE = 2
 WAITING_TO_HASH = 200
@@ -165,6 +168,7 @@ def create_app(settings: Settings, session_factory: SessionFactory | None = None
         max(1, settings.database_pool - STREAMS), WAITING_FOR_DATABASE, "Too many requests wait already. Try again."
     )
     app.state.stream_gate = Gate(STREAMS, 0, "Enough long answers are being sent already. Try again later.")
+    app.state.import_gate = Gate(IMPORTS_AT_ONCE, 0, "Enough files are being imported already. Try again later.")
     app.state.hashing_gate = Gate(HASHING_AT_ONCE, WAITING_TO_HASH, "Too many people sign in right now. Try again.")
 
     for router in ROUTERS:
@@ -180,7 +184,7 @@ def create_app(settings: Settings, session_factory: SessionFactory | None = None
     app.add_middleware(
         Edge,
         telemetry=telemetry,
-        import_bytes=settings.max_body_mb * 1024 * 1024,
+        import_bytes=settings.import_bytes,
         https=settings.cookies_are_secure,
         crash=_crash,
     )

@@ -22,6 +22,7 @@ from backend.errors import (
     Forbidden,
     Gone,
     Invalid,
+    NoSpace,
     NotFound,
     PodiumError,
     TooLarge,
@@ -33,6 +34,7 @@ from backend.settings import Settings
 
 Json = dict[str, Any]
 Advance = Callable[[int], None]
+Stored = Callable[[int, float], None]
 
 KINDS: dict[int, type[PodiumError]] = {
     401: Unauthenticated,
@@ -41,10 +43,12 @@ KINDS: dict[int, type[PodiumError]] = {
     409: Conflict,
     410: Gone,
     413: TooLarge,
+    507: NoSpace,
     429: TooMany,
     503: Unavailable,
 }
 PIECE = 1 << 20
+LINES = "application/x-ndjson"
 TRIES = 4
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -88,17 +92,29 @@ class Client:
 
     def send_file(self, path: str, file: BinaryIO, size: int, advance: Advance, **query: object) -> Any:
         """POST a file as it is."""
-
-        def pieces() -> Iterator[bytes]:
-            while piece := file.read(PIECE):
-                yield piece
-                advance(len(piece))
-
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         # The answer comes when every line is stored.
         timeout = httpx2.Timeout(60.0, read=3600.0)
-        return self._json("POST", path, content=pieces(), headers=headers, params=_given(query), timeout=timeout)
+        return self._json(
+            "POST", path, content=_pieces(file, advance), headers=headers, params=_given(query), timeout=timeout
+        )
+
+    def import_file(
+        self, project: str, file: BinaryIO, size: int, sent: Advance, stored: Stored, **query: object
+    ) -> Json:
+        """Send a file into a project: `sent` gets bytes on their way, `stored` the rows and the share of the file that
+        are in; the report. Broken off, the same file sent again goes on from where it was."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size), "Accept": LINES}
+        # A step takes seconds; only the ratings at the end may take longer.
+        options = {"headers": headers, "params": _given(query), "timeout": httpx2.Timeout(60.0, read=3600.0)}
+        with self._answer("POST", f"projects/{project}/imports", content=_pieces(file, sent), **options) as answer:
+            for line in answer.iter_lines():
+                said = json.loads(line)
+                if "report" in said:
+                    report: Json = said["report"]
+                    return report
+                stored(said["read"], said["share"])
+        raise Unavailable("The Podium stopped in the middle of the file. Send it again: what is in already stays.")
 
     def read_file(self, path: str, **query: object) -> Iterator[bytes]:
         """GET a file, in pieces."""
@@ -143,6 +159,12 @@ def _address(settings: Settings) -> tuple[str, str]:
     if token is None:
         raise Unauthenticated(f"PODIUM_TOKEN is not set; the Podium at {url} asks for one. See `podium token create`.")
     return url, token
+
+
+def _pieces(file: BinaryIO, advance: Advance) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece
+        advance(len(piece))
 
 
 def _given(query: dict[str, object]) -> dict[str, str]:

@@ -8,6 +8,7 @@ PodiumError
 ├── Conflict          true when asked, but something else already stands in its place
 ├── Gone              it was there and has ended (an expired invitation, say)
 ├── TooLarge          the body exceeds what is accepted
+├── NoSpace           the disk would be full
 ├── TooMany           asked too often
 └── Unavailable       something Podium depends on is not there
 """
@@ -48,6 +49,10 @@ class Gone(PodiumError):
 
 class TooLarge(PodiumError):
     """The body exceeds what is accepted."""
+
+
+class NoSpace(PodiumError):
+    """The disk would be full."""
 
 
 class TooMany(PodiumError):

@@ -65,7 +65,12 @@ class Settings(BaseSettings):
     database_pool: int = Field(
         default=20, ge=1, description="Database connections one process may hold at the same time."
     )
-    max_body_mb: int = Field(default=64, ge=1, description="Largest request body in megabytes; imports count too.")
+    import_bytes: int = Field(
+        default=20 * 2**30,
+        ge=1,
+        description="Largest file an import takes, in bytes. It waits in the data folder while it arrives, where a "
+        "gigabyte stays free.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("127.0.0.1",),
         description="Addresses, separated by commas, whose X-Forwarded-* headers are believed.",
@@ -207,6 +212,11 @@ class Settings(BaseSettings):
     def runs_dir(self) -> Path:
         """Where each run has its folder while it is worked on."""
         return self.data_dir / "runs"
+
+    @property
+    def imports_dir(self) -> Path:
+        """Where files wait that are being imported."""
+        return self.data_dir / "imports"
 
     @property
     def logs_dir(self) -> Path:

@@ -141,7 +141,8 @@ class Edge:
 
 
 def _too_large(limit: int) -> str:
-    return f"The body is larger than the {limit // 1024} KiB that are accepted here."
+    size = f"{limit // 1024} KiB" if limit < 2**30 else f"{limit / 2**30:g} GiB"
+    return f"The body is larger than the {size} that are accepted here."
 
 
 def _route(scope: Scope) -> str:

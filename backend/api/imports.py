@@ -1,20 +1,38 @@
-"""Imports over HTTP: the file is the body, the answer says what became of it."""
+"""Imports over HTTP: the file is the body, the answer says what became of it.
 
+Who asks for `application/x-ndjson` hears how far it is: a line `{"read", "share"}` after each step, and at the end
+`{"report"}`. What is read is stored step by step, so a request that is broken off leaves a beginning of the file.
+"""
+
+import json
+import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from typing import Annotated
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from backend.api.deps import Admin, SessionDep
+from backend.api.deps import Admin, SessionDep, SettingsDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import Wire
+from backend.database import SessionFactory
+from backend.errors import NoSpace
 from backend.services import imports
+from backend.tables import Project
 
 router = APIRouter(tags=["imports"])
 
-IN_MEMORY = 16 * 1024 * 1024
+IN_MEMORY = 16 * 2**20
+# Written in such pieces; what comes from the network is smaller, and a thread for each piece would be slow.
+PIECE = 2**20
+KEEP_FREE = 2**30
+LINES = "application/x-ndjson"
 
 
 class RejectedOut(Wire):
@@ -38,28 +56,96 @@ class ImportReport(Wire):
 Spool = tempfile.SpooledTemporaryFile[bytes]
 
 
-async def spooled_body(request: Request, caller: Admin, session: SessionDep) -> AsyncIterator[Spool]:
+async def import_place(request: Request) -> AsyncIterator[None]:
+    """Only a few files at a time: each holds a thread, a connection and its size on the disk."""
+    async with request.app.state.import_gate():
+        yield
+
+
+async def spooled_body(request: Request, caller: Admin, session: SessionDep, settings: SettingsDep) -> Spool:
     """The body in a temporary file, so that its size costs disk and not memory (the edge limits it).
 
-    Read only when the caller may send it; and while it arrives, which may take minutes, no transaction is open.
+    Read only when the caller may send it; and while it arrives, which may take hours, no transaction is open. The file
+    has no name: it is gone with the process, however that ends.
     """
     await run_in_threadpool(session.commit)
-    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+    folder = settings.imports_dir
+    await run_in_threadpool(folder.mkdir, parents=True, exist_ok=True)
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > IN_MEMORY:
+        _check_space(folder, int(declared))
+    spool: Spool = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 (closed by `_steps`)
+    try:
+        piece = bytearray()
         async for chunk in request.stream():
-            await run_in_threadpool(spool.write, chunk)
-        spool.seek(0)
-        yield spool
+            piece += chunk
+            if len(piece) >= PIECE:
+                await run_in_threadpool(_append, spool, piece, folder)
+                piece = bytearray()
+        await run_in_threadpool(_append, spool, piece, folder)
+    except BaseException:
+        spool.close()
+        raise
+    return spool
 
 
-@router.post("/projects/{project}/imports")
+def _append(spool: Spool, piece: bytearray, folder: Path) -> None:
+    if spool.tell() + len(piece) > IN_MEMORY:
+        _check_space(folder, len(piece))
+    spool.write(piece)
+
+
+def _check_space(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free - size < KEEP_FREE:
+        raise NoSpace(
+            f"The disk of the data folder ({free / 2**30:.1f} GiB free) has no room for this file: "
+            f"{KEEP_FREE / 2**30:g} GiB stay free."
+        )
+
+
+@router.post(
+    "/projects/{project}/imports",
+    response_model=ImportReport,
+    responses={200: {"content": {LINES: {}}, "description": "What became of the file"}},
+)
 def import_file(
+    request: Request,
     project: ProjectDep,
-    session: SessionDep,
     caller: Admin,
+    place: Annotated[None, Depends(import_place, scope="request")],
     body: Annotated[Spool, Depends(spooled_body, scope="function")],
     format: Annotated[str | None, Query(max_length=40, description="left out: told from the file")] = None,
     filename: Annotated[str, Query(max_length=255, description="helps to tell the format")] = "",
-) -> ImportReport:
+) -> ImportReport | StreamingResponse:
     """Read prompts, completions, judgments or texts into the project (JSON lines, CSV or Parquet; gzip allowed)."""
-    report = imports.load(session, project, body, format=format, filename=filename)
+    steps = _steps(request.app.state.session_factory, project.id, body, format, filename)
+    # Before the answer begins: a file that cannot be read at all is told so by the status.
+    first = next(steps)
+    if LINES in request.headers.get("accept", ""):
+        return StreamingResponse(_lines(chain([first], steps)), media_type=LINES)
+    *_, (report, _) = chain([first], steps)
     return ImportReport.model_validate(report)
+
+
+def _steps(
+    factory: SessionFactory, project_id: uuid.UUID, body: Spool, format: str | None, filename: str
+) -> Iterator[tuple[imports.Report, float]]:
+    """The report so far, and which share of the file it is about; each step is stored."""
+    size = body.seek(0, os.SEEK_END) or 1
+    body.seek(0)
+    share = 0.0
+    with body, factory() as session:
+        project = session.get_one(Project, project_id)
+        for report in imports.steps(session, project, body, format=format, filename=filename):
+            session.commit()
+            # Parquet is read from its end and then from its beginning.
+            share = max(share, body.tell() / size) if report.read else 0.0
+            yield report, share
+
+
+def _lines(steps: Iterator[tuple[imports.Report, float]]) -> Iterator[bytes]:
+    for report, share in steps:
+        yield json.dumps({"read": report.read, "share": round(share, 4)}).encode() + b"\n"
+    whole: dict[str, Any] = ImportReport.model_validate(report).model_dump()
+    yield json.dumps({"report": whole}).encode() + b"\n"

@@ -6,12 +6,21 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 
 from backend.client import Advance, Client, Json, find_project, follow, pull
 from backend.domain.training import CONFIGS
@@ -24,8 +33,8 @@ PROJECT = click.option("--project", required=True, metavar="NAME", help="Its nam
 
 
 @contextlib.contextmanager
-def bar(what: str, total: int) -> Iterator[Advance]:
-    """A bar of bytes on a terminal's stderr."""
+def bars(*what: str, total: int) -> Iterator[list[Advance]]:
+    """Bars of bytes on a terminal's stderr: the first is advanced by what it is told, the others are set to it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -34,8 +43,20 @@ def bar(what: str, total: int) -> Iterator[Advance]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda amount: progress.advance(task, amount)
+        first, *others = [progress.add_task(one, total=total) for one in what]
+        setters = [partial(_set, progress, task) for task in others]
+        yield [partial(progress.advance, first), *setters]
+
+
+def _set(progress: Progress, task: TaskID, amount: int) -> None:
+    progress.update(task, completed=amount)
+
+
+@contextlib.contextmanager
+def bar(what: str, total: int) -> Iterator[Advance]:
+    """One bar of bytes."""
+    with bars(what, total=total) as (advance,):
+        yield advance
 
 
 def known_project(client: Client, wanted: str) -> str:
@@ -72,43 +93,67 @@ def list_projects() -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @PROJECT
 @click.option("--format", "format_", metavar="FORMAT", help="Told from the file when left out.")
-def import_command(path: Path, project: str, format_: str | None) -> None:
+def import_command(paths: tuple[Path, ...], project: str, format_: str | None) -> None:
     """Read prompts, completions, pairs or judgments into a project, which is made when there is none of that name.
 
-    PATH is JSON lines, CSV or Parquet, gzip allowed, or the folder of an LLMFAO study. Judgments keep their order.
-    What is there already is not doubled.
-    Formats: documents, prompts, demonstrations, completions, pairs, judgments, hh-rlhf, trl, llmfao.
+    PATH is a file of JSON lines, CSV or Parquet, gzip allowed, a folder of such files, or that of an LLMFAO study.
+    Judgments keep their order. What is there already is not doubled, so an import that was stopped can be run again.
+    Formats: documents, prompts, demonstrations, completions, pairs, trl, unpaired, judgments, arena, hh-rlhf, llmfao.
     """
-    with opened(path) as file, Client(Settings()) as client:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
+    # Formats bring Parquet's library with them, which no other command should wait for.
+    from backend.domain.formats import llmfao
+
+    with Client(Settings()) as client:
         slug = find_project(client, project)
         if slug is None:
             slug = client.post("projects", {"name": project})["slug"]
             click.echo(f"made the project {slug}", err=True)
-        options = {"format": format_, "filename": path.name}
-        with bar(path.name, size) as advance:
-            report = client.send_file(f"projects/{slug}/imports", file, size, advance, **options)
-    show_report(report)
+        for path in paths:
+            if path.is_dir() and llmfao.is_study(path):
+                send(client, slug, path, llmfao.pack(path), format_)
+                continue
+            for part in data_files(path) if path.is_dir() else [path]:
+                with open(part, "rb") as file:
+                    send(client, slug, part, file, format_)
 
 
-def opened(path: Path) -> BinaryIO:
-    """The file, or the study in a folder packed into one."""
-    if not path.is_dir():
-        return open(path, "rb")
-    # Formats bring Parquet's library with them, which no other command should wait for.
-    from backend.domain.formats import llmfao
-
-    return llmfao.pack(path)
+DATA_FILES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
 
-def show_report(report: Json) -> None:
+def data_files(folder: Path) -> list[Path]:
+    """The files of a folder that can be imported, such as the shards of a data set, in the order of their names."""
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name.lower().removesuffix(".gz").endswith(DATA_FILES)
+    ]
+    # A data set from the Hub may bring its card as JSON.
+    found = [path for path in found if path.name not in ("dataset_info.json", "state.json", "dataset_infos.json")]
+    if not found:
+        raise Invalid(f"The folder {folder} has no file that ends with {', '.join(DATA_FILES)} (.gz allowed).")
+    return found
+
+
+def send(client: Client, slug: str, path: Path, file: BinaryIO, format_: str | None) -> None:
+    """One file into a project, with a bar for its way there and one for what is stored."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with bars(f"{path.name} sent", "stored", total=size) as (sent, stored):
+        report = client.import_file(
+            slug, file, size, sent, lambda read, share: stored(int(share * size)), format=format_, filename=path.name
+        )
+    show_report(path.name, report)
+
+
+def show_report(name: str, report: Json) -> None:
     """What became of a file."""
     created = ", ".join(f"{number} {what}" for what, number in report["created"].items() if number) or "nothing new"
-    click.echo(f"{report['format']}: {report['read']} read, {created}; {report['repeated']} were there already.")
+    click.echo(
+        f"{name}, {report['format']}: {report['read']} read, {created}; {report['repeated']} were there already."
+    )
     for rejected in report["rejected"][:SHOWN_REJECTED]:
         click.echo(f"  line {rejected['line']}: {rejected['reason']}", err=True)
     more = report["rejected_total"] - min(len(report["rejected"]), SHOWN_REJECTED)

@@ -1,15 +1,18 @@
 """Prompts, models, completions, documents and demonstrations: adding them once, and reading them in bulk."""
 
+import json
 import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, func, select, update
-from sqlalchemy.dialects.postgresql import UUID, distinct_on, insert
+from sqlalchemy import BigInteger, Text, and_, cast, func, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, UUID, distinct_on, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
+from backend.database import uuid7
 from backend.domain.digests import digest
 from backend.errors import Conflict, Invalid, NotFound
 from backend.services import bulk
@@ -20,6 +23,9 @@ Messages = list[dict[str, Any]]
 # A Hub id: two segments that begin and end with a letter, digit or underscore.
 _SEGMENT = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _HUB_NAME = re.compile(f"{_SEGMENT}/{_SEGMENT}")
+# What makes two completions the same: prompt, model, and the digest of the text.
+CompletionKey = tuple[uuid.UUID, uuid.UUID, str]
+_TEXT_ONLY = {"project_id", "prompt_id", "model_id", "text", "digest"}
 _RESERVED = {"api", "datasets", "models", "spaces", "kernels", "buckets", "oauth", "hub", "imported"}
 
 
@@ -79,19 +85,33 @@ def ensure_imported_models(session: Session, names: Iterable[str]) -> tuple[dict
 def ensure_prompts(session: Session, project_id: uuid.UUID, prompts: Sequence[Messages]) -> tuple[list[uuid.UUID], int]:
     """Ids of these prompts in the given order, and how many were new."""
     digests = [digest(messages) for messages in prompts]
-    rows = {
-        key: {"project_id": project_id, "digest": key, "messages": messages}
-        for key, messages in zip(digests, prompts, strict=True)
-    }
-    if not rows:
+    wanted = dict(zip(digests, prompts, strict=True))
+    if not wanted:
         return [], 0
-    statement = insert(Prompt).on_conflict_do_nothing().returning(Prompt.id)
-    created = session.scalars(statement, list(rows.values())).all()
-    found = session.execute(
-        select(Prompt.digest, Prompt.id).where(Prompt.project_id == project_id, Prompt.digest.in_(rows))
+
+    ids = _prompt_ids(session, project_id, list(wanted))
+    missing = [key for key in wanted if key not in ids]
+    if not missing:
+        return [ids[key] for key in digests], 0
+    rows = bulk.table(
+        {
+            "id": (UUID(as_uuid=True), [uuid7() for _ in missing]),
+            "digest": (Text(), missing),
+            # As text: lists in a list would be taken for an array of two dimensions.
+            "messages": (Text(), [json.dumps(wanted[key], ensure_ascii=False) for key in missing]),
+        }
     )
-    ids = dict(found.all())
+    new = select(rows.c.id, literal(project_id, UUID(as_uuid=True)), rows.c.digest, cast(rows.c.messages, JSONB))
+    statement = insert(Prompt).from_select(["id", "project_id", "digest", "messages"], new)
+    created = session.execute(statement.on_conflict_do_nothing().returning(Prompt.id)).all()
+    ids |= _prompt_ids(session, project_id, missing)
     return [ids[key] for key in digests], len(created)
+
+
+def _prompt_ids(session: Session, project_id: uuid.UUID, digests: list[str]) -> dict[str, uuid.UUID]:
+    keys = bulk.table({"digest": (Text(), digests)})
+    found = select(Prompt.digest, Prompt.id).join(keys, keys.c.digest == Prompt.digest)
+    return dict(session.execute(found.where(Prompt.project_id == project_id)).all())
 
 
 def count_in(session: Session, count: InstrumentedAttribute[int], more: Mapping[uuid.UUID, int]) -> None:
@@ -100,7 +120,9 @@ def count_in(session: Session, count: InstrumentedAttribute[int], more: Mapping[
         return
     ids = sorted(more)
     # Locked in the order of ids, so that two imports at once cannot wait for each other.
-    session.execute(select(Prompt.id).where(Prompt.id.in_(ids)).order_by(Prompt.id).with_for_update(key_share=True))
+    listed = bulk.table({"id": (UUID(as_uuid=True), ids)})
+    locking = select(Prompt.id).join(listed, listed.c.id == Prompt.id).order_by(Prompt.id)
+    session.execute(locking.with_for_update(of=Prompt, key_share=True)).all()
     added = bulk.table({"id": (UUID(as_uuid=True), ids), "more": (BigInteger(), [more[id] for id in ids])})
     session.execute(
         update(Prompt)
@@ -131,24 +153,61 @@ def ensure_completions(
     """
     if not rows:
         return [], 0
-    keyed: dict[tuple[uuid.UUID, uuid.UUID, str], dict[str, Any]] = {}
+    keyed: dict[CompletionKey, dict[str, Any]] = {}
     keys = []
     for row in rows:
         key = (row["prompt_id"], row["model_id"], digest(row["text"]))
         keys.append(key)
         keyed.setdefault(key, {**row, "project_id": project_id, "digest": key[2]})
-    statement = insert(Completion).on_conflict_do_nothing().returning(Completion.prompt_id)
-    created = session.scalars(statement, list(keyed.values())).all()
+    ids = _completion_ids(session, list(keyed))
+    missing = [key for key in keyed if key not in ids]
+    if not missing:
+        return [ids[key] for key in keys], 0
+    created = _insert_completions(session, [keyed[key] for key in missing])
     count_in(session, Prompt.completions, Counter(created))
     # What is new was never compared, and these prompts are locked already.
-    session.execute(update(Prompt).where(Prompt.id.in_(set(created)), Prompt.settled).values(settled=False))
-    found = session.execute(
-        select(Completion.prompt_id, Completion.model_id, Completion.digest, Completion.id).where(
-            Completion.prompt_id.in_({key[0] for key in keyed})
-        )
-    )
-    ids = {(prompt, model, key): id for prompt, model, key, id in found}
+    fresh = bulk.table({"id": (UUID(as_uuid=True), list(set(created)))})
+    unsettle = update(Prompt).where(Prompt.id == fresh.c.id, Prompt.settled).values(settled=False)
+    session.execute(unsettle.execution_options(synchronize_session=False))
+    ids |= _completion_ids(session, missing)
     return [ids[key] for key in keys], len(created)
+
+
+def _completion_ids(session: Session, keys: Sequence[CompletionKey]) -> dict[CompletionKey, uuid.UUID]:
+    wanted = bulk.table(
+        {
+            "place": (BigInteger(), range(len(keys))),
+            "prompt_id": (UUID(as_uuid=True), [key[0] for key in keys]),
+            "model_id": (UUID(as_uuid=True), [key[1] for key in keys]),
+            "digest": (Text(), [key[2] for key in keys]),
+        }
+    )
+    same = and_(
+        Completion.prompt_id == wanted.c.prompt_id,
+        Completion.model_id == wanted.c.model_id,
+        Completion.digest == wanted.c.digest,
+    )
+    found = session.execute(select(wanted.c.place, Completion.id).join(Completion, same))
+    return {keys[place]: id for place, id in found}
+
+
+def _insert_completions(session: Session, rows: list[dict[str, Any]]) -> Sequence[uuid.UUID]:
+    """Those not yet there; the prompt of each. What was only read from a file has no more than its text: many such go
+    in one statement."""
+    statement = insert(Completion)
+    if rows[0].keys() > _TEXT_ONLY:
+        return session.scalars(statement.on_conflict_do_nothing().returning(Completion.prompt_id), rows).all()
+    kinds: dict[str, TypeEngine[Any]] = {
+        name: Text() if name in ("digest", "text") else UUID(as_uuid=True) for name in sorted(_TEXT_ONLY)
+    }
+    new = bulk.table(
+        {
+            "id": (UUID(as_uuid=True), [uuid7() for _ in rows]),
+            **{name: (kind, [row[name] for row in rows]) for name, kind in kinds.items()},
+        }
+    )
+    statement = statement.from_select(["id", *kinds], select(*(new.c[name] for name in ("id", *kinds))))
+    return session.scalars(statement.on_conflict_do_nothing().returning(Completion.prompt_id)).all()
 
 
 def add_completions(session: Session, run: Run, rows: Iterable[dict[str, Any]]) -> int:

@@ -162,7 +162,7 @@ def test_unknown_addresses_and_methods(still: Doors):
 
 
 def test_bodies_have_a_limit(app: FastAPI, settings: Settings, database_url: str):
-    small = create_app(settings.model_copy(update={"max_body_mb": 2}), app.state.session_factory)
+    small = create_app(settings.model_copy(update={"import_bytes": 2 * 2**20}), app.state.session_factory)
     client = TestClient(small)
     json_headers = {"content-type": "application/json"}
     declared = client.post(f"{V1}/session", content=b" " * (1024 * 1024 + 1), headers=json_headers)

@@ -5,15 +5,17 @@ import io
 import json
 import os
 import random
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from backend.database import make_engine, make_session_factory
 from backend.errors import Invalid
 from backend.services import comparisons, imports, ratings, rewards
-from backend.tables import Completion, Demonstration, Document, Judgment, Prompt, User
+from backend.tables import Completion, Demonstration, Document, Judgment, Project, Prompt, User
 from tests.factories import make_project, make_user
 
 SHARED = Path(os.environ.get("PODIUM_SHARED", Path(__file__).parents[3] / "shared"))
@@ -194,3 +196,78 @@ def test_what_cannot_be_read_at_all_is_refused(session, body, format, field):
     with pytest.raises(Invalid) as refused:
         imports.load(session, make_project(session), io.BytesIO(body), format=format, filename="f")
     assert refused.value.field == field
+
+
+def votes(number: int) -> bytes:
+    rng = random.Random(number)
+    rows = (
+        {
+            "prompt": f"Q{rng.randrange(10)}",
+            "completions": [{"model": f"m{i}", "text": f"A{i}"} for i in rng.sample(range(4), 2)],
+            "ranks": rng.choice([[1, 2], [2, 1], [1, 1]]),
+            "annotator": f"ann{rng.randrange(3)}",
+        }
+        for _ in range(number)
+    )
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def board(session, project):
+    return [(item.name, item.rating) for item in ratings.leaderboard(session, project, of="models")[0]]
+
+
+def test_an_import_broken_off_goes_on_where_it_was(session, monkeypatch):
+    monkeypatch.setattr(imports, "STEP_RECORDS", 7)
+    whole, broken = make_project(session), make_project(session)
+    imports.load(session, whole, io.BytesIO(votes(100)), format=None)
+    steps = imports.steps(session, broken, io.BytesIO(votes(100)), format=None)
+    for _ in range(5):
+        report = next(steps)
+        session.commit()
+    steps.close()
+    session.rollback()
+    assert (report.read, report.created["judgments"]) == (35, 35)
+    rest = imports.load(session, broken, io.BytesIO(votes(100)), format=None)
+    assert (rest.created["judgments"], rest.repeated) == (65, 35)
+    assert board(session, broken) == board(session, whole)
+
+
+def test_nobody_waits_for_an_import_between_its_steps(database_url, monkeypatch):
+    monkeypatch.setattr(imports, "STEP_RECORDS", 10)
+    engine = make_engine(database_url)
+    factory = make_session_factory(engine)
+    with factory() as session, factory() as other:
+        project = make_project(session)
+        for report in imports.steps(session, project, io.BytesIO(votes(50)), format=None):
+            session.commit()
+            seen = other.scalars(select(Judgment.id).where(Judgment.project_id == project.id)).all()
+            assert len(seen) == report.created["judgments"] == report.read
+            assert len(other.scalars(select(Prompt).with_for_update(nowait=True)).all()) > 5
+            assert other.scalars(select(Project).with_for_update(nowait=True)).one()
+            other.rollback()
+    engine.dispose()
+
+
+def test_the_same_file_twice_at_once_is_one(database_url, monkeypatch):
+    monkeypatch.setattr(imports, "STEP_RECORDS", 10)
+    engine = make_engine(database_url)
+    factory = make_session_factory(engine)
+    with factory.begin() as session:
+        project_id = make_project(session).id
+    reports: list[tuple[int, int]] = []
+
+    def load_it() -> None:
+        with factory() as session:
+            project = session.get_one(Project, project_id)
+            for report in imports.steps(session, project, io.BytesIO(votes(200)), format=None):
+                session.commit()
+                kept = dict(report.created)
+            reports.append((kept["judgments"], report.repeated))
+
+    threads = [threading.Thread(target=load_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.dispose()
+    assert [sum(counts) for counts in zip(*reports, strict=True)] == [200, 200]

@@ -49,6 +49,11 @@ def is_archive(file: IO[bytes]) -> bool:
         file.seek(place)
 
 
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds the study."""
+    return any((folder / name).is_file() for name in FILES)
+
+
 def pack(folder: Path) -> io.BytesIO:
     """The study in a folder as an archive that `read` takes."""
     packed = io.BytesIO()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
 from backend.domain.spans import Span
 
@@ -85,6 +86,8 @@ class JudgmentRecord:
     # "regular", or "gold" or "repeat", which never rate.
     kind: str = "regular"
     gold_right: bool | None = None
+    # The id it has in the project that it was exported from.
+    origin: UUID | None = None
 
 
 Record = DocumentRecord | PromptRecord | DemonstrationRecord | CompletionRecord | JudgmentRecord
@@ -101,3 +104,17 @@ def unstorable(text: str) -> str | None:
     if found is None:
         return None
     return "the character NUL" if found.group() == "\0" else "half of a surrogate pair"
+
+
+def weight(record: Record | Rejected) -> int:
+    """About how many characters of text it holds."""
+    match record:
+        case JudgmentRecord():
+            said = sum(len(answer.text) for answer in record.answers)
+        case CompletionRecord():
+            said = len(record.answer.text)
+        case DemonstrationRecord() | DocumentRecord():
+            said = len(record.text)
+        case _:
+            said = 0
+    return said + sum(len(message["content"]) for message in getattr(record, "messages", ()))

@@ -1,0 +1,81 @@
+"""Imports over HTTP: how far it is, where it ends, and what is left of a file that cannot be taken."""
+
+import json
+import shutil
+from collections import namedtuple
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from backend.api import imports
+from backend.app import create_app
+from backend.services.imports import STEP_RECORDS
+from backend.settings import Settings
+
+LINES = {"accept": "application/x-ndjson"}
+V1 = "/api/v1"
+
+
+@pytest.fixture
+def address(admin: TestClient) -> str:
+    """Where files go."""
+    slug = admin.post(f"{V1}/projects", json={"name": "Files"}).json()["slug"]
+    return f"{V1}/projects/{slug}/imports"
+
+
+def prompts(number: int) -> bytes:
+    return b"".join(json.dumps({"prompt": f"Question {i}"}).encode() + b"\n" for i in range(number))
+
+
+def test_who_asks_hears_how_far_it_is(admin: TestClient, address: str):
+    body = prompts(STEP_RECORDS + 10) + b"no JSON\n"
+    answer = admin.post(address, content=body, headers=LINES)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    *steps, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert [step["read"] for step in steps][:2] == [STEP_RECORDS, STEP_RECORDS + 11]
+    assert steps[-1]["share"] == 1
+    report = last["report"]
+    assert (report["created"]["prompts"], report["rejected_total"]) == (STEP_RECORDS + 10, 1)
+    assert report["rejected"][0]["line"] == STEP_RECORDS + 11
+    # The same answer for who does not ask, and nothing twice.
+    again = admin.post(address, content=body).json()
+    assert again["repeated"] == STEP_RECORDS + 10
+    assert again["rejected"] == report["rejected"]
+
+
+@pytest.mark.parametrize("headers", [LINES, {}])
+def test_what_cannot_be_read_is_told_by_the_status(admin: TestClient, address: str, headers: dict[str, str]):
+    answer = admin.post(address, content=b'{"nothing": 1}', headers=headers)
+    assert answer.status_code == 422
+    assert "'nothing'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_full_disk_is_told_before_it_is_full(
+    admin: TestClient, address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, declared: bool
+):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**12, 0, imports.KEEP_FREE + 1000))
+    monkeypatch.setattr(imports, "IN_MEMORY", 2**20)
+    body = prompts(60_000)
+    pieces = (body[at : at + 2**16] for at in range(0, len(body), 2**16))
+    answer = admin.post(address, content=body if declared else pieces)
+    assert answer.status_code == 507
+    assert "no room" in answer.json()["detail"]
+    assert list(settings.imports_dir.iterdir()) == []
+    # What is small needs no disk.
+    assert admin.post(address, content=prompts(3)).status_code == 200
+
+
+def test_files_are_as_large_as_the_setting_says(app: FastAPI, settings: Settings, admin: TestClient, address: str):
+    small = create_app(settings.model_copy(update={"import_bytes": 3_000_000}), app.state.session_factory)
+    client = TestClient(small, cookies=admin.cookies, headers=dict(admin.headers))
+    assert client.post(address, content=b'{"prompt": "x"}' + b" " * 2_900_000).status_code == 200
+    assert client.post(address, content=b'{"prompt": "x"}' + b" " * 3_000_000).status_code == 413
+
+
+def test_few_files_at_a_time(app: FastAPI, admin: TestClient, anonymous: TestClient, address: str):
+    app.state.import_gate.width = 0
+    assert admin.post(address, content=prompts(1)).status_code == 429
+    assert anonymous.post(address, content=prompts(1)).status_code == 401
