@@ -1,5 +1,5 @@
-"""Many values at once: a table of them in one statement, or columns of them out of the database as arrays, with no
-object for each. Knows no noun."""
+"""Many values at once: a table of them in one statement, or columns of them out of the database and into it as arrays,
+with no object for each. Knows no noun."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ARRAY, BigInteger, Float, Integer, Select, Uuid, bindparam, column, func
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
@@ -22,9 +22,11 @@ def table(columns: Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]) -> Table
 
 
 Columns = dict[str, NDArray[Any]]
+Column = NDArray[Any] | uuid.UUID | str
 
-# Of PostgreSQL's binary COPY: what stands before the first row, and how much is taken at a time.
-_HEADER, _AT_ONCE = 19, 8 * 1024 * 1024
+# Of PostgreSQL's binary COPY: what stands before the first row and behind the last, and how much goes at a time.
+_HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_BYTES_AT_ONCE, _ROWS_AT_ONCE = 8 * 1024 * 1024, 50_000
 _SIZE = "size of "
 _AS_SENT: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (BigInteger, ">i8"),
@@ -34,30 +36,66 @@ _AS_SENT: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
 )
 
 
+def _row(kinds: Mapping[str, TypeEngine[Any] | bytes]) -> np.dtype[Any]:
+    """How a row is sent: the number of its fields, then the size and the value of each."""
+    row: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
+    for name, kind in kinds.items():
+        sent = f"S{len(kind)}" if isinstance(kind, bytes) else next(as_ for of, as_ in _AS_SENT if isinstance(kind, of))
+        row += [(_SIZE + name, ">i4"), (name, sent, 2) if sent == ">u8" else (name, sent)]
+    return np.dtype(row)
+
+
 def read(session: Session, statement: Select[*tuple[Any, ...]], names: Sequence[str]) -> Iterator[Columns]:
     """The rows of a statement in columns of these names, some ten thousands at a time: whole numbers, fractions, and
     UUIDs by their halves (n, 2), see `Ids`. None of them may be null."""
     session.flush()
     connection = session.connection()
     compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    row: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
-    for name, chosen in zip(names, statement.selected_columns, strict=True):
-        kind = next(sent for of, sent in _AS_SENT if isinstance(chosen.type, of))
-        row += [(_SIZE + name, ">i4"), (name, kind, 2) if kind == ">u8" else (name, kind)]
-    shape = np.dtype(row)
+    row = _row({name: chosen.type for name, chosen in zip(names, statement.selected_columns, strict=True)})
     cursor: Any = connection.connection.cursor()
     with cursor, cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT binary)", compiled.params) as sent:
         waiting = bytearray()
-        skip = _HEADER
+        skip = len(_HEADER)
         for piece in sent:
             waiting += piece
-            if len(waiting) >= _AT_ONCE:
-                rows = (len(waiting) - skip) // shape.itemsize
-                yield _columns(waiting, shape, rows, skip, names)
-                del waiting[: skip + rows * shape.itemsize]
+            if len(waiting) >= _BYTES_AT_ONCE:
+                rows = (len(waiting) - skip) // row.itemsize
+                yield _columns(waiting, row, rows, skip, names)
+                del waiting[: skip + rows * row.itemsize]
                 skip = 0
-        # The last two bytes say that this is all.
-        yield _columns(waiting, shape, (len(waiting) - skip) // shape.itemsize, skip, names)
+        yield _columns(waiting, row, (len(waiting) - skip - len(_TRAILER)) // row.itemsize, skip, names)
+
+
+def write(
+    session: Session, table: type[DeclarativeBase], columns: Mapping[str, NDArray[Any] | uuid.UUID | str]
+) -> None:
+    """Add rows, given in columns as `read` gives them; a single UUID or text is the same in all rows."""
+    session.flush()
+    number = max(len(column) for column in columns.values() if isinstance(column, np.ndarray))
+    kinds = {
+        name: column.encode() if isinstance(column, str) else table.__table__.c[name].type
+        for name, column in columns.items()
+    }
+    row = _row(kinds)
+    values = {name: _value(column) for name, column in columns.items()}
+    into = f"COPY {table.__tablename__} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
+    cursor: Any = session.connection().connection.cursor()
+    with cursor, cursor.copy(into) as sent:
+        sent.write(_HEADER)
+        for start in range(0, number, _ROWS_AT_ONCE):
+            rows = np.empty(min(_ROWS_AT_ONCE, number - start), row)
+            rows["fields"] = len(columns)
+            for name, value in values.items():
+                rows[_SIZE + name] = row[name].itemsize
+                rows[name] = value[start : start + len(rows)] if isinstance(columns[name], np.ndarray) else value
+            sent.write(rows.tobytes())
+        sent.write(_TRAILER)
+
+
+def _value(column: Column) -> Any:
+    if isinstance(column, uuid.UUID):
+        return np.array(divmod(column.int, 2**64), np.uint64)
+    return column.encode() if isinstance(column, str) else column
 
 
 def whole(pieces: Iterable[Columns]) -> Columns:

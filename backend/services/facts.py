@@ -255,10 +255,14 @@ def pairs(facts: Facts) -> tuple[Ints, Ints, Floats, Ints]:
         for a, b, _ in outcomes(range(size)):
             left.append(part.shown[:, a])
             right.append(part.shown[:, b])
-            before, after = part.ranks[:, a], part.ranks[:, b]
-            score.append(np.where(before == after, 0.5, (before < after).astype(float)))
+            score.append(scores(part.ranks[:, a], part.ranks[:, b]))
             annotator.append(part.annotator)
     if not left:
         nobody = np.zeros(0, np.intp)
         return nobody, nobody, np.zeros(0), nobody
     return np.concatenate(left), np.concatenate(right), np.concatenate(score), np.concatenate(annotator)
+
+
+def scores(before: Ints, after: Ints) -> Floats:
+    """1, 0.5 or 0 for those of these ranks against those."""
+    return np.where(before == after, 0.5, (before < after).astype(float))

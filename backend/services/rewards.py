@@ -2,21 +2,31 @@
 
 import statistics
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select
+import numpy as np
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain import elo
 from backend.domain.judgments import outcomes
-from backend.domain.rewards import HELD_OUT_SHARE, UNSEEN_VARIANCE, Normalisation, Question, Rated, normalise, split
+from backend.domain.rewards import (
+    HELD_OUT_SHARE,
+    UNSEEN_VARIANCE,
+    Normalisation,
+    Question,
+    Rated,
+    Rewarded,
+    normalise,
+    split,
+)
 from backend.errors import Invalid, NotFound
-from backend.services import facts, ratings
+from backend.services import bulk, facts, ratings
 from backend.tables import Completion, Judgment, Model, Project, Prompt, Reward, RewardOutcome, RewardSet, User
 
-BATCH = 5_000
+OUTCOMES_AT_ONCE = 200_000
 
 
 def freeze(
@@ -88,26 +98,38 @@ def freeze(
     )
     session.add(reward_set)
     session.flush()
-    rows = [
-        {
-            "reward_set_id": reward_set.id,
-            "completion_id": known.completions[item],
-            "prompt_id": prompt,
-            "split": sides[prompt],
-            "rating": items[item].rating,
-            "standard_error": items[item].standard_error,
-            "reward": rewarded.reward,
-            "weight": rewarded.weight,
-            "judgments": items[item].judgments,
-        }
-        for prompt, group in kept.items()
-        for item, rewarded in group
-    ]
-    for start in range(0, len(rows), BATCH):
-        session.execute(insert(Reward), rows[start : start + BATCH])
+    _keep_rewards(session, known, rated, reward_set, kept, sides)
     _keep_outcomes(session, known, rated, reward_set)
     session.flush()
     return reward_set
+
+
+def _keep_rewards(
+    session: Session,
+    known: facts.Facts,
+    rated: facts.Rated,
+    reward_set: RewardSet,
+    kept: Mapping[uuid.UUID, Sequence[tuple[int, Rewarded]]],
+    sides: Mapping[uuid.UUID, str],
+) -> None:
+    for side in ("train", "held_out"):
+        rows = [row for prompt, group in kept.items() if sides[prompt] == side for row in group]
+        if not rows:
+            continue
+        item = np.array([item for item, _ in rows])
+        reward: dict[str, bulk.Column] = {
+            "reward_set_id": reward_set.id,
+            "completion_id": known.completions.halves[item],
+            "prompt_id": known.prompts.halves[known.group_of[item]],
+            "split": side,
+            "rating": rated.rating[item],
+            "reward": np.array([rewarded.reward for _, rewarded in rows]),
+            "weight": np.array([rewarded.weight for _, rewarded in rows]),
+            "judgments": rated.judgments[item],
+        }
+        if rated.standard_error is not None:
+            reward["standard_error"] = rated.standard_error[item]
+        bulk.write(session, Reward, reward)
 
 
 def _crowd(known: facts.Facts, rated: facts.Rated) -> list[dict[str, Any]] | None:
@@ -127,34 +149,38 @@ def _crowd(known: facts.Facts, rated: facts.Rated) -> list[dict[str, Any]] | Non
 def _keep_outcomes(session: Session, known: facts.Facts, rated: facts.Rated, reward_set: RewardSet) -> None:
     """Copy every pair of every judgment behind the set, in the order of judgments; a pair's weight is its annotator's
     slope (contrary people weigh nothing) where slopes were told, and 1 else."""
-    slope = [1.0] * len(known.annotators) if rated.crowd is None else rated.crowd.slope.clip(0.0).tolist()
-    order = [(part, i) for part in known.said for i in range(len(part.ids))]
-    order.sort(key=lambda row: row[0].order[row[1]])
-    batch: list[dict[str, Any]] = []
-    for part, i in order:
-        shown = [known.completions[item] for item in part.shown[i]]
-        ranks = part.ranks[i].tolist()
-        # What a protocol did not ask to be ordered is no tie.
-        unordered = max(ranks) if known.partial and ranks.count(max(ranks)) > 1 else 0
-        for outcome in outcomes(ranks):
-            if ranks[outcome.a] == ranks[outcome.b] == unordered:
-                continue
-            batch.append(
-                {
-                    "reward_set_id": reward_set.id,
-                    "judgment_id": part.ids[i],
-                    "prompt_id": known.prompts[known.group_of[part.shown[i, 0]]],
-                    "a": shown[outcome.a],
-                    "b": shown[outcome.b],
-                    "score": outcome.score,
-                    "weight": slope[part.annotator[i]],
-                }
-            )
-        if len(batch) >= BATCH:
-            session.execute(insert(RewardOutcome), batch)
-            batch = []
-    if batch:
-        session.execute(insert(RewardOutcome), batch)
+    slope = np.ones(len(known.annotators)) if rated.crowd is None else rated.crowd.slope.clip(0.0)
+    parts = []
+    for part in known.said:
+        last = part.ranks.max(axis=1)
+        for a, b, _ in outcomes(range(part.ranks.shape[1])):
+            before, after = part.ranks[:, a], part.ranks[:, b]
+            # What a protocol did not ask to be ordered is no tie.
+            told = np.flatnonzero((before != after) | (before < last) | (not known.partial))
+            columns: bulk.Columns = {
+                "judgment": part.ids.halves,
+                "order": part.order,
+                "a": part.shown[:, a],
+                "b": part.shown[:, b],
+                "score": facts.scores(before, after),
+                "weight": slope[part.annotator],
+            }
+            parts.append({name: column[told] for name, column in columns.items()})
+    pairs = bulk.whole(parts)
+    # Stable: the pairs of one judgment stay in their order.
+    order = np.argsort(pairs["order"], kind="stable")
+    for start in range(0, len(order), OUTCOMES_AT_ONCE):
+        rows = {name: column[order[start : start + OUTCOMES_AT_ONCE]] for name, column in pairs.items()}
+        outcome: dict[str, bulk.Column] = {
+            "reward_set_id": reward_set.id,
+            "judgment_id": rows["judgment"],
+            "prompt_id": known.prompts.halves[known.group_of[rows["a"]]],
+            "a": known.completions.halves[rows["a"]],
+            "b": known.completions.halves[rows["b"]],
+            "score": rows["score"],
+            "weight": rows["weight"],
+        }
+        bulk.write(session, RewardOutcome, outcome)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from backend.domain import elo
-from backend.domain.judgments import rating_ranks
+from backend.domain.judgments import Protocol, outcomes, rating_ranks
 from backend.domain.rewards import Question
-from backend.services import bulk, facts
+from backend.services import bulk, facts, rewards
 from backend.services.bulk import Ids
-from backend.tables import Comparison, Completion, Judgment
+from backend.tables import Comparison, Completion, Judgment, RewardOutcome
 from tests.factories import make_project, make_study, make_user
 from tests.services.test_judgments import NOW
 
@@ -63,6 +63,7 @@ def study(session):
                 created_at=NOW + timedelta(minutes=position),
             )
         )
+    project.judgments_folded = 200
     session.flush()
     return project, people
 
@@ -165,7 +166,7 @@ def test_an_empty_project_has_no_facts(session):
 
 def test_many_rows_arrive_in_pieces(session, study, monkeypatch):
     whole = facts.load(session, study[0])
-    monkeypatch.setattr(bulk, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(bulk, "_BYTES_AT_ONCE", 1_000)
     pieces = facts.load(session, study[0])
     assert opened(pieces) == opened(whole)
     np.testing.assert_array_equal(pieces.group_of, whole.group_of)
@@ -199,3 +200,21 @@ def test_ids_that_mix_to_the_same_number_are_told_apart():
     assert Ids.numbered(halves(ids))[1].tolist() == [0, 1]
     with pytest.raises(KeyError):
         Ids(halves(ids[:1])).find(halves(ids))
+
+
+@pytest.mark.parametrize("top", [None, 2])
+def test_a_reward_set_keeps_the_pairs_of_these_judgments_in_their_order(session, study, top):
+    """What a protocol did not ask to be ordered is no pair; "none is acceptable" is a tie of all."""
+    project, people = study
+    project.protocol = Protocol(size=4, top=top, allow_tie=True).model_dump(mode="json")
+    question = Question(without_annotators=frozenset({people[0].id}))
+    reward_set = rewards.freeze(session, project, question=question)
+    expected = []
+    for judgment, _, shown, ranks, _ in plainly(session, project, question):
+        unordered = max(ranks) if top and ranks.count(max(ranks)) > 1 else 0
+        for a, b, score in outcomes(ranks):
+            if not ranks[a] == ranks[b] == unordered:
+                expected.append((judgment, shown[a], shown[b], score, 1.0))
+    rows = session.scalars(select(RewardOutcome).filter_by(reward_set_id=reward_set.id).order_by(RewardOutcome.id))
+    assert [(row.judgment_id, row.a, row.b, row.score, row.weight) for row in rows] == expected
+    assert expected
