@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.domain.digests import digest
 from backend.domain.rewards import split
 from backend.domain.training import RunConfig
 from backend.errors import Invalid, NotFound
@@ -280,13 +281,18 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
 
 
 def _demonstrations(session: Session, project_id: uuid.UUID, config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if config.get("demonstrations") != "best_ranked":
-        yield from corpus.demonstrations(session, project_id)
+    """Without what is held out, which stays unseen by every kind of training. Demonstrations of other prompts than the
+    project's own were never held out from anything."""
+    if config.get("demonstrations") == "best_ranked":
+        for row in corpus.best_ranked(session, project_id, config.get("min_judgments", 1)):
+            if split(row["digest"]) == "train":
+                yield {"prompt": row["prompt"], "completion": row["completion"]}
         return
-    for row in corpus.best_ranked(session, project_id, config.get("min_judgments", 1)):
-        # What is held out stays unseen by every kind of training.
-        if split(row["digest"]) == "train":
-            yield {"prompt": row["prompt"], "completion": row["completion"]}
+    own = session.scalars(select(Prompt.digest).where(Prompt.project_id == project_id))
+    held_out = {key for key in own if split(key) == "held_out"}
+    for row in corpus.demonstrations(session, project_id):
+        if digest(row["prompt"]) not in held_out:
+            yield row
 
 
 def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:

@@ -426,3 +426,13 @@ def test_the_best_ranked_are_imitated_but_never_what_is_held_out(session: Sessio
     assert 0 < len(demonstrations(min_judgments=3)) < len(rows)
     with pytest.raises(Invalid):
         demonstrations(min_judgments=4)
+
+
+def test_a_demonstration_of_a_held_out_prompt_is_not_learnt(session: Session) -> None:
+    project = make_project(session, "Shown", prompts=40)
+    prompts = list(corpus.prompt_rows(session, project.id))
+    stranger = [{"role": "user", "content": "of no prompt here"}]
+    corpus.add_demonstrations(session, project.id, [(one["prompt"], "so") for one in prompts] + [(stranger, "so")])
+    learnt = [row["prompt"] for row in run_inputs._demonstrations(session, project.id, {}) if row["completion"] == "so"]
+    training = [one["prompt"] for one in prompts if split(one["digest"]) == "train"]
+    assert 0 < len(training) < 40 and learnt == [*training, stranger]
