@@ -24,6 +24,7 @@ __all__ = [
     "Limit",
     "Page",
     "Problem",
+    "ShareOut",
     "Time",
     "TimeIn",
     "UtcOffset",
@@ -148,3 +149,12 @@ class Problem(Wire):
         default=None,
         description="Id of the request, which the server's log has as well.",
     )
+
+
+class ShareOut(Wire):
+    """A share of `n` cases with its 95 % Wilson interval."""
+
+    share: float
+    low: float
+    high: float
+    n: int

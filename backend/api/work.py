@@ -4,24 +4,16 @@ import uuid
 
 from fastapi import APIRouter
 
+from backend.api.agreement import SignOut
 from backend.api.comparisons import StageOut
-from backend.api.deps import AdminReader, Annotator, Reader, SessionDep
+from backend.api.deps import AdminReader, Annotator, HeavyDep, Reader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.standings import StandingOut
-from backend.api.wire import IdStr, Page, Time, UtcOffset, Wire, midnight
-from backend.services import accounts, standings, work
+from backend.api.wire import IdStr, Page, ShareOut, Time, UtcOffset, Wire, midnight
+from backend.services import accounts, annotator_fits, signs, standings, work
 from backend.tables import Standing
 
 router = APIRouter(tags=["work"])
-
-
-class ShareOut(Wire):
-    """A share of `n` cases with its 95 % Wilson interval."""
-
-    share: float
-    low: float
-    high: float
-    n: int
 
 
 class MyWork(Wire):
@@ -55,8 +47,20 @@ class OwnWork(MyWork):
     stage: StageOut
 
 
+class OwnSlope(Wire):
+    """What one fit tells of this annotator, each with its standard error."""
+
+    number: int
+    created_at: Time
+    slope: float
+    slope_error: float
+    lean: float
+    lean_error: float
+    votes: float
+
+
 class AnnotatorWork(MyWork):
-    """The same, as an admin sees it."""
+    """The same, as an admin sees it: with signs for review, and slope and lean in each fit, the newest first."""
 
     id: IdStr
     name: str
@@ -64,6 +68,8 @@ class AnnotatorWork(MyWork):
     last_seen_at: Time | None
     flagged: int
     standing: StandingOut | None
+    signs: list[SignOut]
+    fits: list[OwnSlope]
 
 
 class RankedPerson(Wire):
@@ -90,6 +96,7 @@ def read_annotator(
     project: ProjectDep,
     user_id: uuid.UUID,
     session: SessionDep,
+    heavy: HeavyDep,
     caller: AdminReader,
     utc_offset_minutes: UtcOffset = 0,
 ) -> AnnotatorWork:
@@ -102,6 +109,11 @@ def read_annotator(
         "last_seen_at": user.last_seen_at,
         "flagged": work.flagged(session, project, user.id),
         "standing": session.get(Standing, (project.id, user.id)),
+        "signs": heavy(signs.of_person, project, user.id),
+        "fits": [
+            {**slope.__dict__, "number": fit.number, "created_at": fit.created_at}
+            for fit, slope in annotator_fits.of_person(session, project, user.id)
+        ],
     }
     return AnnotatorWork.model_validate({**found.__dict__, **more})
 

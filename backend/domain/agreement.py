@@ -5,18 +5,16 @@ way round it was shown; a ranking of three or more speaks on all its pairs. Unit
 nothing about agreement and never count.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.judgments import outcomes, reorder
+from backend.domain.alpha import alphas, ratio_error
+from backend.domain.judgments import MAX_STRENGTH, outcomes, reorder
 from backend.domain.shares import Share, share_of
-
-T = TypeVar("T", bound=Hashable)
 
 # Completions whose lengths differ by no more than so many characters say nothing about a lean to length.
 SAME_LENGTH = 30
@@ -31,19 +29,26 @@ class Judged(NamedTuple):
     ranks: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Agreement:
     """Over all units that two or more people judged; None where there are none.
 
     `majority_agreement`: how often an answer is the commonest among the others on its unit (where those are split, the
     answer is not counted). The alphas are Krippendorff's: 1 is full agreement, 0 what chance gives; `interval` takes a
-    tie to lie halfway between the two wins, `nominal` to be as far off as anything else.
+    tie to lie halfway between the two wins, `nominal` to be as far off as anything else. `ordinal` reads answers in
+    their order together with how strong the preference is, where that was asked; without it there are but three
+    answers, told from both sides, and it is the same as `interval`. Errors by a bootstrap over units.
     """
 
-    majority_agreement: float | None
-    alpha_nominal: float | None
-    alpha_interval: float | None
-    units: int
+    majority_agreement: float | None = None
+    majority_agreement_error: float | None = None
+    alpha_nominal: float | None = None
+    alpha_nominal_error: float | None = None
+    alpha_ordinal: float | None = None
+    alpha_ordinal_error: float | None = None
+    alpha_interval: float | None = None
+    alpha_interval_error: float | None = None
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,22 @@ class Leanings:
 
 def agreement(answers: "Answers") -> Agreement:
     """Agreement between annotators. Neither the order of judgments nor the sides shown change it."""
-    agreed, counted = answers.with_the_others()
-    shared = answers.shared
+    agreed, counted = answers.with_the_others_by_unit()
     # Which of two completions comes first in a unit is arbitrary. Telling every unit both ways round frees the result
     # from that choice: what wins one way loses the other.
-    both_ways = np.concatenate([shared, shared[:, ::-1]])
+    found = alphas(answers.shared, np.array(SCORES), ["nominal", "interval"], mirrored=True)
+    graded = alphas(answers.shared_grades, np.array(GRADES, dtype=float), ["ordinal"], mirrored=True)
+    nominal, interval, ordinal = found.get("nominal"), found.get("interval"), graded.get("ordinal")
     return Agreement(
         majority_agreement=float(agreed.sum() / counted.sum()) if counted.sum() else None,
-        alpha_nominal=_alpha(both_ways, np.array(SCORES), "nominal"),
-        alpha_interval=_alpha(both_ways, np.array(SCORES), "interval"),
-        units=len(shared),
+        majority_agreement_error=ratio_error(agreed, counted),
+        alpha_nominal=nominal and nominal.value,
+        alpha_nominal_error=nominal and nominal.error,
+        alpha_ordinal=ordinal and ordinal.value,
+        alpha_ordinal_error=ordinal and ordinal.error,
+        alpha_interval=interval and interval.value,
+        alpha_interval_error=interval and interval.error,
+        units=len(answers.shared),
     )
 
 
@@ -97,47 +108,19 @@ def length_lean(scores: NDArray[np.int64], longer: NDArray[np.int64]) -> Share |
 
 def repeat_consistency(twice: Iterable[tuple[Judged, Judged]]) -> Share | None:
     """Of the pairs in comparisons that one person judged twice, how many were answered the same both times."""
-    same = [
-        first == second
-        for once, again in twice
-        for first, second in zip(
-            outcomes(once.ranks), outcomes(reorder(again.ranks, again.shown, once.shown)), strict=True
-        )
-    ]
+    same = [one for once, again in twice for one in answered_the_same(once, again)]
     return share_of(sum(same), len(same))
 
 
-def krippendorff_alpha(values: Iterable[tuple[Hashable, float]], level: Literal["nominal", "interval"]) -> float | None:
-    """Krippendorff's alpha of (unit, value) rows; None when fewer than two values can be paired within units.
-
-    Where all values are the same there is nothing to disagree on by chance: full agreement.
-    """
-    units: dict[Hashable, Counter[float]] = defaultdict(Counter)
-    for unit, value in values:
-        units[unit][value] += 1
-    known = sorted({value for counts in units.values() for value in counts})
-    table = np.array([[counts[value] for value in known] for counts in units.values()]).reshape(len(units), len(known))
-    return _alpha(table, np.array(known), level)
+def answered_the_same(once: Judged, again: Judged) -> list[bool]:
+    """Whether each pair of a comparison was answered the same both times."""
+    turned = reorder(again.ranks, again.shown, once.shown)
+    return [first == second for first, second in zip(outcomes(once.ranks), outcomes(turned), strict=True)]
 
 
-def _alpha(
-    counts: NDArray[np.int64], values: NDArray[np.float64], level: Literal["nominal", "interval"]
-) -> float | None:
-    """The same of a table that says how often each unit (row) was given each of the values (column)."""
-    counts = counts[counts.sum(axis=1) > 1]
-    if not len(counts):
-        return None
-    apart = values[:, None] - values[None, :]
-    distance = (apart != 0).astype(float) if level == "nominal" else apart**2
-    total = counts.sum(axis=0)
-    within = np.einsum("ui,uj,ij->u", counts, counts, distance)
-    observed = (within / (counts.sum(axis=1) - 1)).sum()
-    by_chance = total @ distance @ total / (total.sum() - 1)
-    return float(1.0 - observed / by_chance) if by_chance > 0 else 1.0
-
-
-# What an answer on a unit can be, told from one side: lost, tied, won.
+# What an answer on a unit can be, told from one side: lost, tied, won; and how strongly.
 SCORES = (0.0, 0.5, 1.0)
+GRADES = tuple(range(-MAX_STRENGTH, MAX_STRENGTH + 1))
 
 
 class Answers:
@@ -150,9 +133,10 @@ class Answers:
         unit: NDArray[np.int64],
         score: NDArray[np.int64],
         turned: NDArray[np.int64],
+        strength: NDArray[np.int64] | None = None,
     ) -> None:
         """People and units count from 0. Scores are 2, 1 or 0: what was shown first won, tied, lost; `turned`: that is
-        not the side that the unit is told from."""
+        not the side that the unit is told from; `strength` of the preference, 1 where it was not asked."""
         self.people = people
         self._who, self._shown = who, score
         units = int(unit.max(initial=-1)) + 1
@@ -163,6 +147,7 @@ class Answers:
         self._own = np.bincount(place_of * 3 + score, minlength=3 * len(parts)).reshape(-1, 3)
         self._all = np.bincount(unit * 3 + score, minlength=3 * units).reshape(-1, 3)
         self._people_on = np.bincount(self._unit_of_part, minlength=units)
+        self._grade = (unit, (score - 1) * (1 if strength is None else strength))
 
     @classmethod
     def of(cls, judged: Iterable[Judged]) -> "Answers":
@@ -187,28 +172,42 @@ class Answers:
         units: NDArray[np.int64],
         score: NDArray[np.int64],
         turned: NDArray[np.int64],
+        strength: NDArray[np.int64] | None = None,
     ) -> "Answers":
         """The same of any numbers for people and units, of which each must always be told from the same side."""
         names, who = np.unique(people, return_inverse=True)
         _, unit = np.unique(units, return_inverse=True)
-        return cls({int(name): n for n, name in enumerate(names)}, who, unit, score, turned)
+        return cls({int(name): n for n, name in enumerate(names)}, who, unit, score, turned, strength)
 
     @property
     def shared(self) -> NDArray[np.int64]:
         """How often each answer was given, for each unit that two or more people judged."""
         return self._all[self._people_on > 1]
 
+    @property
+    def shared_grades(self) -> NDArray[np.int64]:
+        """The same for answers with their strength (units, grades)."""
+        unit, grade = self._grade
+        cells = np.bincount(unit * len(GRADES) + grade + MAX_STRENGTH, minlength=len(self._people_on) * len(GRADES))
+        return cells.reshape(-1, len(GRADES))[self._people_on > 1]
+
     def with_the_others(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For every person: answers that are the commonest among the other people's, and all that can be held so."""
+        agreed, counted = self._agreed()
+        return self._by_person(self._person_of_part, agreed), self._by_person(self._person_of_part, counted)
+
+    def with_the_others_by_unit(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same for every unit."""
+        agreed, counted = self._agreed()
+        return self._by_unit(agreed), self._by_unit(counted)
+
+    def _agreed(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         others = self._all[self._unit_of_part] - self._own
         commonest = others.argmax(axis=1)
         ordered = np.sort(others, axis=1)
         counts = ordered[:, 2] > ordered[:, 1]
         agreed = np.take_along_axis(self._own, commonest[:, None], axis=1)[:, 0]
-        return (
-            self._by_person(self._person_of_part[counts], agreed[counts]),
-            self._by_person(self._person_of_part[counts], self._own.sum(axis=1)[counts]),
-        )
+        return agreed * counts, self._own.sum(axis=1) * counts
 
     def first_won(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For every person: how often what was shown first won, and all that was decided."""
@@ -217,3 +216,6 @@ class Answers:
 
     def _by_person(self, people: NDArray[np.int64], number: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         return np.bincount(people, weights=number, minlength=len(self.people)).astype(np.int64)
+
+    def _by_unit(self, number: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.bincount(self._unit_of_part, weights=number, minlength=len(self._people_on)).astype(np.int64)

@@ -1,7 +1,7 @@
 """How annotators agree and what each of them did in a project, from the judgments that stand (repeats included)."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from backend.domain import agreement as rules
 from backend.domain.shares import Share
-from backend.services import answers, work
+from backend.domain.signs import Sign
+from backend.services import annotator_fits, answers, signs, work
+from backend.services.annotator_fits import Slope
 from backend.tables import Comparison, Flag, Judgment, Project, Standing, User
 
 
@@ -18,7 +20,8 @@ from backend.tables import Comparison, Flag, Judgment, Project, Standing, User
 class Annotator:
     """One person's part in a project; None where there is nothing to tell it from.
 
-    `judgments` and `today` are those that stand; the time is that of all, also those set aside since.
+    `judgments` and `today` are those that stand; the time is that of all, also those set aside since. `slope` is that
+    of the newest fit.
     """
 
     id: uuid.UUID
@@ -37,11 +40,25 @@ class Annotator:
     gold_right_share: float | None
     gold_answers: int
     standing: Standing | None
+    slope: Slope | None
+    signs: list[Sign]
 
 
-def of_project(session: Session, project: Project) -> rules.Agreement:
+@dataclass(frozen=True)
+class Quality(rules.Agreement):
+    """How far annotators agree with each other, with themselves when asked again, and with the known answers."""
+
+    repeat_consistency: Share | None = None
+    gold: Share | None = None
+
+
+def of_project(session: Session, project: Project) -> Quality:
     """Agreement between the annotators of a project."""
-    return rules.agreement(answers.of_project(session, project))
+    return Quality(
+        **asdict(rules.agreement(answers.of_project(session, project))),
+        repeat_consistency=work.share_of_all(work.repeats(session, project)),
+        gold=work.share_of_all(work.checks(session, project)),
+    )
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,11 @@ def annotators(session: Session, project: Project, since: datetime) -> list[Anno
     standings = {row.annotator_id: row for row in session.scalars(select(Standing).filter_by(project_id=project.id))}
     gold, consistency = work.gold(session, project), work.consistency(session, project)
     told = rules.annotators(answers.of_project(session, project))
+    fit = annotator_fits.newest(session, project)
+    slopes = annotator_fits.slopes(session, fit) if fit else {}
     everybody = counts.keys() | skipped.keys() | flagged.keys() | working.keys() | standings.keys()
     key_of = {id: key for key, id in answers.people(session, everybody).items()}
+    told_signs = signs.of_project(session, project, slopes, key_of)
     found = []
     for id, name, seen in session.execute(select(User.id, User.name, User.last_seen_at).where(User.id.in_(everybody))):
         did, known = counts.get(id, _Counts()), gold.get(id)
@@ -86,6 +106,8 @@ def annotators(session: Session, project: Project, since: datetime) -> list[Anno
                 gold_right_share=_value(known),
                 gold_answers=known.n if known else 0,
                 standing=standings.get(id),
+                slope=slopes.get(id),
+                signs=told_signs.get(id, []),
             )
         )
     return sorted(found, key=lambda annotator: (-annotator.judgments, annotator.name, annotator.id))

@@ -27,7 +27,10 @@ SELECT {columns} FROM (
            uuid_hash_extended(least(x, y), 0) # uuid_hash_extended(greatest(x, y), 1) AS unit,
            (CASE WHEN j.ranks IS NULL OR j.ranks[a] = j.ranks[b] THEN 1 WHEN j.ranks[a] < j.ranks[b] THEN 2 ELSE 0 END)
            AS score,
-           (x > y)::int AS turned, x, y
+           (x > y)::int AS turned, x, y,
+           CASE WHEN cardinality(c.completions) = 2 THEN coalesce(j.strength, 1) ELSE 1 END AS strength,
+           extract(epoch FROM j.created_at)::bigint AS created, j.guidelines_version AS version,
+           (a = 1 AND b = 2)::int AS first_pair
     FROM {source}, LATERAL (
         SELECT a, b, c.completions[a] AS x, c.completions[b] AS y
         FROM (VALUES {places}) AS places (a, b) WHERE b <= cardinality(c.completions)
@@ -58,7 +61,18 @@ _SAME = """(
 
 def of_project(session: Session, project: Project) -> Answers:
     """Everybody's."""
-    return _answers(_read(session, project, "", source=_JUDGED))
+    return told(_read(session, project, "", source=_JUDGED))
+
+
+def in_time(session: Session, project: Project, person: uuid.UUID | None = None) -> dict[str, NDArray[np.int64]]:
+    """The same in columns for `told`, with when (`created`, in seconds) and under which version of the guidelines
+    (`version`) each was given; `first_pair` is 1 once a judgment. With a person, theirs and what others said of the
+    same."""
+    if person is None:
+        return _read(session, project, "", source=_JUDGED, columns=_IN_TIME)
+    own = _read(session, project, "AND j.annotator_id = :person", source=_JUDGED, columns=_IN_TIME, person=person)
+    others = _read(session, project, "", source=_SAME, columns=_IN_TIME, person=person)
+    return {name: np.concatenate([own[name], others[name]]) for name in own}
 
 
 def of_person(session: Session, project: Project, person: uuid.UUID, up_to: int | None = None) -> Answers:
@@ -66,7 +80,7 @@ def of_person(session: Session, project: Project, person: uuid.UUID, up_to: int 
     these = "AND j.annotator_id = :person AND j.sequence <= :up_to"
     own = _read(session, project, these, source=_JUDGED, person=person, up_to=LAST if up_to is None else up_to)
     others = _read(session, project, "", source=_SAME, person=person)
-    return _answers({name: np.concatenate([own[name], others[name]]) for name in own})
+    return told({name: np.concatenate([own[name], others[name]]) for name in own})
 
 
 def people(session: Session, ids: Any) -> dict[int, uuid.UUID]:
@@ -98,7 +112,8 @@ def lengths_of_person(
 
 
 _LENGTH = "(SELECT char_length(text) FROM completions WHERE id = {id})"
-_COLUMNS = {"person": "person", "unit": "unit", "score": "score", "turned": "turned"}
+_COLUMNS = {name: name for name in ("person", "unit", "score", "turned", "strength")}
+_IN_TIME = _COLUMNS | {name: name for name in ("created", "version", "first_pair")}
 
 
 def _read(
@@ -120,5 +135,6 @@ def _read(
     }
 
 
-def _answers(found: dict[str, NDArray[np.int64]]) -> Answers:
-    return Answers.of_arrays(found["person"], found["unit"], found["score"], found["turned"])
+def told(found: dict[str, NDArray[np.int64]]) -> Answers:
+    """Answers of columns as they were read."""
+    return Answers.of_arrays(found["person"], found["unit"], found["score"], found["turned"], found["strength"])

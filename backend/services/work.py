@@ -3,11 +3,12 @@ said of the same, never the whole project."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain import agreement as rules
@@ -106,13 +107,58 @@ def _end_of_step(session: Session, project: Project, annotator_id: uuid.UUID) ->
     return session.scalars(last).one()
 
 
+class Asked(NamedTuple):
+    """Something that was asked to see how somebody judges, and how it went: `right` of so many cases (`of`)."""
+
+    annotator_id: uuid.UUID
+    created_at: datetime
+    guidelines_version: int
+    right: int
+    of: int
+
+
 def consistency(
     session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
 ) -> dict[uuid.UUID, Share | None]:
     """How often people say the same when asked again; of one person, or of all who were."""
+    return _by_person(repeats(session, project, annotator_id, up_to))
+
+
+def gold(
+    session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
+) -> dict[uuid.UUID, Share | None]:
+    """How often people are right where the answer is known; of one person, or of all who were asked."""
+    return _by_person(checks(session, project, annotator_id, up_to))
+
+
+def _by_person(asked: Iterable[Asked]) -> dict[uuid.UUID, Share | None]:
+    by: dict[uuid.UUID, list[Asked]] = defaultdict(list)
+    for one in asked:
+        by[one.annotator_id].append(one)
+    return {who: share_of_all(some) for who, some in by.items()}
+
+
+def share_of_all(asked: Iterable[Asked]) -> Share | None:
+    """How much of it went right."""
+    asked = list(asked)
+    return share_of(sum(one.right for one in asked), sum(one.of for one in asked))
+
+
+def repeats(
+    session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
+) -> list[Asked]:
+    """Comparisons that were asked again: how many of their pairs were answered the same."""
     first, then = aliased(Judgment), aliased(Comparison)
     query = (
-        select(Judgment.annotator_id, first.ranks, then.completions, Judgment.ranks, Comparison.completions)
+        select(
+            Judgment.annotator_id,
+            Judgment.created_at,
+            Judgment.guidelines_version,
+            first.ranks,
+            then.completions,
+            Judgment.ranks,
+            Comparison.completions,
+        )
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .join(then, then.id == Comparison.repeat_of)
         .join(first, first.comparison_id == then.id)
@@ -127,25 +173,25 @@ def consistency(
         query = query.where(Judgment.annotator_id == annotator_id)
     if up_to is not None:
         query = query.where(Judgment.sequence <= up_to)
-    twice: dict[uuid.UUID, list[tuple[rules.Judged, rules.Judged]]] = defaultdict(list)
-    for who, once, shown_once, again, shown_again in session.execute(query):
-        twice[who].append((_judged(once, shown_once), _judged(again, shown_again)))
-    return {who: rules.repeat_consistency(pairs) for who, pairs in twice.items()}
+    found = []
+    for who, at, version, once, shown_once, again, shown_again in session.execute(query):
+        same = rules.answered_the_same(_judged(once, shown_once), _judged(again, shown_again))
+        found.append(Asked(who, at, version, sum(same), len(same)))
+    return found
 
 
 def _judged(ranks: list[int] | None, shown: Sequence[uuid.UUID]) -> rules.Judged:
     return rules.Judged(None, None, shown, rating_ranks(ranks, len(shown)))
 
 
-def gold(
+def checks(
     session: Session, project: Project, annotator_id: uuid.UUID | None = None, up_to: int | None = None
-) -> dict[uuid.UUID, Share | None]:
-    """How often people are right where the answer is known; of one person, or of all who were asked.
-
-    In practice the right answer is told afterwards, so it is no test.
-    """
+) -> list[Asked]:
+    """Comparisons whose answer is known. In practice the right answer is told afterwards, so it is no test."""
     query = (
-        select(Judgment.annotator_id, func.count().filter(Judgment.gold_right.is_(True)), func.count())
+        select(
+            Judgment.annotator_id, Judgment.created_at, Judgment.guidelines_version, cast(Judgment.gold_right, Integer)
+        )
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .outerjoin(Gold, Gold.id == Comparison.gold_id)
         .where(
@@ -154,13 +200,12 @@ def gold(
             Judgment.stands,
             func.coalesce(Gold.use, "check") != "practice",
         )
-        .group_by(Judgment.annotator_id)
     )
     if annotator_id is not None:
         query = query.where(Judgment.annotator_id == annotator_id)
     if up_to is not None:
         query = query.where(Judgment.sequence <= up_to)
-    return {id: share_of(right, asked) for id, right, asked in session.execute(query)}
+    return [Asked(*row, 1) for row in session.execute(query)]
 
 
 def flagged(session: Session, project: Project, annotator_id: uuid.UUID) -> int:

@@ -94,6 +94,7 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/leaderboard": ADMIN_READER,
     f"GET {PROJECT}/win-matrix": ADMIN_READER,
     f"GET {PROJECT}/agreement": ADMIN_READER,
+    f"GET {PROJECT}/agreement/history": ADMIN_READER,
     f"GET {PROJECT}/annotators": ADMIN_READER,
     f"GET {PROJECT}/annotator-fits": ADMIN_READER,
     f"POST {PROJECT}/annotator-fits": ADMIN,

@@ -15,10 +15,10 @@ from backend.domain.agreement import (
     Leanings,
     agreement,
     annotators,
-    krippendorff_alpha,
     length_lean,
     repeat_consistency,
 )
+from backend.domain.alpha import krippendorff_alpha
 from backend.domain.shares import Share, share_of
 from tests.domain.real_data import votes
 
@@ -49,6 +49,9 @@ def test_a_real_study_told_both_ways_round() -> None:
     assert found.units == 2139 - sum(1 for said in units().values() if len(set(said)) < 2)
     assert found.alpha_nominal == pytest.approx(0.2914, abs=5e-4)
     assert found.alpha_interval == pytest.approx(0.2896, abs=5e-4)
+    assert found.alpha_ordinal == pytest.approx(found.alpha_interval)
+    assert found.alpha_nominal_error == pytest.approx(0.0097, abs=5e-4)
+    assert found.majority_agreement_error == pytest.approx(0.0083, abs=5e-4)
     assert len(annotators(study())) == 124
     won, decided = study().first_won()
     assert won.sum() / decided.sum() == pytest.approx(0.533, abs=5e-4)
@@ -90,9 +93,22 @@ def test_majority_by_hand() -> None:
     assert agreement(Answers.of(said)).majority_agreement == pytest.approx(3 / 4)
 
 
+def test_how_strong_a_preference_is_tells_of_order_alone() -> None:
+    """Two units, told from the first shown: +1 and +1, +4 and -1. With the other sides, grades -4, -1, 1, 4 are given
+    1, 3, 3 and 1 times, the middles of whose ranks are 0.5, 2.5, 5.5, 7.5."""
+    people, units = np.array([1, 2, 1, 2]), np.array([1, 1, 2, 2])
+    score, same_side = np.array([2, 2, 2, 0]), np.zeros(4, int)
+    found = agreement(Answers.of_arrays(people, units, score, same_side, np.array([1, 1, 4, 1])))
+    by_chance = 2 * (3 * 2**2 + 3 * 5**2 + 1 * 7**2 + 9 * 3**2 + 3 * 5**2 + 3 * 2**2) / 7
+    assert found.alpha_ordinal == pytest.approx(1 - 4 * 5.0**2 / by_chance)
+    plain = agreement(Answers.of_arrays(people, units, score, same_side))
+    assert (found.alpha_nominal, found.alpha_interval) == (plain.alpha_nominal, plain.alpha_interval)
+    assert plain.alpha_ordinal == pytest.approx(plain.alpha_interval)
+
+
 def test_nobody_agrees_with_himself() -> None:
     twice = [Judged("ann", "p", ("x", "y"), (1, 2))] * 5
-    assert agreement(Answers.of(twice)) == agreement(Answers.of([])) == Agreement(None, None, None, 0)
+    assert agreement(Answers.of(twice)) == agreement(Answers.of([])) == Agreement()
     assert annotators(Answers.of([])) == {}
     assert annotators(Answers.of(twice))["ann"].majority_agreement is None
 
