@@ -23,7 +23,20 @@ from sqlalchemy.orm import Session
 from backend.database import make_engine, make_session_factory
 from backend.embedded import throwaway
 from backend.migrate import migrate
-from backend.services import agreement, disagreements, progress, projects, ratings, review, voidings, work
+from backend.services import (
+    agreement,
+    agreement_history,
+    annotator_fits,
+    disagreements,
+    leaderboards,
+    progress,
+    projects,
+    ratings,
+    review,
+    signs,
+    voidings,
+    work,
+)
 from backend.services.pages import paginate_rows
 from backend.tables import Judgment, Project
 
@@ -119,6 +132,13 @@ def measure(engine: Engine, project_id: uuid.UUID, one: uuid.UUID, repeats: int)
     run("own numbers", lambda s, p: work.of_person(s, p, one, now, in_steps=True).judgments)
     run("list of annotators", lambda s, p: agreement.annotators(s, p, now))
     run("agreement", lambda s, p: agreement.of_project(s, p).units)
+    run("agreement over time", lambda s, p: agreement_history.of_project(s, p, "time"))
+    run("agreement by guidelines", lambda s, p: agreement_history.of_project(s, p, "guidelines_version"))
+    run("one person over time", lambda s, p: agreement_history.of_project(s, p, "time", annotator_id=one))
+    run("signs of one person", lambda s, p: signs.of_person(s, p, one))
+    run("fit of annotators", lambda s, p: annotator_fits.fit(s, p).number, 1)
+    run("list of annotators, with signs of slopes", lambda s, p: agreement.annotators(s, p, now))
+    run("models, weighed", lambda s, p: leaderboards.board(s, p, crowd=annotator_fits.crowd(s, p)).annotator_fit)
     run("progress", lambda s, p: progress.of_project(s, p, one, now).judgments)
     run("forecast", lambda s, p: progress.forecast(s, p, 1000, now).days_left)
     run("disagreements made anew", lambda s, p: disagreements.refresh(s, p.id), 1)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from backend.domain.shares import share_of
 from backend.services import agreement, agreement_history, annotator_fits, imports, ratings, signs
 from backend.tables import Comparison, Judgment
 from tests.factories import make_project, make_study, make_user
@@ -74,7 +75,7 @@ def test_by_version_of_the_guidelines(session):
     assert (one.label, one.judgments, one.units, one.alpha_nominal) == ("1", 30, 0, None)
     assert (two.label, two.judgments, two.units) == ("2", 60, 30)
     assert two.alpha_nominal is not None and two.alpha_nominal > 0.4 and two.alpha_nominal_error is not None
-    assert one.start <= one.end
+    assert one.start and one.end and one.start <= one.end
     nobody = make_user(session)
     assert agreement_history.of_project(session, project, "time", annotator_id=nobody.id) == []
     assert agreement_history.of_project(session, make_study(session), "time") == []
@@ -94,12 +95,12 @@ def test_gold_and_repeats_are_told_in_their_time(session):
     last.ranks = once.ranks[::-1]
     session.flush()
     days = agreement_history.of_project(session, project, "time")
-    assert [day.gold.n for day in days] == [12, 12, 12] and [day.gold.share for day in days] == [0.75] * 3
+    assert [day.gold for day in days] == [share_of(9, 12)] * 3
     assert [day.repeat_consistency.share for day in days if day.repeat_consistency] == [1.0]
     whole = agreement.of_project(session, project)
-    assert (whole.gold.share, whole.gold.n, whole.repeat_consistency.n) == (0.75, 36, 1)
+    assert (whole.gold, whole.repeat_consistency) == (share_of(27, 36), share_of(1, 1))
     mine = agreement_history.of_project(session, project, "guidelines_version", annotator_id=once.annotator_id)
-    assert mine[0].gold.n == 18 and mine[0].repeat_consistency.n == 1
+    assert mine[0].gold and mine[0].gold.n == 18 and mine[0].repeat_consistency == share_of(1, 1)
 
 
 def test_signs_of_everybody(session):
@@ -114,7 +115,8 @@ def test_signs_of_everybody(session):
     assert [[sign.name for sign in people[user.id].signs] for user in users[:4]] == [[]] * 4
     assert [sign.name for sign in people[users[4].id].signs] == ["contrary"]
     assert {sign.name for sign in people[users[5].id].signs} >= {"lean", "fast", "one_answer"}
-    assert people[users[5].id].slope.lean > 1
+    leaning = people[users[5].id].slope
+    assert leaning is not None and leaning.lean > 1
     for user in users:
         assert signs.of_person(session, project, user.id) == people[user.id].signs
     assert signs.of_person(session, project, uuid.uuid4()) == []

@@ -555,6 +555,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/agreement/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Agreement History
+         * @description Agreement, gold and consistency over time or by version of the guidelines.
+         */
+        get: operations["read_agreement_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/annotator-fits": {
         parameters: {
             query?: never;
@@ -1552,16 +1572,82 @@ export interface components {
             set_key: string;
         };
         /**
+         * AgreementHistory
+         * @description The course of agreement, in order.
+         */
+        AgreementHistory: {
+            /** Items */
+            items: components["schemas"]["AgreementPoint"][];
+        };
+        /**
          * AgreementOut
-         * @description Over all pairs that two or more people judged; null where there are none. The alphas are Krippendorff's.
+         * @description Over all pairs that two or more people judged; null where there are none.
+         *
+         *     The alphas are Krippendorff's: 1 is full agreement, 0 what chance gives. `nominal` takes win, tie and loss for three
+         *     different answers; `interval` a tie for half a win; `ordinal` reads answers in their order, with their strength
+         *     where it was asked (else it is the same as `interval`). Errors are standard errors, by a bootstrap over pairs.
          */
         AgreementOut: {
             /** Alpha Interval */
             alpha_interval: number | null;
+            /** Alpha Interval Error */
+            alpha_interval_error: number | null;
             /** Alpha Nominal */
             alpha_nominal: number | null;
+            /** Alpha Nominal Error */
+            alpha_nominal_error: number | null;
+            /** Alpha Ordinal */
+            alpha_ordinal: number | null;
+            /** Alpha Ordinal Error */
+            alpha_ordinal_error: number | null;
+            gold: components["schemas"]["ShareOut"] | null;
             /** Majority Agreement */
             majority_agreement: number | null;
+            /** Majority Agreement Error */
+            majority_agreement_error: number | null;
+            repeat_consistency: components["schemas"]["ShareOut"] | null;
+            /** Units */
+            units: number;
+        };
+        /**
+         * AgreementPoint
+         * @description What was judged from one time up to another, or under one version of the guidelines. `agreement` is that of the
+         *     annotator who was asked for with the others; then the numbers of all are null.
+         */
+        AgreementPoint: {
+            agreement: components["schemas"]["ShareOut"] | null;
+            /** Alpha Interval */
+            alpha_interval: number | null;
+            /** Alpha Interval Error */
+            alpha_interval_error: number | null;
+            /** Alpha Nominal */
+            alpha_nominal: number | null;
+            /** Alpha Nominal Error */
+            alpha_nominal_error: number | null;
+            /** Alpha Ordinal */
+            alpha_ordinal: number | null;
+            /** Alpha Ordinal Error */
+            alpha_ordinal_error: number | null;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            gold: components["schemas"]["ShareOut"] | null;
+            /** Judgments */
+            judgments: number;
+            /** Label */
+            label: string;
+            /** Majority Agreement */
+            majority_agreement: number | null;
+            /** Majority Agreement Error */
+            majority_agreement_error: number | null;
+            repeat_consistency: components["schemas"]["ShareOut"] | null;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
             /** Units */
             units: number;
         };
@@ -1629,6 +1715,7 @@ export interface components {
          * @description One person's part in a project; `left_share` of the decided pairs went to what was shown first.
          *
          *     `judgments` and `today` are those that stand; `active_ms_total` is the time of all, also those set aside since.
+         *     `slope` and `lean` are those of the newest fit, with standard errors; null before the first.
          */
         AnnotatorOut: {
             /** Active Ms Total */
@@ -1647,6 +1734,10 @@ export interface components {
             last_judgment_at: string | null;
             /** Last Seen At */
             last_seen_at: string | null;
+            /** Lean */
+            lean: number | null;
+            /** Lean Error */
+            lean_error: number | null;
             /** Left Share */
             left_share: number | null;
             /** Majority Agreement */
@@ -1657,8 +1748,14 @@ export interface components {
             name: string;
             /** Repeat Consistency */
             repeat_consistency: number | null;
+            /** Signs */
+            signs: components["schemas"]["SignOut"][];
             /** Skipped */
             skipped: number;
+            /** Slope */
+            slope: number | null;
+            /** Slope Error */
+            slope_error: number | null;
             standing: components["schemas"]["StandingOut"] | null;
             /** Today */
             today: number;
@@ -1675,7 +1772,7 @@ export interface components {
         };
         /**
          * AnnotatorWork
-         * @description The same, as an admin sees it.
+         * @description The same, as an admin sees it: with signs for review, and slope and lean in each fit, the newest first.
          */
         AnnotatorWork: {
             /** Active Ms */
@@ -1683,6 +1780,8 @@ export interface components {
             /** Active Ms Today */
             active_ms_today: number;
             agreement: components["schemas"]["ShareOut"] | null;
+            /** Fits */
+            fits: components["schemas"]["OwnSlope"][];
             /** Flagged */
             flagged: number;
             gold: components["schemas"]["ShareOut"] | null;
@@ -1701,6 +1800,8 @@ export interface components {
             /** Name */
             name: string;
             self_consistency: components["schemas"]["ShareOut"] | null;
+            /** Signs */
+            signs: components["schemas"]["SignOut"][];
             /** Skipped */
             skipped: number;
             standing: components["schemas"]["StandingOut"] | null;
@@ -2839,6 +2940,29 @@ export interface components {
             strength: number | null;
         };
         /**
+         * OwnSlope
+         * @description What one fit tells of this annotator, each with its standard error.
+         */
+        OwnSlope: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Lean */
+            lean: number;
+            /** Lean Error */
+            lean_error: number;
+            /** Number */
+            number: number;
+            /** Slope */
+            slope: number;
+            /** Slope Error */
+            slope_error: number;
+            /** Votes */
+            votes: number;
+        };
+        /**
          * OwnWork
          * @description The same with the stage of the one who asks: practice, qualification, or real work.
          *
@@ -3791,6 +3915,20 @@ export interface components {
             email: string;
             /** Password */
             password: string;
+        };
+        /**
+         * SignOut
+         * @description Something to look at (near chance, contrary to the crowd, leaning to a side, too fast, always the same answer),
+         *     and a sentence with its figures. Nobody is dropped by it.
+         */
+        SignOut: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "chance" | "contrary" | "lean" | "fast" | "one_answer";
+            /** Sentence */
+            sentence: string;
         };
         /**
          * SkipIn
@@ -5478,6 +5616,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgreementOut"];
+                };
+            };
+        };
+    };
+    read_agreement_history: {
+        parameters: {
+            query?: {
+                /** @description of this person with the others */
+                annotator?: string | null;
+                /** @description days, weeks, ... so that there are up to 30 */
+                by?: "time" | "guidelines_version";
+                /** @description so that `today` is yours */
+                utc_offset_minutes?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgreementHistory"];
                 };
             };
         };
