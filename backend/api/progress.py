@@ -16,6 +16,8 @@ class ProgressOut(Wire):
     `wanted` is what its overlap asks for in all, `left` what of it can still be judged. For admins, and null where
     nothing tells it: judgments a day (the mean of the last seven days that had any, without today unless there is no
     other), days left at that pace, and the time that the rest takes of people, from the median of the last judgments.
+    With a `target_error`, prompts that are known to it are `settled` and ask for nothing; `expected_left`, for admins,
+    is how many judgments settle the others if each teaches as much as those so far, and days and time are of these.
     """
 
     judgments: int
@@ -25,6 +27,9 @@ class ProgressOut(Wire):
     skipped: int
     mine: int
     today: int
+    settled: int
+    target_error: float | None
+    expected_left: int | None
     judgments_per_day: float | None
     days_left: float | None
     work_ms_left: int | None
@@ -37,7 +42,7 @@ def read_progress(
     """How far a project is, the caller's own part, and for admins a forecast."""
     today = midnight(utc_offset_minutes)
     found = progress.of_project(session, project, caller.user.id, today)
-    ahead = progress.Forecast(None, None, None)
+    ahead = progress.Forecast(None, None, None, None)
     if caller.user.role == "admin":
         ahead = progress.forecast(session, project, found.left, today)
-    return ProgressOut.model_validate({**found.__dict__, **ahead.__dict__})
+    return ProgressOut.model_validate({**found.__dict__, **ahead.__dict__, "target_error": project.target_error})

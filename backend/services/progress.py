@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol
+from backend.services import asking
 from backend.services.queue import sets_of
 from backend.tables import Comparison, Judgment, Project, Prompt
 
@@ -23,7 +24,8 @@ LATEST_TIMES = 1_000
 
 @dataclass(frozen=True)
 class Progress:
-    """`wanted` is what the overlap asks for in all, `left` what of it is not judged and can still be handed out."""
+    """`wanted` is what the overlap asks for in all, `left` what of it is not judged and can still be handed out:
+    nothing of prompts that are `settled`."""
 
     judgments: int
     wanted: int
@@ -32,12 +34,18 @@ class Progress:
     skipped: int
     mine: int
     today: int
+    settled: int
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is left at the pace of the last days that had any judgment; None where nothing tells it."""
+    """What is left at the pace of the last days that had any judgment; None where nothing tells it.
 
+    `expected_left`: judgments until all is as precise as asked for, by what those so far have taught; None without a
+    target. Where it is told, the days and the work are those of so many.
+    """
+
+    expected_left: int | None
     judgments_per_day: float | None
     days_left: float | None
     work_ms_left: int | None
@@ -48,9 +56,11 @@ def of_project(session: Session, project: Project, annotator_id: uuid.UUID, sinc
     size = Protocol.model_validate(project.protocol).size
     sets = sets_of(Prompt.completions, size)
     free = (sets - Prompt.sets_retired) * project.overlap - Prompt.handed_out
-    wanted, free = session.execute(
+    wanted, free, settled = session.execute(
         select(
-            func.coalesce(func.sum(sets * project.overlap), 0), func.coalesce(func.sum(func.greatest(free, 0)), 0)
+            func.coalesce(func.sum(sets * project.overlap), 0),
+            func.coalesce(func.sum(func.greatest(free, 0)).filter(~Prompt.settled), 0),
+            func.count().filter(Prompt.settled),
         ).where(Prompt.project_id == project.id, Prompt.completions >= size)
     ).one()
     judgments, mine, today = session.execute(
@@ -68,11 +78,13 @@ def of_project(session: Session, project: Project, annotator_id: uuid.UUID, sinc
             func.count().filter(Comparison.state == "skipped"),
         ).where(Comparison.project_id == project.id, Comparison.state.in_(("leased", "skipped")))
     ).one()
-    return Progress(judgments, int(wanted), int(free) + to_judge, leased, skipped, mine, today)
+    return Progress(judgments, int(wanted), int(free) + to_judge, leased, skipped, mine, today, settled)
 
 
 def forecast(session: Session, project: Project, left: int, midnight: datetime) -> Forecast:
     """When the rest will be done; days begin at the hour of `midnight`, which begins today."""
+    expected = asking.judgments_left(session, project)
+    left = left if expected is None else min(left, expected)
     pace = _per_day(session, project, midnight)
     times = session.scalars(
         _asked_here(Judgment.active_ms, project)
@@ -81,6 +93,7 @@ def forecast(session: Session, project: Project, left: int, midnight: datetime) 
         .limit(LATEST_TIMES)
     ).all()
     return Forecast(
+        expected_left=None if expected is None else left,
         judgments_per_day=pace,
         days_left=0.0 if left == 0 else None if pace is None else left / pace,
         work_ms_left=0 if left == 0 else round(left * median(times)) if times else None,
