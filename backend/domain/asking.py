@@ -67,7 +67,7 @@ def taught(group_of: Ints, left: Ints, right: Ints, score: Floats, judgment: Int
         variance = np.full(len(block.items), np.nan)
         for start, end in zip([0, *ends], ends, strict=False):
             votes = here[start:end]
-            rows, first = np.unique(at.row[left[votes]], return_index=True)
+            rows, first = np.unique(at.row[left[votes]].astype(np.intp, copy=False), return_index=True)
             said = judgment[votes[first]]
             told = wanted[said]
             before = rows[told & np.isnan(variance[rows])]

@@ -52,6 +52,7 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}": READER,
     f"PATCH {PROJECT}": ADMIN,
     f"GET {PROJECT}/progress": READER,
+    f"GET {PROJECT}/asking": ADMIN_READER,
     f"GET {PROJECT}/guidelines": READER,
     # prompts, completions, models: an annotator must not learn which model wrote what
     f"GET {PROJECT}/prompts": ADMIN_READER,

@@ -34,13 +34,13 @@ def test_what_all_have_taught_is_what_is_known_in_the_end(share: float) -> None:
     wanted = rng.random(80) < share
     found = taught(group_of, left, right, score, np.arange(80), wanted)
 
-    def known(judgments: int) -> np.ndarray:
+    def known(judgments: int) -> float:
         columns = (left[:judgments], right[:judgments], score[:judgments])
         fit = fit_groups(group_of, *columns, prior_deviation=1.0, groups=len(size))
-        return np.bincount(group_of, fit.standard_deviation**2) / size
+        return float((np.bincount(group_of, fit.standard_deviation**2) / size).sum())
 
     for judgment in range(80):
-        expected = (known(judgment) - known(judgment + 1)).sum() if wanted[judgment] else 0.0
+        expected = known(judgment) - known(judgment + 1) if wanted[judgment] else 0.0
         assert found.fall[judgment] == pytest.approx(expected, abs=1e-8)
     for prompt in range(5):
         mine = group_of[left] == prompt

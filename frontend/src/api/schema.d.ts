@@ -660,6 +660,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/asking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Asking
+         * @description How precise ratings are, when they will be as precise as asked for, and whether choosing what to ask pays.
+         */
+        get: operations["read_asking"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/comparisons": {
         parameters: {
             query?: never;
@@ -1809,6 +1829,25 @@ export interface components {
             today: number;
         };
         /**
+         * AskingOut
+         * @description `prompts` are those that can be asked about, `typical_error` the median standard error of judged completions,
+         *     in Elo points, of the distance to their prompt's mean.
+         */
+        AskingOut: {
+            /** Errors */
+            errors: components["schemas"]["ErrorsOut"][];
+            forecast: components["schemas"]["ForecastOut"];
+            gain: components["schemas"]["GainOut"];
+            /** Prompts */
+            prompts: number;
+            /** Settled */
+            settled: number;
+            /** Target Error */
+            target_error: number | null;
+            /** Typical Error */
+            typical_error: number | null;
+        };
+        /**
          * Aspect
          * @description One side of quality that is asked for besides the overall ranking.
          */
@@ -2159,6 +2198,20 @@ export interface components {
             url: string;
         };
         /**
+         * ErrorsOut
+         * @description Prompts with `judgments` to `upto` judgments; the median of the largest standard error of each, Elo points.
+         */
+        ErrorsOut: {
+            /** Judgments */
+            judgments: number;
+            /** Median Error */
+            median_error: number;
+            /** Prompts */
+            prompts: number;
+            /** Upto */
+            upto: number;
+        };
+        /**
          * EventOut
          * @description Something that happened to a judgment; `at` is null where the time was not kept.
          */
@@ -2241,6 +2294,35 @@ export interface components {
             kind: "folder";
             /** Path */
             path: string;
+        };
+        /**
+         * ForecastOut
+         * @description Judgments until all prompts are settled, or until the overlap is reached; null where nothing tells it.
+         */
+        ForecastOut: {
+            /** Days Left */
+            days_left: number | null;
+            /** Judgments Left */
+            judgments_left: number | null;
+        };
+        /**
+         * GainOut
+         * @description What chosen judgments taught beside those by chance, on up to 2,000 prompts; `ratio` with its 95 % interval is
+         *     null while there are too few by chance (`random_judgments`).
+         */
+        GainOut: {
+            /** High */
+            high: number | null;
+            /** Informative */
+            informative: components["schemas"]["StepOut"][];
+            /** Low */
+            low: number | null;
+            /** Random */
+            random: components["schemas"]["StepOut"][];
+            /** Random Judgments */
+            random_judgments: number;
+            /** Ratio */
+            ratio: number | null;
         };
         /**
          * GivenBack
@@ -3200,10 +3282,14 @@ export interface components {
          *     `wanted` is what its overlap asks for in all, `left` what of it can still be judged. For admins, and null where
          *     nothing tells it: judgments a day (the mean of the last seven days that had any, without today unless there is no
          *     other), days left at that pace, and the time that the rest takes of people, from the median of the last judgments.
+         *     With a `target_error`, prompts that are known to it are `settled` and ask for nothing; `expected_left`, for admins,
+         *     is how many judgments settle the others if each teaches as much as those so far, and days and time are of these.
          */
         ProgressOut: {
             /** Days Left */
             days_left: number | null;
+            /** Expected Left */
+            expected_left: number | null;
             /** Judgments */
             judgments: number;
             /** Judgments Per Day */
@@ -3214,8 +3300,12 @@ export interface components {
             mine: number;
             /** Open Leases */
             open_leases: number;
+            /** Settled */
+            settled: number;
             /** Skipped */
             skipped: number;
+            /** Target Error */
+            target_error: number | null;
             /** Today */
             today: number;
             /** Wanted */
@@ -4091,6 +4181,23 @@ export interface components {
              * @enum {string}
              */
             state: "learning" | "qualified" | "failed";
+        };
+        /**
+         * StepOut
+         * @description The n-th judgments of prompts: by how much one lowered the mean posterior variance of its prompt's completions
+         *     (squared log-odds, prior deviation 1), the standard error of that, how many they are; `total` of the first n.
+         */
+        StepOut: {
+            /** Error */
+            error: number | null;
+            /** Gain */
+            gain: number;
+            /** N */
+            n: number;
+            /** Nth */
+            nth: number;
+            /** Total */
+            total: number;
         };
         /**
          * Token
@@ -5880,6 +5987,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnnotatorWork"];
+                };
+            };
+        };
+    };
+    read_asking: {
+        parameters: {
+            query?: {
+                /** @description so that `today` is yours */
+                utc_offset_minutes?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskingOut"];
                 };
             };
         };
