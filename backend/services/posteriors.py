@@ -34,7 +34,8 @@ def refresh(session: Session, project: Project, prompts: Collection[uuid.UUID] |
     rest = iter(sorted(prompts))
     while some := list(islice(rest, PROMPTS_AT_ONCE)):
         _fit(session, some, partial)
-        settle(session, project, some)
+        if project.target_error is not None:
+            settle(session, project, some)
 
 
 def settle(session: Session, project: Project, prompts: Sequence[uuid.UUID] | None = None) -> None:

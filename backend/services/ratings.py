@@ -81,10 +81,12 @@ def fold(session: Session, project_id: uuid.UUID) -> int:
     project = _numbering(session, project_id)
     folded = 0
     touched: dict[uuid.UUID, uuid.UUID] = {}
-    while rows := _waiting(session, project_id):
+    more = True
+    while more and (rows := _waiting(session, project_id)):
+        more = len(rows) == BATCH
         rankings = _rankings(session, rows)
         completions = _Completions.load(session, rankings)
-        models = _Models.load(session, project_id)
+        models = _Models.load(session, project, rankings)
         for position, ranking in enumerate(rankings, start=project.judgments_folded + 1):
             completions.play(ranking)
             models.play(ranking, position)
@@ -199,6 +201,8 @@ def _play_changes(session: Session, project_id: uuid.UUID) -> Collection[uuid.UU
     for ranking in rankings_of(session, project_id, after=models.snapshot):
         assert ranking.position is not None  # it is in the ratings
         models.play(ranking, ranking.position)
+    # Also where the last judgments no longer stand: the fold goes on from here without looking back.
+    models.come_to(session.scalars(select(Project.judgments_folded).where(Project.id == project_id)).one())
     session.execute(delete(ModelRating).where(ModelRating.project_id == project_id))
     models.save(session, project_id)
 
@@ -298,10 +302,10 @@ class _Completions:
     def load(cls, session: Session, rankings: Iterable[Ranking]) -> "_Completions":
         state = cls()
         ids = {id for ranking in rankings for id in ranking.completions}
-        for row in session.scalars(select(CompletionRating).where(CompletionRating.completion_id.in_(ids))):
-            state.ratings[row.completion_id] = row.elo
-            state.judgments[row.completion_id] = row.judgments
-            state.prompt_of[row.completion_id] = row.prompt_id
+        columns = (CompletionRating.completion_id, CompletionRating.elo, CompletionRating.judgments)
+        for id, rating, judgments in session.execute(select(*columns).where(CompletionRating.completion_id.in_(ids))):
+            state.ratings[id] = rating
+            state.judgments[id] = judgments
         return state
 
     def play(self, ranking: Ranking) -> None:
@@ -334,12 +338,17 @@ class _Models:
         self._taken: list[dict[str, Any]] = []
 
     @classmethod
-    def load(cls, session: Session, project_id: uuid.UUID) -> "_Models":
-        newest = select(func.max(RatingSnapshot.position)).where(RatingSnapshot.project_id == project_id)
-        state = cls(session.scalar(newest) or 0)
-        for row in session.scalars(select(ModelRating).where(ModelRating.project_id == project_id)):
-            state.ratings[row.model_id] = row.elo
-            state.judgments[row.model_id] = row.judgments
+    def load(cls, session: Session, project: Project, rankings: Sequence[Ranking]) -> "_Models":
+        """Those that take part in judgments to come; all of them, where a snapshot of all falls due on the way."""
+        folded = project.judgments_folded
+        state = cls(_due(folded))
+        query = select(ModelRating.model_id, ModelRating.elo, ModelRating.judgments)
+        query = query.where(ModelRating.project_id == project.id)
+        if _due(folded + len(rankings)) == state.snapshot:
+            query = query.where(ModelRating.model_id.in_({id for ranking in rankings for id in ranking.models}))
+        for id, rating, judgments in session.execute(query):
+            state.ratings[id] = rating
+            state.judgments[id] = judgments
         return state
 
     @classmethod
@@ -353,14 +362,18 @@ class _Models:
         return state
 
     def play(self, ranking: Ranking, position: int) -> None:
-        due = (position - 1) // SNAPSHOT_EVERY * SNAPSHOT_EVERY
+        self.come_to(position)
+        elo.fold_judgment(self.ratings, ranking.models, ranking.ranks, elo.K_MODEL)
+        for id in set(ranking.models):
+            self.judgments[id] = self.judgments.get(id, 0) + 1
+
+    def come_to(self, position: int) -> None:
+        """Take the snapshot that is due before the judgment there."""
+        due = _due(position)
         if due > self.snapshot:
             self.snapshot = due
             models = {str(id): [rating, self.judgments[id]] for id, rating in self.ratings.items()}
             self._taken.append({"position": due, "models": models})
-        elo.fold_judgment(self.ratings, ranking.models, ranking.ranks, elo.K_MODEL)
-        for id in set(ranking.models):
-            self.judgments[id] = self.judgments.get(id, 0) + 1
 
     def save(self, session: Session, project_id: uuid.UUID) -> None:
         rows = [
@@ -372,14 +385,21 @@ class _Models:
             session.execute(insert(RatingSnapshot), [{"project_id": project_id, **one} for one in self._taken])
 
 
+def _due(position: int) -> int:
+    """The place of the last snapshot that is taken before the judgment at `position`."""
+    return max(position - 1, 0) // SNAPSHOT_EVERY * SNAPSHOT_EVERY
+
+
 def _upsert(session: Session, table: type[CompletionRating | ModelRating], rows: list[dict[str, Any]]) -> None:
     if rows:
-        statement = insert(table)
+        columns = table.__table__.c
+        values = bulk.table({name: (columns[name].type, [row[name] for row in rows]) for name in rows[0]})
+        statement = insert(table).from_select(list(rows[0]), select(values))
         statement = statement.on_conflict_do_update(
             index_elements=list(table.__table__.primary_key),
             set_={"elo": statement.excluded.elo, "judgments": statement.excluded.judgments},
         )
-        session.execute(statement, rows)
+        session.execute(statement)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
