@@ -19,16 +19,17 @@ FOLDER = "PODIUM_SCORERS_DIR"
 AT_ONCE = 64
 
 Prompts = Sequence[Sequence[Mapping[str, str]]]
-Score = Callable[[Prompts, Sequence[str]], Sequence[float]]
+Score = Callable[..., Sequence[float]]
+"""Of prompts and completions, and where it compares, of the others that each completion stands against."""
 
 
 def load(config: ScorerConfig) -> Score:
     """The scorer behind a config, whose answers are checked. Raises Invalid when there is none."""
     score = _of_service(config) if config.url else _of_file(config)
 
-    def checked(prompts: Prompts, completions: Sequence[str]) -> list[float]:
+    def checked(prompts: Prompts, completions: Sequence[str], *others: Sequence[str]) -> list[float]:
         try:
-            found = [float(value) for value in score(prompts, completions)]
+            found = [float(value) for value in score(prompts, completions, *others)]
         except PodiumError:
             raise
         except Exception as error:
@@ -39,6 +40,8 @@ def load(config: ScorerConfig) -> Score:
             )
         if not all(map(math.isfinite, found)):
             raise Invalid(f"The scorer “{config.name}” gave a score that is no finite number.", "scorers")
+        if config.compares and not all(0 <= value <= 1 for value in found):
+            raise Invalid(f"The scorer “{config.name}” compares, so it must give numbers from 0 to 1.", "scorers")
         return found
 
     return checked
@@ -64,14 +67,14 @@ def _of_file(config: ScorerConfig) -> Score:
 def _of_service(config: ScorerConfig) -> Score:
     service = Service(config.name, {"url": config.url, "api_key_env": config.api_key_env})
 
-    def score(prompts: Prompts, completions: Sequence[str]) -> list[float]:
+    def score(prompts: Prompts, completions: Sequence[str], others: Sequence[str] = ()) -> list[float]:
         scores: list[float] = []
         for start in range(0, len(completions), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            body = {
-                "prompts": [[dict(one) for one in prompt] for prompt in prompts[part]],
-                "completions": completions[part],
-            }
+            asked = [[dict(message) for message in prompt] for prompt in prompts[part]]
+            body: dict[str, Any] = {"prompts": asked, "completions": completions[part]}
+            if config.compares:
+                body["others"] = others[part]
             answer: Any = service.post("", body)
             if not isinstance(answer, dict) or not isinstance(answer.get("scores"), list):
                 raise Invalid(f"The scorer “{config.name}” does not answer with scores.", "scorers")

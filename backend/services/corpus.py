@@ -293,8 +293,9 @@ def documents(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any
 def demonstrations(session: Session, project_id: uuid.UUID) -> Iterator[dict[str, Any]]:
     """`{"prompt", "completion"}` of every demonstration of a project."""
     statement = select(Demonstration.messages, Demonstration.text).where(Demonstration.project_id == project_id)
-    for messages, text in session.execute(statement.order_by(Demonstration.id).execution_options(yield_per=1000)):
-        yield {"prompt": messages, "completion": text}
+    with session.execute(statement.order_by(Demonstration.id).execution_options(yield_per=1000)) as rows:
+        for messages, text in rows:
+            yield {"prompt": messages, "completion": text}
 
 
 def best_ranked(session: Session, project_id: uuid.UUID, min_judgments: int = 1) -> Iterator[dict[str, Any]]:

@@ -272,8 +272,12 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
         rows["prompts"] = _prompts(session, run)
     if run.kind == "ppo" and (inputs.get("judge") or any(one["role"] == "judge" for one in config.get("scorers", ()))):
         # Held out from the policy and from both reward models.
-        unseen = _prompts_of(session, run.project_id, "held_out")
-        rows["judge_prompts"] = itertools.islice(unseen, config["judge_prompts"])
+        others = _prompts_of(session, run.project_id, "held_out")
+        rows["judge_prompts"] = itertools.islice(others, config["judge_prompts"])
+    if run.kind == "evaluate" and config.get("perplexity_on") == "demonstrations":
+        shown = corpus.demonstrations(session, run.project_id)
+        unseen = (row for row in shown if split(digest(row["prompt"])) == "held_out")
+        rows["demonstrations"] = itertools.islice(unseen, config["max_demonstrations"])
     if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
         held_out = run.kind == "evaluate"
         rows["groups"] = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)

@@ -1,12 +1,14 @@
 """Several models answer the same held-out prompts, and the answers are compared.
 
-The first model is the baseline of the win rates. A win rate is over pairs of answers to one prompt, ties count half,
-and its interval is a bootstrap over prompts, since answers to one prompt are not independent. A reward model is no
-judge of a policy that was trained on it: read its win rate together with the KL and the texts.
+Judges are a reward model and further scorers. Each gives win rates between any two models (`contest`; in the result
+`win_rates`), and those of each model against the first as metrics. A reward model is no judge of a policy that was
+trained on it: read its win rate together with the KL and the texts.
 
 Metrics, one step a model; in the result each is followed by the model's name
     evaluate/score_mean                     reward model's score
     evaluate/win_rate, _low, _high          against the first model, by the reward model (95 % interval)
+    evaluate/<judge>_mean, <judge>_win_rate, _low, _high    the same of each further scorer
+    evaluate/perplexity, bits_per_byte      of held-out demonstrations; only the second compares vocabularies
     evaluate/kl_reference_per_seq_nats      log pi - log pi_reference summed over an answer (k1), mean over answers
     evaluate/length_mean, truncated_share   tokens of an answer; share cut at max_new_tokens
     evaluate/distinct4                      share of different 4-grams among all
@@ -14,6 +16,7 @@ Metrics, one step a model; in the result each is followed by the model's name
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +26,11 @@ from typing import Any
 import torch
 
 from backend.domain.training import EvaluateConfig
-from backend.domain.training_rows import ChatMessage, PromptRow, RewardGroup
+from backend.domain.training_rows import ChatMessage, DemonstrationRow, PromptRow, RewardGroup
 from backend.errors import Invalid
+from workers import scorers
 from workers.training.backbone import Backbone
+from workers.training.contest import Wins, by_comparing, by_scores, table
 from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job
@@ -36,6 +41,7 @@ from workers.training.scoring import RewardModel, scorer_input
 from workers.training.tokens import Codec
 
 PROMPTS_AT_ONCE = 256
+REWARD_MODEL = "reward_model"
 
 
 @dataclass
@@ -48,7 +54,8 @@ class Answered:
     vocabulary: str
     answers: list[Answer] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    """of its answers, by judge"""
     kls: list[float] = field(default_factory=list)
 
     @property
@@ -79,16 +86,81 @@ def train(job: Job) -> Iterator[Event]:
     if scorer is not None:
         yield Progress(len(models) + 1, total, "scoring")
         for one in answered:
-            one.scores = scorer.score(asked, one)
+            one.scores[REWARD_MODEL] = scorer.score(asked, one)
         if job.inputs.get("groups"):
             results |= _accuracy(scorer, job.rows("groups", RewardGroup), config)
+    wins = _judges(config, asked, answered)
+    rates = [table(judge, [one.name for one in answered], wins[judge], rounds=config.bootstrap_rounds, seed=config.seed)
+             for judge in wins]  # fmt: skip
+    if job.inputs.get("demonstrations"):
+        yield Progress(len(models) + 1, total, "measuring perplexity")
+        demonstrations = job.rows("demonstrations", DemonstrationRow)
     for number, one in enumerate(answered):
-        values = _numbers(one, answered[0], config)
+        values = _numbers(one)
+        for rate in rates if number else ():
+            name = _metric(rate["judge"], "win_rate")
+            values |= {
+                f"{name}{end}": rate[key][number][0] for end, key in (("", "rate"), ("_low", "low"), ("_high", "high"))
+            }
+        if job.inputs.get("demonstrations"):
+            values |= _perplexity(job, one, demonstrations)
         results |= {f"{name}:{one.name}": value for name, value in values.items()}
         yield StepMetrics(number, values)
     yield from _side_by_side(rows, answered, config)
     yield Progress(total, total, "done")
-    yield Result(results)
+    yield Result(results, {"win_rates": rates} if rates else {})
+
+
+def _judges(config: EvaluateConfig, asked: Sequence[PromptRow], answered: Sequence[Answered]) -> dict[str, Wins]:
+    """How each judge tells who wins; further scorers are asked for their scores here."""
+    each = config.samples_per_prompt
+    prompts = [[message.model_dump() for message in row.prompt] for row in asked]
+    wins: dict[str, Wins] = {}
+    if answered[0].scores:
+        wins[REWARD_MODEL] = _by_scores(REWARD_MODEL, config, answered)
+    for judge in config.scorers:
+        score = scorers.load(judge)
+        if judge.compares:
+
+            def better(one: int, other: int, score: scorers.Score = score) -> Sequence[float]:
+                return score(prompts, answered[one].texts, answered[other].texts)
+
+            wins[judge.name] = by_comparing(better, samples_per_prompt=each)
+        else:
+            for one in answered:
+                one.scores[judge.name] = list(score(prompts, one.texts))
+            wins[judge.name] = _by_scores(judge.name, config, answered)
+    return wins
+
+
+def _by_scores(judge: str, config: EvaluateConfig, answered: Sequence[Answered]) -> Wins:
+    scores = [one.scores[judge] for one in answered]
+    return by_scores(scores, tie_margin=config.tie_margin, samples_per_prompt=config.samples_per_prompt)
+
+
+def _metric(judge: str, what: str) -> str:
+    """The reward model's numbers have the plain names."""
+    return f"evaluate/{what}" if judge == REWARD_MODEL else f"evaluate/{judge}_{what}"
+
+
+def _perplexity(job: Job, one: Answered, rows: Sequence[DemonstrationRow]) -> dict[str, float]:
+    """How well a model foresees completions that people wrote, with their ends."""
+    backbone = Backbone.load(one.folder, device=job.device, dtype=job.dtype)
+    codec = Codec(backbone.tokenizer)
+    nats, tokens, size = 0.0, 0, 0
+    for row in rows:
+        encoded = codec.encode_demonstration(row.prompt, row.completion, max_tokens=backbone.max_positions)
+        if encoded is None:
+            continue
+        nats -= _logprob_sum(backbone, encoded.ids, encoded.prompt_length)
+        tokens += encoded.completion_length
+        size += len(row.completion.encode())
+    if not tokens or not size:
+        return {}
+    return {
+        "evaluate/perplexity": math.exp(min(nats / tokens, 700.0)),
+        "evaluate/bits_per_byte": nats / size / math.log(2),
+    }
 
 
 def _answer(job: Job, config: EvaluateConfig, model: dict[str, Any], asked: Sequence[PromptRow]) -> Answered:
@@ -130,22 +202,20 @@ def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) 
         if one.vocabulary != vocabulary:
             continue
         one.kls = [
-            sum(answer.logprobs) - base
-            for answer, base in zip(one.answers, _logprob_sums(reference, one, config), strict=True)
+            sum(answer.logprobs)
+            - _logprob_sum(reference, [*prompt, *answer.ids], len(prompt), temperature=config.temperature)
+            for prompt, answer in zip(one.prompts, one.answers, strict=True)
         ]
 
 
-def _logprob_sums(backbone: Backbone, one: Answered, config: EvaluateConfig) -> list[float]:
-    """log pi(y | x) of each answer, at the temperature it was drawn with."""
-    sums = []
-    for prompt, answer in zip(one.prompts, one.answers, strict=True):
-        ids = torch.tensor([[*prompt, *answer.ids]], device=backbone.device)
-        scored = torch.zeros_like(ids, dtype=torch.bool)
-        scored[:, len(prompt) :] = True
-        with torch.inference_mode():
-            logprobs, _ = token_logprobs(backbone, ids, torch.ones_like(ids), scored, temperature=config.temperature)
-        sums.append(float(logprobs.sum()))
-    return sums
+@torch.inference_mode()
+def _logprob_sum(backbone: Backbone, sequence: Sequence[int], prompt_length: int, *, temperature: float = 1.0) -> float:
+    """log pi(y | x) of what stands behind the prompt, at the temperature it was drawn with."""
+    ids = torch.tensor([list(sequence)], device=backbone.device)
+    scored = torch.zeros_like(ids, dtype=torch.bool)
+    scored[:, prompt_length:] = True
+    logprobs, _ = token_logprobs(backbone, ids, torch.ones_like(ids), scored, temperature=temperature)
+    return float(logprobs.sum())
 
 
 class _Scorer:
@@ -203,7 +273,8 @@ def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateCo
     }
 
 
-def _numbers(one: Answered, baseline: Answered, config: EvaluateConfig) -> dict[str, float]:
+def _numbers(one: Answered) -> dict[str, float]:
+    """What is told of one model's answers by themselves."""
     values = {
         "evaluate/length_mean": fmean(len(answer.ids) for answer in one.answers),
         "evaluate/truncated_share": fmean(answer.finish_reason == "length" for answer in one.answers),
@@ -211,21 +282,9 @@ def _numbers(one: Answered, baseline: Answered, config: EvaluateConfig) -> dict[
     }
     if one.kls:
         values["evaluate/kl_reference_per_seq_nats"] = fmean(one.kls)
-    if one.scores:
-        values["evaluate/score_mean"] = fmean(one.scores)
-        if one is not baseline:
-            wins = _wins(one.scores, baseline.scores, config)
-            low, high = bootstrap(wins, config.bootstrap_rounds, config.seed)
-            rate = fmean(win for prompt in wins for win in prompt)
-            values |= {"evaluate/win_rate": rate, "evaluate/win_rate_low": low, "evaluate/win_rate_high": high}
+    for judge, scores in one.scores.items():
+        values[_metric(judge, "score_mean" if judge == REWARD_MODEL else "mean")] = fmean(scores)
     return values
-
-
-def _wins(scores: Sequence[float], others: Sequence[float], config: EvaluateConfig) -> list[list[float]]:
-    """1, 0.5 or 0 for each pair of answers, one list a prompt."""
-    wins = [0.5 if abs(a - b) <= config.tie_margin else float(a > b) for a, b in zip(scores, others, strict=True)]
-    size = config.samples_per_prompt
-    return [wins[start : start + size] for start in range(0, len(wins), size)]
 
 
 def _side_by_side(rows: Sequence[PromptRow], answered: Sequence[Answered], config: EvaluateConfig) -> Iterator[Event]:
@@ -233,8 +292,8 @@ def _side_by_side(rows: Sequence[PromptRow], answered: Sequence[Answered], confi
         place = number * config.samples_per_prompt
         for one in answered:
             values: dict[str, float] = {}
-            if one.scores:
-                values["score"] = one.scores[place]
+            for judge, scores in one.scores.items():
+                values["score" if judge == REWARD_MODEL else judge] = scores[place]
             if one.kls:
                 values["kl"] = one.kls[place]
             messages = [message.model_dump() for message in row.prompt]

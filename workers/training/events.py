@@ -106,12 +106,14 @@ class StateSaved:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The end: final numbers; the output folder is complete."""
+    """The end: final numbers, and tables of numbers by name; the output folder is complete."""
 
     values: Mapping[str, float]
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"type": "result", "values": {k: _finite(float(v)) for k, v in self.values.items()}}
+        values = {k: _finite(float(v)) for k, v in self.values.items()}
+        return {"type": "result", "values": {**values, **self.tables}}
 
 
 Event = Progress | StepMetrics | Sample | Warned | StateSaved | Result

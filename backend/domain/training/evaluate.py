@@ -1,10 +1,11 @@
 """What an evaluation is asked to do."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, SamplingConfig, Split, names
+from backend.domain.training.scorers import ScorerConfig
 
 
 class EvaluateConfig(SamplingConfig):
@@ -37,6 +38,18 @@ class EvaluateConfig(SamplingConfig):
         description="A reward set whose held-out prompts measure the reward model's accuracy. Empty: not measured.",
         json_schema_extra=names("reward_set"),
     )
+    scorers: Annotated[tuple[ScorerConfig, ...], Field(strict=False)] = Field(
+        (),
+        max_length=16,
+        description="Further judges: functions on the worker or services, each with win rates of its own.",
+    )
+    perplexity_on: Literal["nothing", "demonstrations"] = Field(
+        "nothing",
+        description="Measure how well each model foresees the project's held-out demonstrations, or do not.",
+    )
+    max_demonstrations: int = Field(
+        256, ge=1, le=1_000_000, description="Demonstrations that perplexity is measured on."
+    )
     prompts: Split = Field("held_out", description=SPLIT_HELP)
     max_prompts: int | None = Field(None, ge=1, description="Use only so many prompts of the project. Empty: all.")
     samples_per_prompt: int = Field(1, ge=1, le=64, description="Completions of each model for each prompt.")
@@ -55,4 +68,7 @@ class EvaluateConfig(SamplingConfig):
     def _accuracy(self) -> Self:
         if self.reward_set and not self.reward_model:
             raise ValueError("reward_model must be named when reward_set is: accuracy is a property of a reward model.")
+        called = [scorer.name for scorer in self.scorers]
+        if len({*called, "reward_model"}) <= len(called):
+            raise ValueError("scorers must have names of their own, and none may be called reward_model.")
         return self

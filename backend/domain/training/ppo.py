@@ -197,6 +197,8 @@ class PPOConfig(LoraConfig, OutputConfig):
             raise ValueError(
                 f"samples_per_prompt must be 2 or more when advantage_estimator is {self.advantage_estimator}."
             )
+        if any(scorer.compares for scorer in self.scorers):
+            raise ValueError("scorers must score single answers here; one that compares two can only evaluate.")
         called = [scorer.name for scorer in self.scorers]
         if len({*called, "reward_model"}) <= len(called):
             raise ValueError("scorers must have names of their own, and none may be called reward_model.")

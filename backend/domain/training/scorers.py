@@ -27,6 +27,13 @@ class ScorerConfig(BaseModel):
         max_length=2000,
         description="Where `{prompts, completions}` is posted to, and answered by `{scores}`.",
     )
+    compares: bool = Field(
+        False,
+        description=(
+            "Evaluations only: it is asked about two completions (`completions` and `others`) and says for each pair "
+            "how likely the first is the better one. It is asked both ways round."
+        ),
+    )
     api_key_env: str | None = Field(
         None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$", description="The worker's environment variable that holds the key."
     )

@@ -1,17 +1,21 @@
 """Evaluation: a model against itself ties everywhere at KL 0; a shifted one is measured as exact sums say."""
 
+import math
+
 import pytest
 import torch
 
 from backend.domain.training import EvaluateConfig
-from backend.domain.training_rows import PromptRow, RewardGroup
+from backend.domain.training_rows import DemonstrationRow, PromptRow, RewardGroup
 from backend.errors import Invalid
 from tests.workers.training.tiny import CPU, folder_of, shake
 from workers.training import evaluate
 from workers.training.backbone import Backbone, ScalarHead
+from workers.training.contest import by_comparing, by_scores, table
 from workers.training.events import Result, Sample
 from workers.training.job import Job, write_rows
 from workers.training.reward_metrics import bootstrap
+from workers.training.tokens import Codec
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +117,67 @@ def test_the_bootstrap_draws_whole_prompts():
     assert bootstrap([[1.0] * 10, [0.0] * 10], rounds=500, seed=0) == (0.0, 1.0)
     low, high = bootstrap([[1.0], [0.0]] * 50, rounds=500, seed=0)
     assert 0.35 < low < 0.5 < high < 0.65
+
+
+def test_a_table_of_who_wins_against_whom_by_hand():
+    scores = [[1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 1.0, 1.0]]
+    wins = by_scores(scores, tie_margin=0.0, samples_per_prompt=2)
+    assert wins(0, 1) == [[0.0, 0.5], [1.0, 1.0]]
+    made = table("reward_model", ["a", "b"], wins, rounds=200, seed=0)
+    assert made["rate"] == [[None, 0.625], [0.375, None]]
+    assert made["low"][0][1] == 0.25 and made["high"][0][1] == 1.0  # of either prompt alone
+    assert made["low"][1][0] == 1 - made["high"][0][1]
+
+
+def test_a_judge_that_leans_to_what_stands_first_is_asked_both_ways_round():
+    def leaning(one, other):
+        return [0.9] * 4  # whatever stands first is better
+
+    assert by_comparing(leaning, samples_per_prompt=1)(0, 1) == [[pytest.approx(0.5)]] * 4
+
+
+def test_further_judges_have_win_rates_of_their_own(tmp_path, folders, monkeypatch):
+    (tmp_path / "judges.py").write_text(
+        "def length(prompts, completions):\n    return [len(one) for one in completions]\n"
+        "def shorter(prompts, completions, others):\n"
+        "    return [float(len(a) < len(b)) + 0.5 * (len(a) == len(b)) for a, b in zip(completions, others)]\n"
+    )
+    monkeypatch.setenv("PODIUM_SCORERS_DIR", str(tmp_path))
+    scorers = (
+        {"name": "length", "python": "judges.py:length"},
+        {"name": "shorter", "python": "judges.py:shorter", "compares": True},
+    )
+    events = list(evaluate.train(job(tmp_path, folders, "model", "other", scorers=scorers)))
+    values, last = result(events), events[-1]
+    assert isinstance(last, Result)
+    tables = last.tables["win_rates"]
+    assert [one["judge"] for one in tables] == ["reward_model", "length", "shorter"]
+    assert tables[1]["rate"][0][1] == pytest.approx(tables[2]["rate"][1][0])  # one likes long answers, one short ones
+    assert values["evaluate/length_win_rate:m1"] == tables[1]["rate"][1][0]
+    assert values["evaluate/length_win_rate_low:m1"] <= values["evaluate/length_win_rate:m1"]
+    assert values["evaluate/length_mean:m0"] > 0 and "evaluate/shorter_mean:m0" not in values
+
+
+def test_perplexity_is_that_of_the_exact_sum(tmp_path, folders):
+    rows = [
+        DemonstrationRow(prompt=({"role": "user", "content": f"w{i + 3} w4"},), completion=f"w{i} w9") for i in range(3)
+    ]
+    write_rows(tmp_path / "demonstrations.jsonl", rows)
+    one = job(tmp_path, folders, "model", "other")
+    one.inputs["demonstrations"] = str(tmp_path / "demonstrations.jsonl")
+    values = result(list(evaluate.train(one)))
+    backbone = Backbone.load(folders["model"], device=CPU, dtype=torch.float32)
+    codec = Codec(backbone.tokenizer)
+    nats, tokens = 0.0, 0
+    for row in rows:
+        encoded = codec.encode_demonstration(row.prompt, row.completion)
+        assert encoded is not None
+        ids = torch.tensor([encoded.ids])
+        with torch.no_grad():
+            logprobs = backbone.model(ids).logits[0].log_softmax(-1)
+        learnt = range(encoded.prompt_length, len(encoded.ids))
+        nats -= float(sum(logprobs[place - 1, encoded.ids[place]] for place in learnt))
+        tokens += len(learnt)
+    assert values["evaluate/perplexity:m0"] == pytest.approx(math.exp(nats / tokens), rel=1e-4)
+    size = sum(len(row.completion) for row in rows)
+    assert values["evaluate/bits_per_byte:m0"] == pytest.approx(nats / size / math.log(2), rel=1e-4)
