@@ -17,6 +17,7 @@ import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
 import { clock, count, duration, fieldName, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+import { isWinRates, WinRates } from "../runs/WinRates";
 
 const Chart = lazy(() => import("../components/Chart"));
 const LIVE_MS = 2_000;
@@ -112,10 +113,12 @@ function Warnings({ warnings }: { warnings: RunWarning[] }) {
 }
 
 function Result({ values }: { values: Record<string, unknown> }) {
-  const others = Object.entries(values).filter(([, value]) => typeof value !== "number");
+  const { win_rates: winRates, ...numbers } = values;
+  const others = Object.entries(numbers).filter(([, value]) => typeof value !== "number");
   return (
     <>
-      {others.length < Object.keys(values).length && <div className="mt-4"><Numbers values={values} /></div>}
+      {isWinRates(winRates) && <WinRates tables={winRates} />}
+      {others.length < Object.keys(numbers).length && <div className="mt-4"><Numbers values={numbers} /></div>}
       {others.length > 0 && <div className="mt-4"><Pairs values={Object.fromEntries(others)} /></div>}
     </>
   );

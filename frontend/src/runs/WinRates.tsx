@@ -1,0 +1,60 @@
+/** Which model wins how often against which, as each judge of an evaluation says. */
+import { TableFrame } from "../components/Page";
+import { percent } from "../format";
+
+export interface WinRateTable {
+  judge: string;
+  models: string[];
+  /** Of the row against the column; null against itself. */
+  rate: (number | null)[][];
+  low: (number | null)[][];
+  high: (number | null)[][];
+}
+
+export function isWinRates(value: unknown): value is WinRateTable[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null && "judge" in one && "rate" in one);
+}
+
+export function WinRates({ tables }: { tables: WinRateTable[] }) {
+  return (
+    <div className="mt-4 grid gap-6">
+      {tables.map((table) => (
+        <TableFrame key={table.judge} label={`Win rates by ${nameOf(table.judge)}`}>
+          <table className="table">
+            <caption className="px-3 py-2 text-left text-soft">
+              How often the model of the row wins against that of the column, by {nameOf(table.judge)}; ties count half, with 95 % intervals over prompts
+            </caption>
+            <thead>
+              <tr><th scope="col">Model</th>{table.models.map((model) => <th key={model} scope="col" className="number [overflow-wrap:anywhere]">{model}</th>)}</tr>
+            </thead>
+            <tbody>
+              {table.models.map((model, row) => (
+                <tr key={model}>
+                  <th scope="row" className="text-left font-medium [overflow-wrap:anywhere]">{model}</th>
+                  {table.models.map((other, column) => <Cell key={other} rate={table.rate[row]?.[column]} low={table.low[row]?.[column]} high={table.high[row]?.[column]} />)}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableFrame>
+      ))}
+    </div>
+  );
+}
+
+type Part = number | null | undefined;
+
+/** Bold where the interval leaves one half on one side: then it is beyond doubt who is better. */
+function Cell({ rate, low, high }: { rate: Part; low: Part; high: Part }) {
+  if (typeof rate !== "number" || typeof low !== "number" || typeof high !== "number") return <td className="number text-faint">–</td>;
+  return (
+    <td className="number whitespace-nowrap">
+      <span className={low > 0.5 || high < 0.5 ? "font-semibold" : ""}>{percent(rate)}</span>
+      <span className="ml-1.5 text-sm text-faint">{percent(low)}–{percent(high)}</span>
+    </td>
+  );
+}
+
+function nameOf(judge: string): string {
+  return judge === "reward_model" ? "the reward model" : judge;
+}
