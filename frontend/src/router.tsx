@@ -126,6 +126,14 @@ const leaderboard = createRoute({
   beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/LeaderboardPage"), "LeaderboardPage"),
 });
+const history = createRoute({
+  getParentRoute: () => project,
+  path: "/history",
+  beforeLoad: adminsOnly,
+  // The models shown, by their ids.
+  validateSearch: (search: Record<string, unknown>): { models?: string; axis?: "date" } => ({ models: text(search["models"]), axis: oneOf(["date"], search["axis"]) }),
+  component: lazyRouteComponent(() => import("./pages/RatingHistoryPage"), "RatingHistoryPage"),
+});
 const judgments = createRoute({
   getParentRoute: () => project,
   path: "/judgments",
@@ -272,7 +280,7 @@ const tree = root.addChildren([
     home,
     projects,
     newProject,
-    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, judgments, judgment, disagreements, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
+    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, history, judgments, judgment, disagreements, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
     runs,
     run,
     checkpoints,

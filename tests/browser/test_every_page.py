@@ -46,6 +46,7 @@ def places(client: Client) -> dict[str, str]:
         "prompts": f"{address}/prompts",
         "prompt": f"{address}/prompts/{prompt}",
         "leaderboard": f"{address}/leaderboard",
+        "history": f"{address}/history",
         "judgments": f"{address}/judgments",
         "judgment": f"{address}/judgments/{judgment['id']}",
         "disagreements": f"{address}/disagreements",
@@ -136,7 +137,7 @@ def test_the_open_dialogs_have_no_barrier(visit: Visit, client, places):
 
 def test_the_focus_can_be_seen_wherever_the_keyboard_goes(visit: Visit, admin, places):
     page = visit(admin, size=WIDE)
-    for name in ("annotate", "overview", "leaderboard", "run-form", "preferences"):
+    for name in ("annotate", "overview", "leaderboard", "history", "prompt", "run-form", "preferences"):
         look(page, name, places[name])
         seen = set()
         for _ in range(25):

@@ -171,36 +171,6 @@ export const agreementQuery = (slug: string) =>
 
 // Ratings and rewards
 
-export type Method = "elo" | "bradley_terry";
-
-/** Without a K the server takes its own. */
-export const ratingsQuery = (slug: string, method: Method, k: number | null) =>
-  queryOptions({
-    queryKey: ["project", slug, "ratings", method, k],
-    queryFn: () =>
-      call(
-        api.GET("/api/v1/projects/{project}/ratings", {
-          params: { path: { project: slug }, query: { of: "models", method, ...(method === "elo" && k !== null ? { k } : {}) } },
-        }),
-      ),
-    placeholderData: keepPreviousData,
-  });
-export type Cluster = "prompt" | "annotator" | "both";
-export interface Taken {
-  controls: boolean;
-  side: boolean;
-}
-export const leaderboardQuery = (slug: string, cluster: Cluster, taken: Taken) =>
-  queryOptions({
-    queryKey: ["project", slug, "leaderboard", cluster, taken],
-    queryFn: () => call(api.GET("/api/v1/projects/{project}/leaderboard", { params: { path: { project: slug }, query: { cluster, ...taken } } })),
-    placeholderData: keepPreviousData,
-  });
-export const winMatrixQuery = (slug: string) =>
-  queryOptions({
-    queryKey: ["project", slug, "win-matrix"],
-    queryFn: () => call(api.GET("/api/v1/projects/{project}/win-matrix", project(slug))),
-  });
 export const rewardSetsQuery = (slug: string) =>
   queryOptions({
     queryKey: ["project", slug, "reward-sets"],

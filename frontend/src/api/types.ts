@@ -63,3 +63,5 @@ export type Checkpoint = Schemas["CheckpointOut"];
 export type Board = Schemas["BoardOut"];
 export type BoardLine = Schemas["BoardLine"];
 export type WinMatrix = Schemas["WinMatrix"];
+export type RatingHistory = Schemas["HistoryOut"];
+export type Duel = Schemas["DuelOut"];

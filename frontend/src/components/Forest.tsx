@@ -1,6 +1,6 @@
 /** Points with their intervals on one scale, a row each: how far apart, and how sure. */
 import { count } from "../format";
-import { linear, range, shortened, ticks, useWidth } from "./plot";
+import { linear, range, shortened, textWidth, ticks, useWidth } from "./plot";
 
 export interface ForestRow {
   key: string;
@@ -33,10 +33,9 @@ export function Forest(props: ForestProps) {
 }
 
 export function ForestPlot({ rows, label, zero, format = count, width }: ForestProps & { width: number }) {
-  const longest = Math.max(0, ...rows.map((row) => row.name.length));
-  const left = Math.min(longest * 6.6 + 14, width * 0.38);
+  const left = Math.min(Math.max(0, ...rows.map((row) => textWidth(row.name))) + 18, width * 0.4);
   const notes = rows.map((row) => row.note ?? format(row.value));
-  const right = Math.max(0, ...notes.map((note) => note.length)) * 6.6 + 14;
+  const right = Math.max(0, ...notes.map((note) => textWidth(note))) + 16;
   const span = range([...rows.flatMap((row) => [row.low, row.high, row.value, row.beside]), zero], 0.04);
   const at = linear(span, [left, Math.max(left + 20, width - right)]);
   const height = rows.length * ROW + AXIS;
@@ -55,7 +54,7 @@ export function ForestPlot({ rows, label, zero, format = count, width }: ForestP
           <g key={row.key}>
             <title>{`${row.name}: ${format(row.value)}, between ${format(row.low)} and ${format(row.high)}`}</title>
             <rect x={0} y={y - ROW / 2} width={width} height={ROW} fillOpacity={0} />
-            <text x={left - 10} y={y + 4} textAnchor="end" className="fill-ink" fontSize={12}>{shortened(row.name, left - 12)}</text>
+            <text x={0} y={y + 4} className="fill-ink" fontSize={12}>{shortened(row.name, left - 12)}</text>
             <line x1={at(row.low)} x2={at(row.high)} y1={y} y2={y} className="stroke-accent" strokeWidth={5} strokeOpacity={0.28} strokeLinecap="round" />
             {row.beside !== null && row.beside !== undefined && <circle cx={at(row.beside)} cy={y} r={4} className="fill-surface stroke-accent" strokeWidth={1.2} opacity={0.65} />}
             <circle cx={at(row.value)} cy={y} r={4.5} className="fill-accent stroke-surface" strokeWidth={1.5} />

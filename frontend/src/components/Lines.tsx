@@ -5,7 +5,7 @@
  */
 import { type KeyboardEvent, type PointerEvent, useState } from "react";
 import { clock, count, day, moment } from "../format";
-import { linear, range, seriesColour, seriesDash, shortened, spread, ticks, timeTicks, useWidth } from "./plot";
+import { linear, range, seriesColour, seriesDash, shortened, spread, textWidth, ticks, timeTicks, useWidth } from "./plot";
 
 export interface Line {
   key: string;
@@ -45,17 +45,18 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
   const [pointed, setPointed] = useState<number | null>(null);
   const named = lines.length <= MOST_LABELS;
   const ends = lines.map((line) => line.values.findLastIndex((value) => value !== null));
-  const longest = Math.max(0, ...lines.map((line) => line.name.length + 7));
-  const right = named ? Math.min(longest * 6.4 + 12, width * (width < 500 ? 0.36 : 0.28)) : 12;
+  const last = lines.map((line, index) => (ends[index]! < 0 ? "" : format(line.values[ends[index]!]!)));
+  const numbers = Math.max(0, ...last.map((text) => textWidth(text))) + 6;
+  const right = named ? Math.min(Math.max(0, ...lines.map((line) => textWidth(line.name))) + numbers + 10, width * (width < 500 ? 0.38 : 0.28)) : 12;
   const ySpan = range([...lines.flatMap((line) => [...line.values, ...(line.low ?? []), ...(line.high ?? [])]), ...within], 0.05);
   const yTicks = ticks(ySpan, Math.max(2, Math.floor(height / 45)));
-  const left = Math.max(0, ...yTicks.map((tick) => format(tick).length)) * 6.4 + 10;
+  const left = Math.max(0, ...yTicks.map((tick) => textWidth(format(tick), 11))) + 10;
   const top = yName ? 22 : 8;
   const bottom = height - (xName ? 38 : 22);
   const xSpan: [number, number] = x.length > 0 ? [x[0]!, x.at(-1)!] : [0, 1];
   const xAt = linear(xSpan, [left, Math.max(left + 20, width - right)]);
   const yAt = linear(ySpan, [bottom, top]);
-  const room = Math.max(2, Math.floor((width - left - right) / (time ? 95 : 70)));
+  const room = Math.max(2, Math.floor((width - left - right) / (time ? 95 : 52)));
   const times = time ? timeTicks(xSpan, room) : null;
   const spoken = (place: number): string => (time ? moment(new Date(place)) : `${count(place)}${xName ? ` ${xName}` : ""}`);
   const at = pointed === null ? null : Math.min(pointed, x.length - 1);
@@ -69,14 +70,14 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
     });
     setPointed(best);
   };
-  const last = x.length - 1;
+  const end = x.length - 1;
   const onKey = (event: KeyboardEvent): void => {
-    const from = at ?? last;
-    const to = { ArrowLeft: from - 1, ArrowDown: from - 1, ArrowRight: from + 1, ArrowUp: from + 1, PageDown: from - 10, PageUp: from + 10, Home: 0, End: last }[event.key];
+    const from = at ?? end;
+    const to = { ArrowLeft: from - 1, ArrowDown: from - 1, ArrowRight: from + 1, ArrowUp: from + 1, PageDown: from - 10, PageUp: from + 10, Home: 0, End: end }[event.key];
     if (event.key === "Escape") setPointed(null);
     if (to === undefined) return;
     event.preventDefault();
-    setPointed(Math.max(0, Math.min(last, to)));
+    setPointed(Math.max(0, Math.min(end, to)));
   };
   const labels = named ? spread(lines.map((line, index) => yAt(line.values[ends[index]!] ?? ySpan[0])), LABEL, [top + 4, bottom]) : [];
   return (
@@ -86,8 +87,8 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
       tabIndex={0}
       aria-label={label}
       aria-valuemin={0}
-      aria-valuemax={Math.max(0, last)}
-      aria-valuenow={at ?? Math.max(0, last)}
+      aria-valuemax={Math.max(0, end)}
+      aria-valuenow={at ?? Math.max(0, end)}
       aria-valuetext={at === null ? `${lines.length} lines; arrow keys read their values` : `${spoken(x[at]!)}: ${read.map((one) => `${one.line.name} ${format(one.value)}`).join(", ")}`}
       onPointerMove={point}
       onPointerDown={point}
@@ -113,7 +114,7 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
         ))}
         {named && lines.map((line, index) => ends[index]! >= 0 && (
           <text key={line.key} x={width - right + 8} y={labels[index]! + 4} fontSize={12} style={{ fill: seriesColour(line.colour ?? index) }}>
-            {shortened(line.name, right - 50)} <tspan className="fill-soft">{format(line.values[ends[index]!]!)}</tspan>
+            {shortened(line.name, right - numbers - 8)} <tspan className="fill-soft">{last[index]}</tspan>
           </text>
         ))}
         {at !== null && (

@@ -7,6 +7,8 @@
 
 const PADDING = 24;
 const SCALE = 2;
+/** Narrower, and titles would break into many lines. */
+const LEAST_WIDTH = 320;
 const SVG = "http://www.w3.org/2000/svg";
 
 const INHERITED = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "visibility"];
@@ -23,8 +25,15 @@ export interface Picture {
 /** `box` holds the plot; the title and the caption are set above it in the box's own type. */
 export function pictureOf(box: HTMLElement, title: string, caption: string): Picture {
   const style = getComputedStyle(box);
-  const within = box.getBoundingClientRect();
-  const width = Math.ceil(within.width) + 2 * PADDING;
+  const plots = [...box.querySelectorAll<SVGSVGElement | HTMLCanvasElement>("svg, canvas")]
+    .filter((plot) => !plot.parentElement?.closest("svg") && !plot.closest("button, [data-aside]"))
+    .map((plot) => ({ plot, at: plot.getBoundingClientRect() }))
+    .filter(({ at }) => at.width > 0 && at.height > 0);
+  // As large as the plots are, also where they scroll in their frame.
+  const [left, top] = [Math.min(...plots.map(({ at }) => at.left)), Math.min(...plots.map(({ at }) => at.top))];
+  const [right, bottom] = [Math.max(...plots.map(({ at }) => at.right)), Math.max(...plots.map(({ at }) => at.bottom))];
+  if (plots.length === 0) throw new Error("There is nothing drawn here yet.");
+  const width = Math.max(LEAST_WIDTH, Math.ceil(right - left)) + 2 * PADDING;
   const text = (size: number, weight: number, colour: string): Record<string, string> => ({ "font-family": style.fontFamily, "font-size": `${size}px`, "font-weight": String(weight), fill: colour });
   const parts: string[] = [];
   let y = PADDING;
@@ -37,11 +46,8 @@ export function pictureOf(box: HTMLElement, title: string, caption: string): Pic
   }
   y += 12;
   let vector = true;
-  for (const plot of box.querySelectorAll<SVGSVGElement | HTMLCanvasElement>("svg, canvas")) {
-    if (plot.parentElement?.closest("svg") || plot.closest("button, [data-aside]")) continue;
-    const at = plot.getBoundingClientRect();
-    if (at.width === 0 || at.height === 0) continue;
-    const place = { x: PADDING + at.left - within.left, y: y + at.top - within.top, width: at.width, height: at.height };
+  for (const { plot, at } of plots) {
+    const place = { x: PADDING + at.left - left, y: y + at.top - top, width: at.width, height: at.height };
     if (plot instanceof HTMLCanvasElement) {
       vector = false;
       parts.push(element("image", { ...place, href: plot.toDataURL() }));
@@ -52,7 +58,7 @@ export function pictureOf(box: HTMLElement, title: string, caption: string): Pic
       parts.push(new XMLSerializer().serializeToString(copy));
     }
   }
-  const height = Math.ceil(y + within.height + PADDING);
+  const height = Math.ceil(y + bottom - top + PADDING);
   const ground = element("rect", { width, height, fill: colourOf("surface") });
   return { svg: `<svg xmlns="${SVG}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${ground}${parts.join("")}</svg>`, width, height, vector };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, range, spread, ticks, timeTicks } from "./plot";
+import { linear, range, shortNames, spread, ticks, timeTicks } from "./plot";
 
 describe("ticks", () => {
   it("are round", () => {
@@ -56,5 +56,14 @@ describe("labels", () => {
   it("make room for each other, in their order and within the plot", () => {
     expect(spread([50, 51, 20], 12, [0, 100])).toEqual([50, 62, 20]);
     expect(spread([99, 98], 12, [0, 100])).toEqual([100, 88]);
+  });
+});
+
+describe("names in a plot", () => {
+  it("leave out the namespace that all have", () => expect(["imported/a", "imported/b/c"].map(shortNames(["imported/a", "imported/b/c"]))).toEqual(["a", "b/c"]));
+  it("stay whole where namespaces differ, or nothing would be told apart", () => {
+    expect(["x/a", "y/a"].map(shortNames(["x/a", "y/a"]))).toEqual(["x/a", "y/a"]);
+    expect(shortNames(["x/a"])("x/a")).toBe("x/a");
+    expect(["a", "b"].map(shortNames(["a", "b"]))).toEqual(["a", "b"]);
   });
 });

@@ -87,8 +87,26 @@ export function useWidth<E extends HTMLElement>(): [RefObject<E | null>, number]
   return [ref, width];
 }
 
-/** Letters of the plots' 12 px type that fit a width, the rest as an ellipsis. The title of the element says all. */
-export function shortened(text: string, width: number, letter = 6.4): string {
-  const most = Math.max(3, Math.floor(width / letter));
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+/** Names without the namespace that they all have in common: in a plot, room is dear. */
+export function shortNames(names: readonly string[]): (name: string) => string {
+  const end = (names[0] ?? "").indexOf("/") + 1;
+  const common = names.length > 1 && end > 0 && names.every((name) => name.startsWith(names[0]!.slice(0, end)));
+  return (name) => (common ? name.slice(end) : name);
+}
+
+let pen: CanvasRenderingContext2D | null = null;
+
+/** How wide a text of the plots is in CSS pixels. */
+export function textWidth(text: string, size = 12): number {
+  pen ??= document.createElement("canvas").getContext("2d")!;
+  pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+
+/** What fits of a text, the rest as an ellipsis. The title of the element says all. */
+export function shortened(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let end = Math.min(text.length, Math.ceil(width / 3));
+  while (end > 2 && textWidth(`${text.slice(0, end)}…`) > width) end--;
+  return `${text.slice(0, end).trimEnd()}…`;
 }

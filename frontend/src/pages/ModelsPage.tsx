@@ -29,7 +29,7 @@ export function ModelsPage() {
                 <thead><tr><th>Name</th><th>From</th><th>Where</th><th>Registered</th></tr></thead>
                 <tbody>
                   {items.map((model) => (
-                    <tr key={model.id}>
+                    <tr key={model.id} id={model.id} className="target:bg-mark">
                       <td className="min-w-44 font-medium [overflow-wrap:anywhere]">{model.name}</td>
                       <td>{KINDS[kindOf(model)] ?? kindOf(model)}</td>
                       <td className="min-w-52 font-mono text-sm [overflow-wrap:anywhere]"><Where model={model} /></td>

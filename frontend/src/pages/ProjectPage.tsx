@@ -1,7 +1,8 @@
 /** One project at a glance: the flow from prompts to runs with what is there, and the next sensible step. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { progressQuery, projectQuery, ratingsQuery, rewardSetsQuery, runsQuery } from "../api/queries";
+import { progressQuery, projectQuery, rewardSetsQuery, runsQuery } from "../api/queries";
+import { ratingsQuery } from "../api/ratings";
 import type { Project } from "../api/types";
 import { ButtonLink } from "../components/Button";
 import { ExportPanel } from "../components/ExportPanel";
@@ -30,7 +31,7 @@ export function ProjectPage() {
 
 function Overview({ slug, project }: { slug: string; project: Project }) {
   const progress = useQuery({ ...progressQuery(slug), refetchInterval: LIVE_MS }).data;
-  const ratings = useQuery(ratingsQuery(slug, "elo", null)).data?.items;
+  const ratings = useQuery(ratingsQuery(slug)).data?.items;
   const sets = useQuery(rewardSetsQuery(slug)).data?.items;
   const runs = useQuery({ ...runsQuery({ project: slug }), refetchInterval: LIVE_MS }).data?.items;
   const kinds = new Set(runs?.filter((run) => run.state === "succeeded").map((run) => run.kind));
