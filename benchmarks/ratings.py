@@ -2,7 +2,8 @@
 
     python -m benchmarks.ratings [--runs 3] [--share 1.0] [--peers PYTHON]
 
-`models`: 1,000,000 comparisons over 200 models, Bradley-Terry with errors clustered by prompt and annotator at once.
+`bare`: 1,000,000 comparisons over 200 models, Bradley-Terry without errors, which is what evalica gives.
+`models`: the same comparisons with errors clustered by prompt and annotator at once.
 `prompts`: 1,200,000 comparisons over 200,000 prompts of 4 completions, Bradley-Terry per prompt with errors. Data are
 drawn from a seed; `--share` makes them smaller. `--peers` names a Python that has evalica, arena-rank and pandas
 installed: their own fits of the same data run there. They know no groups, so for `prompts` each is called per prompt,
@@ -28,9 +29,10 @@ import numpy as np
 
 from backend.domain.annotators import fit_annotators
 from backend.domain.bradley_terry import fit_groups
-from backend.domain.leaderboard import fit_columns
+from backend.domain.leaderboard import fit_columns, fit_utilities
 
 Columns = dict[str, Any]
+NAMES = ("bare", "models", "prompts", "annotators")
 
 
 def outcomes(rng: np.random.Generator, gap: Any) -> Any:
@@ -127,8 +129,10 @@ def measured(fit: Callable[[], object], runs: int) -> dict[str, float]:
 
 def ours(name: str, runs: int, share: float) -> dict[str, float]:
     """One of our fits, in this process alone so that its memory is its own."""
-    d = models(share) if name == "models" else prompts(share)
+    d = models(share) if name in ("bare", "models") else prompts(share)
     left, right, score = d["left"], d["right"], d["score"]
+    if name == "bare":
+        return measured(lambda: fit_utilities(left, right, score, models=200), runs)
     if name == "models":
         clusters = [d["prompt"], d["annotator"]]
         return measured(lambda: fit_columns(left, right, score, models=200, clusters=clusters), runs)
@@ -143,12 +147,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--peers", type=Path)
-    parser.add_argument("--one", choices=["models", "prompts", "annotators"], help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(ours(options.one, options.runs, options.share)))
         return
-    for name in ("models", "prompts", "annotators"):
+    for name in NAMES:
         command = [sys.executable, "-m", "benchmarks.ratings", "--one", name, "--runs", str(options.runs)]
         done = subprocess.run([*command, "--share", str(options.share)], check=True, capture_output=True, text=True)
         print(json.dumps({"fit": name, "by": "podium", **json.loads(done.stdout)}), flush=True)

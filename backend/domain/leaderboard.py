@@ -203,18 +203,8 @@ def fit_columns(
         raise Invalid("a slope is a number, 0 or more, and a lean is a number", "slope")
     # What says nothing links nobody.
     weight = np.where(slope > 0.0, weight, 0.0)
-    cells = models * models
-    wins = sums(left * models + right, weight * score, cells) + sums(
-        right * models + left, weight * (1.0 - score), cells
-    )
-    wins = wins.reshape(models, models)
-    connected = bool(reachable(wins[None] > 0).all())
-    if not connected and ridge == 0.0:
-        raise Invalid(
-            "these votes do not connect all models both ways (somebody only won or only lost, or groups never met): "
-            "use a ridge above 0, or collect more votes",
-            "ridge",
-        )
+    wins = _wins(left, right, score, weight, models)
+    connected = _checked_connected(wins, ridge)
     mode, hessian, steps = newton(wins[None], ridge, np.zeros((1, models)))
     utility, full = mode[0], hessian[0]
     gamma: Floats = np.zeros(extra.shape[1])
@@ -232,6 +222,41 @@ def fit_columns(
     covariance[:models] -= covariance[:models].mean(axis=0)
     covariance[:, :models] -= covariance[:, :models].mean(axis=1, keepdims=True)
     return Fit(utility - utility.mean(), gamma, covariance, (wins + wins.T).sum(axis=1), connected, steps)
+
+
+def fit_utilities(left: Ints, right: Ints, score: Floats, *, models: int, ridge: float = 0.0) -> Floats:
+    """The utilities alone, without errors: those of `fit_columns`."""
+    check_columns(left, right, score, None, models)
+    wins = _wins(left, right, score, None, models)
+    _checked_connected(wins, ridge)
+    mode, _, _ = newton(wins[None], ridge, np.zeros((1, models)))
+    utility: Floats = mode[0] - mode[0].mean()
+    return utility
+
+
+def _wins(left: Ints, right: Ints, score: Floats, weight: Floats | None, models: int) -> Floats:
+    """The scores of each model (row) against each other, (models, models)."""
+    cell = left * models + right
+    won = sums(cell, score if weight is None else weight * score, models * models)
+    # Without weights the rest of the games is lost, to the digit.
+    lost = (
+        np.bincount(cell, minlength=models * models) - won
+        if weight is None
+        else sums(cell, weight * (1.0 - score), models * models)
+    )
+    wins: Floats = won.reshape(models, models) + lost.reshape(models, models).T
+    return wins
+
+
+def _checked_connected(wins: Floats, ridge: float) -> bool:
+    connected = bool(reachable(wins[None] > 0).all())
+    if not connected and ridge == 0.0:
+        raise Invalid(
+            "these votes do not connect all models both ways (somebody only won or only lost, or groups never met): "
+            "use a ridge above 0, or collect more votes",
+            "ridge",
+        )
+    return connected
 
 
 def fit_davidson(wins: Floats, ties: Floats) -> Davidson:
@@ -329,11 +354,10 @@ def _bread_and_meat(
         # Of equal votes counted as one, each is still a vote of its own: weight times the square, not its square.
         square = np.divide(surprise**2, weight, out=np.zeros(len(weight)), where=weight > 0)
         return _alone(left, right, square, controls, models)
-    numbered = [np.unique(column, return_inverse=True)[1] for column in clusters]
+    numbered = [_numbered(column) for column in clusters]
     meat = sum((_meat(column, left, right, surprise, controls, models) for column in numbered), start=np.zeros(()))
     if len(numbered) == 2:
-        first, second = numbered
-        together = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)[1]
+        together = _together(*numbered)
         meat = meat - _meat(together, left, right, surprise, controls, models)
         # What two overlapping clusterings take away twice may leave a negative direction: there is none.
         values, vectors = np.linalg.eigh(meat)
@@ -367,11 +391,11 @@ def _meat(label: Ints, left: Ints, right: Ints, surprise: Floats, controls: Floa
     label, left, right, surprise, controls = (column[~alone] for column in (label, left, right, surprise, controls))
     if not len(label):
         return singles * factor
-    label = np.unique(label, return_inverse=True)[1]
+    label = _numbered(label)
     number = int(label.max()) + 1
     # Only as many clusters at a time as fit into some 8 MB.
     at_once = max(1, CELLS_AT_ONCE // size)
-    order = np.argsort(label, kind="stable") if number > at_once else np.arange(len(label))
+    order = _order(label) if number > at_once else np.arange(len(label))
     starts = np.searchsorted(label[order], np.arange(0, number + at_once, at_once)) if number > at_once else None
     total = singles
     for block, (first, last) in enumerate(pairwise([0, len(label)] if starts is None else starts.tolist())):
@@ -386,6 +410,34 @@ def _meat(label: Ints, left: Ints, right: Ints, surprise: Floats, controls: Floa
         pull = pull.reshape(here, size)
         total += pull.T @ pull
     return total * factor
+
+
+def _numbered(label: Ints) -> Ints:
+    """The same labels as numbers without gaps, in their order."""
+    if label.min() < 0 or label.max() > 4 * len(label):
+        return np.unique(label, return_inverse=True)[1]
+    return (np.cumsum(np.bincount(label) > 0) - 1)[label]
+
+
+def _together(first: Ints, second: Ints) -> Ints:
+    """The number of each pair of labels, in their order."""
+    order = _order(first, second)
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
+    number = np.empty(len(order), np.intp)
+    number[order] = np.cumsum(new) - 1
+    return number
+
+
+def _order(*labels: Ints) -> NDArray[np.intp]:
+    """The stable order by the first label, then the next; none below 0. By digits of 16 bits, which is quicker than
+    comparing: numpy sorts those by counting."""
+    order = np.arange(len(labels[0]))
+    for label in reversed(labels):
+        for shift in range(0, max(1, int(label.max(initial=0)).bit_length()), 16):
+            digit = (label[order] >> shift).astype(np.uint16)
+            order = order[np.argsort(digit, kind="stable")]
+    return order
 
 
 def _labels(votes: Sequence[Vote], cluster: Cluster) -> list[NDArray[np.intp]]:

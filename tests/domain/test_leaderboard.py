@@ -6,9 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from backend.domain import leaderboard
 from backend.domain.elo import POINTS_PER_LOG_ODDS, START
-from backend.domain.leaderboard import SIDE, Cluster, Vote, chance_of_best, fit_columns, fit_davidson, fit_models, ranks
+from backend.domain.leaderboard import (
+    SIDE,
+    Cluster,
+    Vote,
+    chance_of_best,
+    fit_columns,
+    fit_davidson,
+    fit_models,
+    fit_utilities,
+    ranks,
+)
 from backend.errors import Invalid
 from tests.domain.real_data import votes as real_votes
 
@@ -332,3 +345,30 @@ def test_who_counts_nothing_changes_and_connects_nothing() -> None:
         fit_columns(left, right, score, models=2, slope=np.array([1.0, 0.0]))
     with pytest.raises(Invalid, match="slope"):
         fit_columns(left, right, score, models=2, slope=np.array([1.0, -1.0]))
+
+
+def test_the_utilities_alone_are_those_of_the_whole_fit() -> None:
+    rng = np.random.default_rng(2)
+    left = rng.integers(0, 12, 4_000)
+    right = (left + rng.integers(1, 12, 4_000)) % 12
+    score = rng.choice([0.0, 0.5, 1.0], 4_000)
+    alone = fit_utilities(left, right, score, models=12)
+    np.testing.assert_array_equal(alone, fit_columns(left, right, score, models=12).utility)
+    with pytest.raises(Invalid, match="do not connect"):
+        fit_utilities(left[:3], right[:3], score[:3], models=12)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 2**40)) | st.tuples(st.integers(0, 2**20), st.just(1)), min_size=1
+    )
+)
+def test_pairs_of_labels_are_numbered_in_their_order(pairs: list[tuple[int, int]]) -> None:
+    first, second = np.array(pairs).T
+    order = leaderboard._order(first, second)
+    assert [pairs[i] for i in order] == sorted(pairs)
+    assert all(i < j for i, j in pairwise(order.tolist()) if pairs[i] == pairs[j]), "stable"
+    ranked = {pair: number for number, pair in enumerate(sorted(set(pairs)))}
+    assert leaderboard._together(first, second).tolist() == [ranked[pair] for pair in pairs]
+    values = sorted(set(second.tolist()))
+    assert leaderboard._numbered(second).tolist() == [values.index(label) for label in second.tolist()]
