@@ -167,7 +167,11 @@ def show_report(name: str, report: Json) -> None:
 @click.option(
     "--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="jsonl, or what -o ends with."
 )
-@click.option("--layout", type=click.Choice(["podium", "trl", "hh-rlhf"]), help="Of preferences.")
+@click.option(
+    "--layout",
+    type=click.Choice(["podium", "trl", "hh-rlhf", "arena"]),
+    help="Of preferences, or (arena) of judgments.",
+)
 @click.option("--reward-set", metavar="ID", help="Of which rewards; the newest otherwise.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; standard output otherwise."

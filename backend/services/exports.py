@@ -4,25 +4,42 @@ Rows stream from the database, so the size of a project costs time and not memor
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from itertools import combinations
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
+from backend.domain.formats import writers
 from backend.domain.judgments import outcomes
 from backend.domain.rewards import split
-from backend.services import rewards
+from backend.errors import Invalid
+from backend.services import bulk, rewards
 from backend.tables import Comparison, Completion, CompletionRating, Judgment, Model, Project, Prompt, Reward, User
 
 What = Literal["judgments", "preferences", "rewards", "completions"]
 BATCH = 1_000
+LAYOUT_OF: dict[writers.Layout, What] = {"trl": "preferences", "hh-rlhf": "preferences", "arena": "judgments"}
+# Answers to what is known or was asked before: facts about people, not about completions.
+UNRATED = ("gold", "repeat")
 
 
 def rows(
-    session: Session, project: Project, what: What, reward_set_id: uuid.UUID | None = None
-) -> Iterator[dict[str, Any]]:
-    """The rows of one kind of export. `rewards` needs a reward set."""
+    session: Session,
+    project: Project,
+    what: What,
+    layout: writers.Layout = "podium",
+    reward_set_id: uuid.UUID | None = None,
+) -> Iterator[Mapping[str, Any]]:
+    """The rows of one kind of export, in a layout that it has (Invalid otherwise). `rewards` needs a reward set."""
+    if layout != "podium" and what != LAYOUT_OF[layout]:
+        raise Invalid(f"The layout {layout} is one of {LAYOUT_OF[layout]}; {what} do not have it.", field="layout")
+    if layout == "arena":
+        return writers.lay_out(battles(session, project), layout)
+    if layout != "podium":
+        return writers.lay_out(preferences(session, project), layout)
     match what:
         case "completions":
             return completions(session, project)
@@ -61,10 +78,10 @@ def completions(session: Session, project: Project) -> Iterator[dict[str, Any]]:
 def judgments(session: Session, project: Project) -> Iterator[dict[str, Any]]:
     """`{"prompt", "completions": [{"id", "model", "text"}], "ranks", "annotator", ...}` as shown, in order of arrival;
     without what was voided or not counted, and able to be imported again."""
-    for judgment, comparison, messages, digest, annotator, shown in _judged(session, project):
+    for judgment, shown in _judged(session, project):
         yield {
             "id": str(judgment.id),
-            "prompt": messages,
+            "prompt": judgment.messages,
             "completions": shown,
             "ranks": judgment.ranks,
             "none_acceptable": judgment.none_acceptable,
@@ -74,19 +91,19 @@ def judgments(session: Session, project: Project) -> Iterator[dict[str, Any]]:
             "ideal_answer": judgment.ideal_answer,
             "spans": judgment.spans,
             "gold_right": judgment.gold_right,
-            "annotator": annotator,
+            "annotator": judgment.annotator,
             "active_ms": judgment.active_ms,
-            "kind": comparison.kind,
+            "kind": judgment.kind,
             "guidelines_version": judgment.guidelines_version,
-            "split": split(digest),
+            "split": split(judgment.digest),
             "created_at": judgment.created_at.isoformat(),
         }
 
 
 def preferences(session: Session, project: Project) -> Iterator[dict[str, Any]]:
     """`{"prompt", "chosen", "rejected", ...}` for every decided pair; ties prefer nothing and are left out."""
-    for judgment, comparison, messages, digest, annotator, shown in _judged(session, project):
-        if comparison.kind in ("gold", "repeat") or judgment.ranks is None:
+    for judgment, shown in _judged(session, project):
+        if judgment.kind in UNRATED or judgment.ranks is None:
             continue
         for outcome in outcomes(judgment.ranks):
             if outcome.score == 0.5:
@@ -94,22 +111,67 @@ def preferences(session: Session, project: Project) -> Iterator[dict[str, Any]]:
             best, worst = (outcome.a, outcome.b) if outcome.score == 1 else (outcome.b, outcome.a)
             yield {
                 "judgment": str(judgment.id),
-                "prompt": messages,
+                "prompt": judgment.messages,
                 "chosen": shown[best]["text"],
                 "rejected": shown[worst]["text"],
                 "chosen_model": shown[best]["model"],
                 "rejected_model": shown[worst]["model"],
-                "annotator": annotator,
+                "annotator": judgment.annotator,
                 "strength": judgment.strength,
-                "split": split(digest),
+                "split": split(judgment.digest),
             }
 
 
-def _judged(
-    session: Session, project: Project
-) -> Iterator[tuple[Judgment, Comparison, list[dict[str, Any]], str, str, list[dict[str, Any]]]]:
+def battles(session: Session, project: Project) -> Iterator[dict[str, Any]]:
+    """Every pair out of every judgment, ties too; `score` is 1 where a won, 0 where b did, null where none was
+    acceptable."""
+    for judgment, shown in _judged(session, project):
+        if judgment.kind in UNRATED:
+            continue
+        found: list[tuple[int, int, float | None]]
+        if judgment.ranks is None:
+            found = [(a, b, None) for a, b in combinations(range(len(shown)), 2)]
+        else:
+            found = [(outcome.a, outcome.b, outcome.score) for outcome in outcomes(judgment.ranks)]
+        for a, b, score in found:
+            yield {
+                "judgment": str(judgment.id),
+                "prompt_id": str(judgment.prompt_id),
+                "prompt": judgment.messages,
+                "model_a": shown[a]["model"],
+                "model_b": shown[b]["model"],
+                "answer_a": shown[a]["text"],
+                "answer_b": shown[b]["text"],
+                "score": score,
+                "annotator": judgment.annotator,
+                "tstamp": judgment.created_at.timestamp(),
+                "split": split(judgment.digest),
+            }
+
+
+def _judged(session: Session, project: Project) -> Iterator[tuple[Row[Any], list[dict[str, Any]]]]:
+    """What was said, and the completions as they were shown."""
     statement = (
-        select(Judgment, Comparison, Prompt.messages, Prompt.digest, User.name)
+        select(
+            Judgment.id,
+            Judgment.prompt_id,
+            Judgment.ranks,
+            Judgment.none_acceptable,
+            Judgment.strength,
+            Judgment.aspects,
+            Judgment.comment,
+            Judgment.ideal_answer,
+            Judgment.spans,
+            Judgment.gold_right,
+            Judgment.active_ms,
+            Judgment.guidelines_version,
+            Judgment.created_at,
+            Comparison.completions,
+            Comparison.kind,
+            Prompt.messages,
+            Prompt.digest,
+            User.name.label("annotator"),
+        )
         .join(Comparison, Comparison.id == Judgment.comparison_id)
         .join(Prompt, Prompt.id == Judgment.prompt_id)
         .join(User, User.id == Judgment.annotator_id)
@@ -118,18 +180,17 @@ def _judged(
         .execution_options(yield_per=BATCH)
     )
     for batch in session.execute(statement).partitions():
-        shown = _shown(session, [row[1] for row in batch])
-        for judgment, comparison, messages, digest, annotator in batch:
-            answers = [shown[id] for id in comparison.completions]
-            yield judgment, comparison, messages, digest, annotator, answers
+        shown = _shown(session, {id for row in batch for id in row.completions})
+        for row in batch:
+            yield row, [shown[id] for id in row.completions]
 
 
-def _shown(session: Session, comparisons: Sequence[Comparison]) -> dict[uuid.UUID, dict[str, Any]]:
-    ids = {id for comparison in comparisons for id in comparison.completions}
+def _shown(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    listed = bulk.table({"id": (UUID(as_uuid=True), list(ids))})
     found = session.execute(
         select(Completion.id, Model.name, Completion.text)
         .join(Model, Model.id == Completion.model_id)
-        .where(Completion.id.in_(ids))
+        .join(listed, listed.c.id == Completion.id)
     )
     return {id: {"id": str(id), "model": model, "text": text} for id, model, text in found}
 

@@ -112,6 +112,8 @@ def test_completions_come_back_as_they_were(table: list[Any], format: FileFormat
     ]
 
 
+# Whatever else a row of ours has that layouts read.
+ABOUT: dict[str, Any] = {"strength": None, "split": "train", "judgment": "01a20675-ecf9-7848-a1ba-bf79797a9ece"}
 TURNS = st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=4).map(
     lambda said: [
         {"role": ("user", "assistant")[place % 2], "content": text}
@@ -128,11 +130,11 @@ TURNS = st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=4).map(
         max_size=3,
     ),
     st.sampled_from(FORMATS),
-    st.sampled_from(get_args(Layout)),
+    st.sampled_from(["podium", "trl", "hh-rlhf"]),
 )
 def test_preferences_come_back_as_they_were(table: list[Any], format: FileFormat, layout: Layout) -> None:
     sent = [
-        {"prompt": prompt, "chosen": best, "rejected": worst, "chosen_model": "m", "rejected_model": "n"}
+        {**ABOUT, "prompt": prompt, "chosen": best, "rejected": worst, "chosen_model": "m", "rejected_model": "n"}
         for prompt, best, worst in table
     ]
     file = written(list(map(dict, writers.lay_out(sent, layout))), format)
@@ -149,8 +151,55 @@ def test_preferences_come_back_as_they_were(table: list[Any], format: FileFormat
             assert (texts[1].model, texts[2].model) == ("imported/m", "imported/n")
 
 
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(TURNS, COMPLETION, COMPLETION, st.sampled_from([1.0, 0.5, 0.0, None])).filter(lambda b: b[1] != b[2]),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(FORMATS),
+)
+def test_battles_come_back_as_they_were(table: list[Any], format: FileFormat) -> None:
+    sent = [
+        {
+            **ABOUT,
+            "prompt_id": "p",
+            "prompt": prompt,
+            "model_a": "m",
+            "model_b": "n",
+            "answer_a": first,
+            "answer_b": second,
+            "score": score,
+            "annotator": "ann",
+            "tstamp": 1.5e9,
+        }
+        for prompt, first, second, score in table
+    ]
+    file = written(list(map(dict, writers.lay_out(sent, "arena"))), format)
+    assert readers.guess(file, f"x.{format}") == "arena"
+    found = list(readers.read("arena", file, f"x.{format}"))
+    ranks = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1), None: None}
+    for record, (prompt, first, second, score) in zip(found, table, strict=True):
+        assert isinstance(record, JudgmentRecord), record
+        assert (record.messages, record.annotator, record.ranks) == (prompt, "ann", ranks[score])
+        assert record.answers == (Answer("imported/m", first), Answer("imported/n", second))
+        assert str(record.origin) == ABOUT["judgment"]
+
+
+def test_a_table_opened_in_a_spreadsheet_runs_nothing() -> None:
+    said = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=x", "''=x", "'tis", "plain", "a=b", "it's"]
+    content = b"".join(writers.write([{"text": text} for text in said], "csv"))
+    cells = [row["text"] for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
+    assert not [cell for cell in cells if cell[0] in "=+-@\t\r"]
+    assert cells[8:] == said[8:]
+    back = [row[1]["text"] for row in rows.read(io.BytesIO(content), "x.csv") if not isinstance(row, Rejected)]
+    assert back == said
+
+
 def test_layouts_by_hand() -> None:
     row = {
+        **ABOUT,
         "prompt": [
             {"role": "system", "content": "Be kind."},
             {"role": "user", "content": "Hi"},
@@ -165,10 +214,17 @@ def test_layouts_by_hand() -> None:
         "prompt": row["prompt"],
         "chosen": [{"role": "assistant", "content": "So."}],
         "rejected": [{"role": "assistant", "content": "No."}],
+        **ABOUT,
+        "strength": 0,
     }
     (dialogue,) = writers.lay_out([row], "hh-rlhf")
     start = "\n\nHuman: Be kind.\n\nHi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant: "
-    assert dialogue == {"chosen": f"{start}So.", "rejected": f"{start}No."}
+    assert dialogue == {
+        "chosen": f"{start}So.",
+        "rejected": f"{start}No.",
+        "split": "train",
+        "judgment": ABOUT["judgment"],
+    }
     (alone,) = writers.lay_out([{**row, "prompt": row["prompt"][:1]}], "hh-rlhf")
     assert alone["chosen"] == "\n\nHuman: Be kind.\n\nAssistant: So."
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from backend.domain.formats import writers
 from backend.domain.judgments import Protocol, Verdict
 from backend.domain.spans import Span
-from backend.errors import NotFound
+from backend.errors import Invalid, NotFound
 from backend.services import comparisons, exports, imports, judgments, ratings, rewards
 from backend.tables import Comparison, Completion, Demonstration, Judgment, ModelRating
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
@@ -31,9 +31,13 @@ def judged_study(session, **options):
     return project
 
 
+def board_of(session, project):
+    ratings_of = select(ModelRating.model_id, ModelRating.elo).where(ModelRating.project_id == project.id)
+    return sorted(session.execute(ratings_of).all())
+
+
 def export(session, project, what, format="jsonl", layout="podium"):
-    rows = exports.rows(session, project, what)
-    return b"".join(writers.write(writers.lay_out(rows, layout) if what == "preferences" else rows, format))
+    return b"".join(writers.write(exports.rows(session, project, what, layout), format))
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
@@ -45,11 +49,7 @@ def test_judgments_come_back_with_the_same_ratings(session, format):
     assert (report.format, report.rejected) == ("judgments", [])
     assert report.created["judgments"] == 18
     ratings.fold_pending(session)
-    boards = [
-        sorted(session.execute(select(ModelRating.model_id, ModelRating.elo).where(ModelRating.project_id == id)).all())
-        for id in (project.id, copy.id)
-    ]
-    assert boards[0] == boards[1]
+    assert board_of(session, copy) == board_of(session, project)
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
@@ -126,6 +126,47 @@ def test_preferences_come_back_as_pairs(session, layout):
     report = imports.load(session, copy, io.BytesIO(body), format=None, filename="x.jsonl")
     assert report.rejected == []
     assert report.created["judgments"] == decided == 10
+
+
+def test_battles_come_back_with_the_same_ratings(session):
+    project = judged_study(session)
+    copy = make_project(session)
+    body = export(session, project, "judgments", "parquet", "arena")
+    assert imports.load(session, copy, io.BytesIO(body), format=None).created["judgments"] == 18
+    assert board_of(session, copy) == board_of(session, project)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_an_export_makes_nothing_twice_neither_here_nor_elsewhere(session, format):
+    project = judged_study(session)
+    rewards.freeze(session, project)
+    for what, layout in (
+        ("judgments", "podium"),
+        ("judgments", "arena"),
+        ("preferences", "podium"),
+        ("preferences", "trl"),
+        ("preferences", "hh-rlhf"),
+        ("completions", "podium"),
+        ("rewards", "podium"),
+    ):
+        body = export(session, project, what, format, layout)
+        back = imports.load(session, project, io.BytesIO(body), format=None, filename=f"x.{format}")
+        assert (sum(back.created.values()), back.rejected, back.repeated) == (0, [], back.read), (what, layout)
+        copy = make_project(session)
+        first = imports.load(session, copy, io.BytesIO(body), format=None, filename=f"x.{format}")
+        again = imports.load(session, copy, io.BytesIO(body), format=None, filename=f"x.{format}")
+        assert sum(first.created.values()) > 0
+        assert (sum(again.created.values()), again.rejected, again.repeated) == (0, [], again.read), (what, layout)
+
+
+def test_a_layout_belongs_to_what_it_lays_out(session):
+    project = make_project(session)
+    wrong: list[tuple[exports.What, writers.Layout]]
+    wrong = [("judgments", "trl"), ("preferences", "arena"), ("completions", "hh-rlhf")]
+    for what, layout in wrong:
+        with pytest.raises(Invalid) as refused:
+            exports.rows(session, project, what, layout)
+        assert refused.value.field == "layout"
 
 
 def test_completions_come_back(session):

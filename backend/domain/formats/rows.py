@@ -3,11 +3,13 @@
 One bad line becomes a `Rejected` and the rest is read; only a file that cannot be read at all raises `Invalid`.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any, cast
@@ -26,6 +28,8 @@ MAX_LINE = 4 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(MAX_LINE)
+# What a spreadsheet takes for a formula, or what was made safe from that by apostrophes before it.
+FORMULA = re.compile("'*[=+\\-@\t\r]")
 
 # What reading a damaged file may raise, plain or gzipped.
 _BROKEN = (OSError, EOFError, zlib.error)
@@ -39,9 +43,17 @@ def read(file: IO[bytes], filename: str = "") -> Iterator[Row | Rejected]:
     if head[:4] == b"PAR1":
         # Parquet is read from its end, which gzip can only reach by unpacking all of it.
         return _parquet(io.BytesIO(_whole(file)) if zipped else file)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Invalid("The file is UTF-16. Save it as UTF-8.")
     if name.endswith((".csv", ".tsv")) or not (name.endswith((".jsonl", ".json")) or _looks_like_json(head)):
-        return _csv(file, "\t" if name.endswith(".tsv") else ",")
+        return _csv(file, _delimiter(head))
     return _json_array(file) if head.removeprefix(BOM).lstrip()[:1] == b"[" else _json(file)
+
+
+def _delimiter(head: bytes) -> str:
+    """What stands between the columns: spreadsheets of many countries write semicolons."""
+    header = re.sub(rb'"[^"]*("|$)', b"", head.split(b"\n", 1)[0])
+    return max(",;\t", key=lambda sign: header.count(sign.encode()))
 
 
 def _looks_like_json(head: bytes) -> bool:
@@ -127,12 +139,75 @@ def _no_constant(name: str) -> None:
 
 
 def _json_array(file: IO[bytes]) -> Iterator[Row | Rejected]:
+    """Entry by entry, so that the size of the array costs no memory; where it breaks, nothing behind can be read."""
+    text = _Text(file)
+    number = 1
     try:
-        entries = json.loads(_whole(file).removeprefix(BOM).decode("utf-8"), parse_constant=_no_constant)
+        text.skip("[")
+        ended = text.begins("]")
+        while not ended:
+            entry = text.entry()
+            yield (number, entry) if isinstance(entry, dict) else Rejected(number, "an entry is one JSON object")
+            number += 1
+            ended = text.begins("]")
+            if not ended:
+                text.skip(",")
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"The file is not a JSON array: {error}.") from error
-    for number, row in enumerate(entries, start=1):
-        yield (number, row) if isinstance(row, dict) else Rejected(number, "an entry is one JSON object")
+        yield Rejected(number, f"not JSON from this entry on: {error}")
+
+
+class _Text:
+    """A file as text that is taken from its beginning, a piece in memory. Bytes that are not UTF-8 become halves of
+    surrogate pairs, which no field may hold: so they cost their entry and not the file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        self._json = json.JSONDecoder(parse_constant=_no_constant)
+        self._text = ""
+        self._at = 0
+        self._ended = False
+
+    def _more(self, size: int = 65536) -> None:
+        try:
+            read = self._file.read(size)
+        except _BROKEN as error:
+            raise ValueError(f"the file breaks off here: {error}") from error
+        self._ended = not read
+        self._text = self._text[self._at :] + self._decoder.decode(read, self._ended)
+        self._at = 0
+
+    def begins(self, sign: str) -> bool:
+        """Whether this sign comes next, after spaces."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
+                self._at += 1
+            if self._at < len(self._text) or self._ended:
+                return self._text.startswith(sign, self._at)
+            self._more()
+
+    def skip(self, sign: str) -> None:
+        """Take a sign that has to come next."""
+        if not self.begins(sign):
+            raise ValueError(f"{sign} is missing" if not self._ended else "the file breaks off here")
+        self._at += 1
+
+    def entry(self) -> Any:
+        """Take a value; it is tried again with twice as much text while it is not whole."""
+        self.begins("")
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._at)
+                if end < len(self._text) or self._ended:
+                    self._at = end
+                    return value
+            except ValueError:
+                if self._ended:
+                    raise
+            waiting = len(self._text) - self._at
+            if waiting > MAX_LINE:
+                raise ValueError(f"an entry is longer than {MAX_LINE // 2**20} MiB, or is no JSON")
+            self._more(max(65536, waiting))
 
 
 class _CsvLines:
@@ -180,7 +255,12 @@ def _csv(file: IO[bytes], delimiter: str) -> Iterator[Row | Rejected]:
         elif values and len(values) != len(header):
             yield Rejected(lines.first, f"{len(values)} columns, but the header names {len(header)}")
         elif values:
-            yield lines.first, dict(zip(header, values, strict=True))
+            yield lines.first, {name: _unquoted(value) for name, value in zip(header, values, strict=True)}
+
+
+def _unquoted(cell: str) -> str:
+    """Without the apostrophe that keeps a spreadsheet from running it."""
+    return cell[1:] if cell[:1] == "'" and FORMULA.match(cell) else cell
 
 
 def _header(reader: Iterator[list[str]], lines: _CsvLines) -> list[str]:
@@ -198,13 +278,17 @@ def _header(reader: Iterator[list[str]], lines: _CsvLines) -> list[str]:
 def _parquet(file: IO[bytes]) -> Iterator[Row | Rejected]:
     number = 0
     try:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=1000):
+        # A row group is read a piece of each column at a time: those of others may be larger than the memory.
+        table = pq.ParquetFile(file, buffer_size=2**20, pre_buffer=False)
+        for batch in table.iter_batches(batch_size=500, use_threads=False):
             for row in _parquet_rows(batch):
                 number += 1
                 yield (number, row) if isinstance(row, dict) else Rejected(number, row)
     # A damaged file shows as any of these, depending on where the damage lies.
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise Invalid(f"The Parquet file cannot be read: {error}.") from error
+        if number == 0:
+            raise Invalid(f"The Parquet file cannot be read: {error}.") from error
+        yield Rejected(number + 1, f"the Parquet file cannot be read from this row on: {error}")
 
 
 def _parquet_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:

@@ -1,24 +1,31 @@
 """From rows to files: JSON lines, CSV or Parquet as a stream of bytes; and preferences in the layouts of others.
 
-Rows are plain dicts that all have the same keys. Layouts of preferences:
+Rows are plain dicts that all have the same keys. Layouts:
     podium    as the rows are: prompt as messages, chosen and rejected as texts, and where they come from
-    trl       conversational with explicit prompt: prompt, chosen and rejected as lists of messages
-    hh-rlhf   chosen and rejected as whole transcripts of "Human:" and "Assistant:"
+    trl       preferences, conversational with explicit prompt: prompt, chosen and rejected as lists of messages
+    hh-rlhf   preferences: chosen and rejected as whole transcripts of "Human:" and "Assistant:"
+    arena     judgments as battles of two: conversation_a, conversation_b, winner
+Those of others end with `split`, so that what is held out stays so, and `judgment`, by which Podium knows them again.
+They hold nothing that is null: a reader that takes types from the first rows would stumble over the later ones.
 """
 
 import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backend.domain.formats.rows import FORMULA
+
 FileFormat = Literal["jsonl", "csv", "parquet"]
-Layout = Literal["podium", "trl", "hh-rlhf"]
-BATCH = 2_000
+Layout = Literal["podium", "trl", "hh-rlhf", "arena"]
+# Rows are written together until they are so many or hold so many characters; in Parquet this is a row group.
+BATCH = 5_000
+BATCH_TEXT = 16_000_000
 R = TypeVar("R", bound=Mapping[str, Any])
 
 MEDIA_TYPES: dict[FileFormat, str] = {
@@ -29,7 +36,7 @@ MEDIA_TYPES: dict[FileFormat, str] = {
 
 
 def lay_out(rows: Iterable[Mapping[str, Any]], layout: Layout) -> Iterator[Mapping[str, Any]]:
-    """Preference rows in the layout asked for."""
+    """Rows in the layout asked for: of preferences, or for `arena` of battles."""
     return (_LAYOUTS[layout](row) for row in rows)
 
 
@@ -38,6 +45,9 @@ def _trl(row: Mapping[str, Any]) -> Mapping[str, Any]:
         "prompt": row["prompt"],
         "chosen": [{"role": "assistant", "content": row["chosen"]}],
         "rejected": [{"role": "assistant", "content": row["rejected"]}],
+        "strength": row["strength"] or 0,
+        "split": row["split"],
+        "judgment": row["judgment"],
     }
 
 
@@ -53,13 +63,34 @@ def _hh_rlhf(row: Mapping[str, Any]) -> Mapping[str, Any]:
         head = ""
     if head:
         transcript += f"\n\nHuman: {head.rstrip()}"
-    return {side: f"{transcript}\n\nAssistant: {row[side]}" for side in ("chosen", "rejected")}
+    sides = {side: f"{transcript}\n\nAssistant: {row[side]}" for side in ("chosen", "rejected")}
+    return {**sides, "split": row["split"], "judgment": row["judgment"]}
+
+
+_WINNER = {1.0: "model_a", 0.5: "tie", 0.0: "model_b", None: "tie (bothbad)"}
+
+
+def _arena(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "question_id": row["prompt_id"],
+        "model_a": row["model_a"],
+        "model_b": row["model_b"],
+        "winner": _WINNER[row["score"]],
+        "judge": row["annotator"],
+        "conversation_a": [*row["prompt"], {"role": "assistant", "content": row["answer_a"]}],
+        "conversation_b": [*row["prompt"], {"role": "assistant", "content": row["answer_b"]}],
+        "turn": sum(message["role"] == "user" for message in row["prompt"]),
+        "tstamp": row["tstamp"],
+        "split": row["split"],
+        "judgment": row["judgment"],
+    }
 
 
 _LAYOUTS: dict[Layout, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "podium": lambda row: row,
     "trl": _trl,
     "hh-rlhf": _hh_rlhf,
+    "arena": _arena,
 }
 
 
@@ -69,9 +100,25 @@ def write(rows: Iterable[Mapping[str, Any]], format: FileFormat) -> Iterator[byt
 
 
 def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, BATCH)):
+    batch: list[R] = []
+    text = 0
+    for row in rows:
+        batch.append(row)
+        text += _length(row)
+        if len(batch) == BATCH or text > BATCH_TEXT:
+            yield batch
+            batch, text = [], 0
+    if batch:
         yield batch
+
+
+def _length(value: Any) -> int:
+    """About how many characters it holds."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_length, value.values()))
+    return sum(map(_length, value)) if isinstance(value, list | tuple) else 8
 
 
 def _jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -80,7 +127,11 @@ def _jsonl(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """Lists and objects stand in their cells as JSON, which the importer reads back."""
+    """Lists and objects stand in their cells as JSON, which the importer reads back.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, as the spreadsheet itself would write
+    it; the importer takes it away (`rows`).
+    """
     header: list[str] | None = None
     for batch in _batches(rows):
         text = io.StringIO()
@@ -95,6 +146,8 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
 def _cell(value: Any) -> Any:
     if isinstance(value, list | dict | bool):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return f"'{value}" if FORMULA.match(value) else value
     return "" if value is None else value
 
 
@@ -139,6 +192,8 @@ _SPAN = pa.struct(
 )
 _KNOWN = {
     "prompt": pa.field("prompt", _MESSAGES),
+    "conversation_a": pa.field("conversation_a", _MESSAGES),
+    "conversation_b": pa.field("conversation_b", _MESSAGES),
     "strength": pa.field("strength", pa.int64()),
     "active_ms": pa.field("active_ms", pa.int64()),
     "ranks": pa.field("ranks", pa.list_(pa.int64())),

@@ -6223,7 +6223,7 @@ export interface operations {
         parameters: {
             query: {
                 format?: "jsonl" | "csv" | "parquet";
-                layout?: "podium" | "trl" | "hh-rlhf";
+                layout?: "podium" | "trl" | "hh-rlhf" | "arena";
                 /** @description of which rewards; left out: the newest */
                 reward_set?: string | null;
                 what: "judgments" | "preferences" | "rewards" | "completions";
