@@ -18,6 +18,7 @@ export type Cluster = "prompt" | "annotator" | "both";
 export interface Taken {
   controls: boolean;
   side: boolean;
+  weighted: boolean;
 }
 export const leaderboardQuery = (slug: string, cluster: Cluster, taken: Taken) =>
   queryOptions({

@@ -65,3 +65,4 @@ export type BoardLine = Schemas["BoardLine"];
 export type WinMatrix = Schemas["WinMatrix"];
 export type RatingHistory = Schemas["HistoryOut"];
 export type Duel = Schemas["DuelOut"];
+export type EloBoard = Schemas["LeaderboardOut"];

@@ -81,7 +81,7 @@ export function Figure({ title, caption, file, data, tabled, raster, picture, ac
 function Small({ icon, children, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & { icon?: IconName }) {
   return (
     <button type="button" {...rest} className="inline-flex min-h-8 items-center gap-1.5 rounded-md px-2 text-faint max-sm:px-1 hover:bg-sunken hover:text-ink">
-      {icon && <Icon name={icon} size={13} />}
+      {icon && <Icon name={icon} size={13} className={icon === "download" ? "max-sm:hidden" : ""} />}
       {children}
     </button>
   );

@@ -56,7 +56,7 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
   const xSpan: [number, number] = x.length > 0 ? [x[0]!, x.at(-1)!] : [0, 1];
   const xAt = linear(xSpan, [left, Math.max(left + 20, width - right)]);
   const yAt = linear(ySpan, [bottom, top]);
-  const room = Math.max(2, Math.floor((width - left - right) / (time ? 95 : 52)));
+  const room = Math.max(2, Math.floor((width - left - right) / (time ? 95 : width < 500 ? 38 : 64)));
   const times = time ? timeTicks(xSpan, room) : null;
   const spoken = (place: number): string => (time ? moment(new Date(place)) : `${count(place)}${xName ? ` ${xName}` : ""}`);
   const at = pointed === null ? null : Math.min(pointed, x.length - 1);

@@ -76,7 +76,7 @@ export function Board({ slug, title, caption, standings, columns = [], data }: B
             {standings.map((one) => (
               <tr key={one.id} className="*:py-1.5! *:align-middle">
                 <td className="number text-faint">{one.rank}</td>
-                <td className="font-medium max-sm:max-w-40 sm:whitespace-nowrap"><Link to="/models" hash={one.id} className="quiet-link [overflow-wrap:anywhere]" title={`${one.name} among the models`}>{short(one.name)}</Link></td>
+                <td className="font-medium max-sm:min-w-32 sm:whitespace-nowrap"><Link to="/models" hash={one.id} className="quiet-link [overflow-wrap:anywhere]" title={`${one.name} among the models`}>{short(one.name)}</Link></td>
                 <td className="number">
                   <span className="title text-lg">{count(one.rating)}</span>
                   <span className="ml-1.5 text-sm text-faint">{spreadOf(one)}</span>

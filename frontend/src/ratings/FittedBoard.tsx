@@ -15,28 +15,37 @@ const CLUSTERS: { value: Cluster; label: string }[] = [
   { value: "both", label: "both" },
 ];
 
+const SWITCHES: readonly [keyof Taken, label: string, hint: string][] = [
+  ["controls", "take out length and style", "What longer and more decorated answers win by that alone"],
+  ["side", "take out the side", "What being shown first wins"],
+  ["weighted", "weigh annotators", "Votes count by how sharply their annotator sees differences, and what being shown first is worth to them is taken out"],
+];
+
 const CONTROL_NAMES: Record<string, string> = { length: "length", headings: "headings", list_items: "lists", emphasis: "bold text", code: "code", "shown on the left": "being shown first" };
 
 export function FittedBoard({ slug }: { slug: string }) {
   const [cluster, setCluster] = useState<Cluster>("prompt");
-  const [taken, setTaken] = useState<Taken>({ controls: false, side: false });
+  const [taken, setTaken] = useState<Taken>({ controls: false, side: false, weighted: false });
   const board = useQuery(leaderboardQuery(slug, cluster, taken));
   return (
-    <Loaded query={board}>
-      {(data) =>
-        data.items.length === 0 ? <NoRatings /> : (
-          <>
-            <div className="mb-3 flex flex-wrap items-center gap-x-6 gap-y-2">
-              <span className="flex items-center gap-2">Votes hang together by <Segments label="Votes hang together by" value={cluster} onChange={setCluster} options={CLUSTERS} /></span>
-              <label className="flex min-h-8 items-center gap-2"><input type="checkbox" checked={taken.controls} onChange={(event) => setTaken({ ...taken, controls: event.target.checked })} /> take out length and style</label>
-              <label className="flex min-h-8 items-center gap-2"><input type="checkbox" checked={taken.side} onChange={(event) => setTaken({ ...taken, side: event.target.checked })} /> take out the side</label>
-            </div>
-            {!data.connected && <p className="mb-3 rounded-md bg-warn-wash px-4 py-2 text-warn">Some models only won, only lost, or were never compared with the others: a weak prior holds them, and their ratings may still move far.</p>}
-            <Fitted slug={slug} board={data} />
-          </>
-        )
-      }
-    </Loaded>
+    <>
+      <div className="mb-3 flex flex-wrap items-center gap-x-6 gap-y-2">
+        <span className="flex flex-wrap items-center gap-2">Votes hang together by <Segments label="Votes hang together by" value={cluster} onChange={setCluster} options={CLUSTERS} /></span>
+        {SWITCHES.map(([name, label, hint]) => (
+          <label key={name} title={hint} className="flex min-h-8 items-center gap-2"><input type="checkbox" checked={taken[name]} onChange={(event) => setTaken({ ...taken, [name]: event.target.checked })} /> {label}</label>
+        ))}
+      </div>
+      <Loaded query={board}>
+        {(data) =>
+          data.items.length === 0 ? <NoRatings /> : (
+            <>
+              {!data.connected && <p className="mb-3 rounded-md bg-warn-wash px-4 py-2 text-warn">Some models only won, only lost, or were never compared with the others: a weak prior holds them, and their ratings may still move far.</p>}
+              <Fitted slug={slug} board={data} />
+            </>
+          )
+        }
+      </Loaded>
+    </>
   );
 }
 
@@ -48,12 +57,13 @@ function Fitted({ slug, board }: { slug: string; board: BoardOut }) {
   });
   const controlled = board.items.some((line) => line.controlled);
   const columns: Column[] = controlled ? [{ name: "As it is", hint: "With nothing taken out: rating, error, rank", cells: new Map(board.items.map((line) => [line.id, <Raw key={line.id} line={line} />])) }] : [];
+  const weighed = board.annotator_fit ? ` Votes count by the slope of their annotator, and leans are taken out (fit ${board.annotator_fit}).` : "";
   const taken = board.controls.map((one) => `${CONTROL_NAMES[one.name] ?? one.name} ${signed(one.value, 2)} ± ${(CLOSE * one.standard_error).toFixed(2)}`).join(", ");
   return (
     <Board
       slug={slug}
       title={controlled ? "Models by Bradley-Terry, with controls" : "Models by Bradley-Terry"}
-      caption={`From ${plural(board.judgments, "judgment")}, errors from ${plural(board.clusters, board.cluster === "votes" ? "vote" : "cluster")}${board.clusters < 30 ? ": so few that they are rough" : ""}. Bars span 95 % intervals. Models share a rank until a difference is beyond doubt.${taken ? ` Taken out, in log-odds of winning for one deviation more: ${taken}. The pale mark is the rating as it is.` : ""}`}
+      caption={`From ${plural(board.judgments, "judgment")}, errors from ${plural(board.clusters, board.cluster === "votes" ? "vote" : "cluster")}${board.clusters < 30 ? ": so few that they are rough" : ""}. Bars span 95 % intervals. Models share a rank until a difference is beyond doubt.${taken ? ` Taken out, in log-odds of winning for one deviation more: ${taken}.` : ""}${weighed}${controlled ? " The pale mark is the rating as it is." : ""}`}
       standings={standings}
       columns={columns}
       data={{
