@@ -125,7 +125,7 @@ def get_project(project: str, caller: Reader, session: SessionDep) -> Project:
 ProjectDep = Annotated[Project, Depends(get_project, scope="function")]
 
 
-def _out(session: Session, rows: list[Project], caller: Caller) -> list[ProjectOut]:
+def shown(session: Session, rows: list[Project], caller: Caller) -> list[ProjectOut]:
     counted = projects.counts(session, [row.id for row in rows])
     # The masks would tell an annotator what they hide.
     sees_masks = caller.user.role == "admin"
@@ -145,7 +145,7 @@ def _out(session: Session, rows: list[Project], caller: Caller) -> list[ProjectO
 def create_project(body: ProjectIn, session: SessionDep, caller: Admin) -> ProjectOut:
     """Start a preference study."""
     fields = {name: getattr(body, name) for name in ProjectIn.model_fields}
-    return _out(session, [projects.create(session, **fields, created_by=caller.user.id)], caller)[0]
+    return shown(session, [projects.create(session, **fields, created_by=caller.user.id)], caller)[0]
 
 
 @router.get("/projects")
@@ -159,13 +159,13 @@ def list_projects(
     """All projects, newest first."""
     query = select(Project) if archived else select(Project).where(Project.state != "archived")
     rows, cursor = paginate(session, query, key=Project.id, after=after, limit=limit)
-    return Page(items=_out(session, rows, caller), next=cursor)
+    return Page(items=shown(session, rows, caller), next=cursor)
 
 
 @router.get("/projects/{project}")
 def read_project(project: ProjectDep, session: SessionDep, caller: Reader) -> ProjectOut:
     """One project."""
-    return _out(session, [project], caller)[0]
+    return shown(session, [project], caller)[0]
 
 
 @router.patch("/projects/{project}")
@@ -174,7 +174,7 @@ def change_project(project: ProjectDep, body: ProjectPatch, session: SessionDep,
     changes = {name: getattr(body, name) for name in body.model_fields_set if getattr(body, name) is not None}
     for name in {"skips_to_retire", "target_error"} & body.model_fields_set:
         changes[name] = getattr(body, name)  # null is an answer here: never
-    return _out(session, [projects.change(session, project, changes)], caller)[0]
+    return shown(session, [projects.change(session, project, changes)], caller)[0]
 
 
 @router.get("/projects/{project}/guidelines")

@@ -104,6 +104,7 @@ RULES: dict[str, str] = {
     f"GET {PROJECT}/annotators/{{user_id}}": ADMIN_READER,
     # everybody, in a project that ranks people; this one does not
     f"GET {PROJECT}/people-ranking": ADMIN_READER,
+    f"POST {PROJECT}/contests": ADMIN,
     f"POST {PROJECT}/voidings": ADMIN,
     f"GET {PROJECT}/voidings": ADMIN_READER,
     f"DELETE {V1}/voidings/{{voiding_id}}": ADMIN,

@@ -223,6 +223,8 @@ export const runQuery = (id: string) =>
   queryOptions({ queryKey: ["run", id], queryFn: () => call(api.GET("/api/v1/runs/{id}", { params: { path: { id } } })) });
 export const startRun = (body: { project: string; kind: string; config: Record<string, unknown>; name: string | null }) => call(api.POST("/api/v1/runs", { body }));
 export const cancelRun = (id: string) => call(api.POST("/api/v1/runs/{id}/cancel", { params: { path: { id } } }));
+export const openContest = (slug: string, models: string[], prompts: "all" | "train" | "held_out") =>
+  call(api.POST("/api/v1/projects/{project}/contests", { ...project(slug), body: { models, prompts } }));
 export const resumeRun = (id: string) => call(api.POST("/api/v1/runs/{id}/resume", { params: { path: { id } } }));
 export const runMetrics = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/metrics", { params: { path: { id }, query: { after } } }));
 export const runSamples = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/samples", { params: { path: { id }, query: { after } } }));

@@ -740,6 +740,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/contests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Contest
+         * @description Open a project in which people compare these models' answers without knowing whose they are.
+         */
+        post: operations["open_contest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/disagreements": {
         parameters: {
             query?: never;
@@ -2089,6 +2109,27 @@ export interface components {
             standard_error: number | null;
             /** Text */
             text: string;
+        };
+        /**
+         * ContestIn
+         * @description Which models, over which of the project's prompts.
+         */
+        ContestIn: {
+            /** Max Prompts */
+            max_prompts?: number | null;
+            /**
+             * Models
+             * @description names or ids
+             */
+            models: string[];
+            /** Name */
+            name?: string | null;
+            /**
+             * Prompts
+             * @default held_out
+             * @enum {string}
+             */
+            prompts: "all" | "train" | "held_out";
         };
         /**
          * ControlOut
@@ -6167,6 +6208,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CompletionOut_"];
+                };
+            };
+        };
+    };
+    open_contest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContestIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
                 };
             };
         };

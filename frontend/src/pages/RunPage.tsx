@@ -17,6 +17,7 @@ import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
 import { clock, count, duration, fieldName, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+import { OpenContest } from "../runs/OpenContest";
 import { isWinRates, WinRates } from "../runs/WinRates";
 
 const Chart = lazy(() => import("../components/Chart"));
@@ -62,6 +63,7 @@ function Moves({ run }: { run: Run }) {
   return (
     <>
       <ErrorNote error={action.problem} />
+      <OpenContest run={run} />
       {run.checkpoint && <ButtonLink to="/checkpoints/$checkpoint" params={{ checkpoint: run.checkpoint }} icon="checkpoints" look="primary">Its checkpoint</ButtonLink>}
       {run.moves.includes("resume") && <Button look="primary" busy={action.busy} onClick={() => ask(resumeRun, "The run is queued again.")}>Resume</Button>}
       {run.moves.includes("cancel") && <Button look="danger" busy={action.busy} onClick={() => ask(cancelRun, "The run is asked to stop.")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
