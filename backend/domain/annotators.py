@@ -37,7 +37,9 @@ from backend.errors import Invalid
 SLOPE_PRIOR, LEAN_PRIOR = 0.5, 0.5
 ROUNDS = 15
 STEPS_A_ROUND = 3
-TOLERANCE = 1e-7
+TOLERANCE, TOLERANCE_ON_THE_WAY = 1e-7, 1e-3
+# Votes at a time, so that what is computed of them stays in the processor's cache; and groups.
+VOTES_AT_ONCE, GROUPS_AT_ONCE = 16_384, 8_192
 # With less than this the slopes say little, and everybody counts the same; see `Evidence`.
 VOTES_OF_ANNOTATOR, VOTES_OF_MEAN_PROMPT = 30, 4
 NO_BETTER_THAN_CHANCE = 0.5
@@ -130,14 +132,20 @@ def fit_annotators(
         raise Invalid("every outcome needs the number of its annotator", "annotator")
     people = annotators if annotators is not None else (int(annotator.max()) + 1 if len(annotator) else 0)
     weights = np.ones(len(score)) if weight is None else weight
+    # Votes on one prompt beside each other, so that what they meet is near in memory too.
+    order = np.argsort(left, kind="stable")
+    left, right, annotator = left[order], right[order], annotator[order]
+    score, weights = score[order], weights[order]
     count = groups if groups is not None else (int(group_of.max()) + 1 if len(group_of) else 0)
     parts = _parts(lay_out(group_of, count), left, right, len(group_of))
     crowd = _Crowd(score, annotator, weights, people)
     precision = 1.0
     for round_number in range(ROUNDS):
+        last = round_number == ROUNDS - 1
         for part in parts:
-            part.solve(score, weights, crowd.slope[annotator], crowd.lean[annotator], precision)
-        if round_number == ROUNDS - 1:
+            slope, lean = crowd.slope[annotator], crowd.lean[annotator]
+            part.solve(score, weights, slope, lean, precision, TOLERANCE if last else TOLERANCE_ON_THE_WAY)
+        if last:
             break
         precision = _learnt(parts, precision)
         gap, variance = np.zeros(len(score)), np.zeros(len(score))
@@ -184,7 +192,15 @@ class _Part:
         self.mode: Floats = np.zeros(self.rows * self.size)
         self.covariance: Floats = np.zeros((self.rows, self.size, self.size))
 
-    def solve(self, score: Floats, weight: Floats, slope: Floats, lean: Floats, precision: float) -> None:
+    def solve(
+        self,
+        score: Floats,
+        weight: Floats,
+        slope: Floats,
+        lean: Floats,
+        precision: float,
+        tolerance: float = TOLERANCE,
+    ) -> None:
         """Newton to the mode of the utilities given slopes and leans, from the last one; and the covariance there."""
         score, weight = score[self.votes], weight[self.votes]
         slope, lean = slope[self.votes], lean[self.votes]
@@ -198,12 +214,15 @@ class _Part:
             cross = sums(self.cell, known, self.covariance.size).reshape(self.covariance.shape)
             cross = cross + cross.transpose(0, 2, 1)
             hessian = -cross
-            hessian[:, own, own] += cross.sum(axis=2) + precision
-            step = np.linalg.solve(hessian, gradient.reshape(self.rows, self.size, 1))[..., 0]
-            length = np.abs(step).max(axis=1, keepdims=True)
-            self.mode += (step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))).ravel()
-            if length.max() < TOLERANCE:
-                self.covariance = np.linalg.inv(hessian)
+            hessian[:, own, own] += np.einsum("gij->gi", cross) + precision
+            self.covariance = _inverse(hessian)
+            step = np.einsum("gij,gj->gi", self.covariance, gradient.reshape(self.rows, self.size))
+            longest = np.abs(step).max(initial=0.0)
+            if longest > LONGEST_STEP:
+                length = np.abs(step).max(axis=1, keepdims=True)
+                step *= np.minimum(1.0, LONGEST_STEP / np.maximum(length, LONGEST_STEP))
+            self.mode += step.ravel()
+            if longest < tolerance:
                 return
         raise ArithmeticError(f"the utilities did not converge in {NEWTON_STEPS} steps")
 
@@ -239,16 +258,20 @@ class _Crowd:
         for _ in range(STEPS_A_ROUND):
             by_slope, by_lean = np.zeros(self.people), np.zeros(self.people)
             slope_slope, slope_lean, lean_lean = self._priors()
-            for node, share in zip(_NODES, _WEIGHTS, strict=True):
-                seen = gap + deviation * node
-                p = chance(self.slope[self.annotator] * seen + self.lean[self.annotator])
-                pull = share * self.weight * (self.score - p)
-                known = share * self.weight * p * (1.0 - p)
-                by_slope += self._sum(pull * seen)
-                by_lean += self._sum(pull)
-                slope_slope += self._sum(known * seen**2)
-                slope_lean += self._sum(known * seen)
-                lean_lean += self._sum(known)
+            for start in range(0, len(gap), VOTES_AT_ONCE):
+                votes = slice(start, start + VOTES_AT_ONCE)
+                who, weight, score = self.annotator[votes], self.weight[votes], self.score[votes]
+                # Row by row the nodes; `_WEIGHTS @` is the mean over them.
+                seen = gap[votes] + _NODES[:, None] * deviation[votes]
+                p = chance(self.slope[who] * seen + self.lean[who])
+                by_slope += self._sum(who, weight * (score * gap[votes] - _WEIGHTS @ (p * seen)))
+                by_lean += self._sum(who, weight * (score - _WEIGHTS @ p))
+                known = p * (1.0 - p)
+                lean_lean += self._sum(who, weight * (_WEIGHTS @ known))
+                known *= seen
+                slope_lean += self._sum(who, weight * (_WEIGHTS @ known))
+                known *= seen
+                slope_slope += self._sum(who, weight * (_WEIGHTS @ known))
             by_slope -= (self.slope - 1.0) / SLOPE_PRIOR**2
             by_lean -= (self.lean - self.mean_lean) / LEAN_PRIOR**2
             determinant = slope_slope * lean_lean - slope_lean**2
@@ -257,12 +280,14 @@ class _Crowd:
             self.slope = self.slope + np.clip(to_slope, -1.0, 1.0)
             self.lean = self.lean + np.clip(to_lean, -1.0, 1.0)
             self.curvature = slope_slope, slope_lean, lean_lean
+            if max(np.abs(to_slope).max(initial=0.0), np.abs(to_lean).max(initial=0.0)) < TOLERANCE_ON_THE_WAY:
+                break
         # The scale belongs to the utilities: the average vote has slope 1.
         mean = float(np.average(self.slope, weights=self.votes)) if self.votes.sum() > 0 else 1.0
         self.slope = self.slope / mean if mean > 0 else self.slope
 
-    def _sum(self, column: Floats) -> Floats:
-        return sums(self.annotator, column, self.people)
+    def _sum(self, who: Ints, column: Floats) -> Floats:
+        return sums(who, column, self.people)
 
     def fit(self, ratings: GroupsFit) -> AnnotatorsFit:
         slope_slope, slope_lean, lean_lean = self.curvature
@@ -287,6 +312,28 @@ def _parts(blocks: Sequence[Block], left: Ints, right: Ints, items: int) -> list
         votes = np.flatnonzero(where == number)
         parts.append(_Part(block, votes, at.row[left[votes]], at.place[left[votes]], at.place[right[votes]]))
     return parts
+
+
+def _inverse(tables: Floats) -> Floats:
+    """The inverse of each of (groups, k, k) symmetric positive tables. Small ones by elimination in all groups at once,
+    which is several times as quick as one after the other; it needs no pivots, since they are positive."""
+    groups, size = tables.shape[:2]
+    if size > 8:
+        return np.linalg.inv(tables)
+    result = np.empty_like(tables)
+    for start in range(0, groups, GROUPS_AT_ONCE):
+        rest = tables[start : start + GROUPS_AT_ONCE].transpose(1, 2, 0).copy("C")
+        for pivot in range(size):
+            scale = 1.0 / rest[pivot, pivot]
+            rest[pivot, pivot] = 1.0
+            rest[pivot] *= scale
+            for row in range(size):
+                if row != pivot:
+                    factor = rest[row, pivot].copy()
+                    rest[row, pivot] = 0.0
+                    rest[row] -= factor * rest[pivot]
+        result[start : start + GROUPS_AT_ONCE] = rest.transpose(2, 0, 1)
+    return result
 
 
 def _learnt(parts: Sequence[_Part], precision: float) -> float:

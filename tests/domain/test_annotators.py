@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from backend.domain import elo
+from backend.domain import annotators, elo
 from backend.domain.annotators import AnnotatorsFit, enough, evidence, fit_annotators, fit_given
 from backend.domain.bradley_terry import chance, fit_groups
 from backend.errors import Invalid
@@ -230,3 +230,29 @@ def test_known_slopes_bring_ratings_closer_to_the_truth() -> None:
     said = (np.r_[world.left, 0], np.r_[world.right, 1], np.r_[world.score, 1.0], np.r_[slope, 0.0], np.r_[lean, 2.0])
     more = fit_given(world.group_of, *said, prior_deviation=1.0)
     assert np.abs(more.log_odds - given.log_odds).max() < 1e-9
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 9])
+def test_inverses_of_many_tables_at_once(size: int) -> None:
+    rng = np.random.default_rng(size)
+    roots = rng.normal(size=(9_000, size, size))
+    tables = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(size)
+    before = tables.copy()
+    np.testing.assert_allclose(
+        annotators._inverse(tables) @ tables, np.broadcast_to(np.eye(size), tables.shape), atol=1e-8
+    )
+    np.testing.assert_array_equal(tables, before)
+
+
+def test_the_order_of_votes_does_not_matter() -> None:
+    rng = np.random.default_rng(4)
+    group_of = np.arange(160) // 4
+    left = rng.integers(0, 160, 2_000)
+    right = left // 4 * 4 + (left + rng.integers(1, 4, 2_000)) % 4
+    score, who = rng.choice([0.0, 0.5, 1.0], 2_000), rng.integers(0, 9, 2_000)
+    order = rng.permutation(2_000)
+    one = fit_annotators(group_of, left, right, score, who)
+    other = fit_annotators(group_of, left[order], right[order], score[order], who[order])
+    np.testing.assert_allclose(one.slope, other.slope, atol=1e-9)
+    np.testing.assert_allclose(one.lean, other.lean, atol=1e-9)
+    np.testing.assert_allclose(one.ratings.log_odds, other.ratings.log_odds, atol=1e-9)
