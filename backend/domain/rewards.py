@@ -57,8 +57,17 @@ class Question(BaseModel):
 
 def split(prompt_digest: str, held_out_share: float = HELD_OUT_SHARE) -> Split:
     """On which side of the split a prompt lies: decided by its content alone, the same for ever and everywhere."""
-    draw = int.from_bytes(hashlib.sha256(f"podium split {prompt_digest}".encode()).digest()[:8], "big") / 2**64
-    return "held_out" if draw < held_out_share else "train"
+    return "held_out" if _draw("split", prompt_digest) < held_out_share else "train"
+
+
+def half(prompt_digest: str) -> Literal["first", "second"]:
+    """One of two halves, decided in the same way: a reward model of one can judge what that of the other teaches."""
+    return "first" if _draw("half", prompt_digest) < 0.5 else "second"
+
+
+def _draw(what: str, prompt_digest: str) -> float:
+    """A number from 0 to 1 that hangs on the content alone."""
+    return int.from_bytes(hashlib.sha256(f"podium {what} {prompt_digest}".encode()).digest()[:8], "big") / 2**64
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.domain.digests import digest
-from backend.domain.rewards import split
+from backend.domain.rewards import half, split
 from backend.domain.training import RunConfig
 from backend.errors import Invalid, NotFound
 from backend.services import checkpoints, corpus, rewards
@@ -280,7 +280,8 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
         rows["demonstrations"] = itertools.islice(unseen, config["max_demonstrations"])
     if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
         held_out = run.kind == "evaluate"
-        rows["groups"] = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)
+        groups = _groups(session, uuid.UUID(inputs["reward_set"]["id"]), held_out=held_out)
+        rows["groups"] = _of_half(groups, config.get("half", "all"))
     return rows
 
 
@@ -326,6 +327,13 @@ def _prompts_of(session: Session, project_id: uuid.UUID, wanted: str) -> Iterato
 def _groups(session: Session, reward_set_id: uuid.UUID, *, held_out: bool) -> Iterator[Mapping[str, Any]]:
     for group in rewards.groups(session, reward_set_id):
         if not held_out or group["split"] == "held_out":
+            yield group
+
+
+def _of_half(groups: Iterable[Mapping[str, Any]], wanted: str) -> Iterator[Mapping[str, Any]]:
+    """What is held out stays on whichever half it is: all are measured on the same."""
+    for group in groups:
+        if wanted == "all" or group["split"] == "held_out" or half(digest(group["prompt"])) == wanted:
             yield group
 
 

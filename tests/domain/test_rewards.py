@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.elo import POINTS_PER_LOG_ODDS
-from backend.domain.rewards import HELD_OUT_SHARE, Rated, normalise, split
+from backend.domain.rewards import HELD_OUT_SHARE, Rated, half, normalise, split
 from backend.errors import Invalid
 
 points = st.floats(min_value=0, max_value=3000)
@@ -98,6 +98,14 @@ def test_no_judgments_are_refused():
 def test_the_split_never_moves():
     """Frozen answers: changing them would leak held-out prompts into training."""
     assert "".join(split(digest)[0] for digest in "abcdefgh") == "thhtttht"
+
+
+def test_halves_never_move_and_know_nothing_of_the_split():
+    assert "".join(half(digest)[0] for digest in "abcdefgh") == "sssffsss"
+    keys = [f"prompt {i}" for i in range(20_000)]
+    for side in ("train", "held_out"):
+        here = [half(key) for key in keys if split(key) == side]
+        assert here.count("first") / len(here) == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_split_has_the_share_asked_for():

@@ -436,3 +436,15 @@ def test_a_demonstration_of_a_held_out_prompt_is_not_learnt(session: Session) ->
     learnt = [row["prompt"] for row in run_inputs._demonstrations(session, project.id, {}) if row["completion"] == "so"]
     training = [one["prompt"] for one in prompts if split(one["digest"]) == "train"]
     assert 0 < len(training) < 40 and learnt == [*training, stranger]
+
+
+def test_halves_of_the_prompts_share_nothing_but_what_is_held_out() -> None:
+    groups = [
+        {"prompt": [{"role": "user", "content": str(n)}], "split": "held_out" if n % 5 == 0 else "train"}
+        for n in range(100)
+    ]
+    first, second = ([*run_inputs._of_half(iter(groups), wanted)] for wanted in ("first", "second"))
+    both = [one for one in first if one in second]
+    assert both == [one for one in groups if one["split"] == "held_out"]
+    assert len(first) + len(second) == 100 + len(both) and 20 < len(first) < 80
+    assert [*run_inputs._of_half(iter(groups), "all")] == groups

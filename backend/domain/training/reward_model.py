@@ -21,6 +21,13 @@ class RewardModelConfig(LoraConfig, OptimiserConfig):
     reward_set: str = Field(
         min_length=1, description="The frozen reward set to learn from.", json_schema_extra=names("reward_set")
     )
+    half: Literal["all", "first", "second"] = Field(
+        "all",
+        description=(
+            "Learn from all prompts, or from one half of them (chosen by the prompt's hash): a reward model of the "
+            "other half is then an independent judge of what this one teaches a policy."
+        ),
+    )
     loss: Literal["bradley_terry", "elo_regression", "mixed"] = Field(
         "bradley_terry",
         description=(
