@@ -48,8 +48,15 @@ Launch = Callable[[Path], Sequence[str]]
 
 
 def launch_command(folder: Path) -> list[str]:
-    """What starts the trainer of a run's folder."""
-    return [sys.executable, "-m", "workers.training.launch", str(folder)]
+    """What starts the trainer of a run's folder: once, or through torchrun once for each device that it asks for."""
+    launch = ["-m", "workers.training.launch", str(folder)]
+    devices = json.loads((folder / run_inputs.JOB).read_text(encoding="utf-8"))["config"].get("devices", 1)
+    if devices == 1:
+        return [sys.executable, *launch]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    torchrun += ["--nproc-per-node", str(devices), "--tee", "2", "--log-dir", str(folder / "ranks")]
+    # Whoever asks a trainer to stop decides how long it may take.
+    return [*torchrun, "--shutdown-timeout", str(24 * 3600), *launch]
 
 
 def fetch_command(model: HubModel) -> list[str]:

@@ -36,7 +36,7 @@ log = logging.getLogger("podium.worker")
 
 
 class Relay:
-    """One attempt's way into the database. `result` and `error` are what the trainer said last of all."""
+    """One attempt's way into the database. `result` and `error` are how the trainer said that it ended."""
 
     def __init__(self, sessions: SessionFactory, run_id: uuid.UUID, attempt: int) -> None:
         self.sessions = sessions
@@ -81,7 +81,7 @@ class Relay:
                 case ResultMessage():
                     self.result = message
                 case ErrorMessage():
-                    self.error = message
+                    self.error = self.error or message  # of several ranks the first has the reason
                     self._add_line(message.message)
                 case LogLine():
                     self._add_line(message.line)

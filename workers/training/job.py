@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from backend.domain.training import RunConfig
 from backend.domain.training_rows import Row
 from backend.errors import Invalid, NotFound
+from workers.training.ranks import ALONE, Ranks
 
 SomeRow = TypeVar("SomeRow", bound=Row)
 
@@ -41,6 +42,8 @@ class Job:
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     should_stop: Callable[[], bool] = _never
+    """Of this process: where there are others, they are asked too before anybody stops."""
+    ranks: Ranks = ALONE
 
     @property
     def state(self) -> Path:

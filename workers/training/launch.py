@@ -1,10 +1,12 @@
 """A run's own process: reads `job.json` in the folder it is given, trains, and says how it goes as JSON lines.
 
     python -m workers.training.launch FOLDER
+    python -m torch.distributed.run --standalone --nproc-per-node N ... -m workers.training.launch FOLDER
 
 Standard output carries the events of `events.py` and nothing else; whatever a library prints goes to standard error,
 which is the run's log. Standard input is held open by the worker: when it ends, the worker is gone and so is this
-process. SIGTERM asks the trainer to save its state. Knows no trainer beyond its name and no database.
+process. SIGTERM asks the trainer to save its state. Of several ranks all train, but only the first one tells how it
+goes; an error is told by whoever meets it. Knows no trainer beyond its name and no database.
 
 Exit codes: 0 after a result, 75 when stopped with the state saved, 1 after an `error` line.
 """
@@ -43,6 +45,7 @@ TRAINERS = {
 
 def main(folder: Path) -> int:
     """Run the job in `folder`; returns the exit code."""
+    rank = int(os.environ.get("RANK", "0"))
     out = _claim_stdout()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -51,7 +54,8 @@ def main(folder: Path) -> int:
     try:
         ended = None
         for event in _events(folder, stop):
-            say(out, event.to_json())
+            if rank == 0:
+                say(out, event.to_json())
             ended = event
         if stop.is_set() and not _is_result(ended):
             return STOPPED
@@ -98,15 +102,18 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
     import torch  # here, because it takes seconds during which the process must already listen
 
     from backend.domain.training import read_config
+    from workers.training import ranks
     from workers.training.job import Job
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if "RANK" in os.environ:
+        ranks.end_with_torchrun()
+    config = read_config(kind, described["config"])
+    among, device = ranks.join(getattr(config, "devices", 1))
     if device.type == "cpu":
         # OMP_NUM_THREADS is how the worker passes on PODIUM_RUN_THREADS.
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(described["seed"])
-    config = read_config(kind, described["config"])
     job = Job(
         folder=folder,
         kind=kind,
@@ -118,8 +125,10 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
         device=device,
         dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
         should_stop=stop.is_set,
+        ranks=among,
     )
     yield from importlib.import_module(TRAINERS[kind]).train(job)
+    ranks.leave()
 
 
 class _Plain:
@@ -145,6 +154,11 @@ def in_plain_words(error: BaseException) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left on device" in str(error):  # safetensors has an error of its own for it
         return "The disk is full; nothing half-written was kept. Make room and resume the run."
+    if name == "DistBackendError" or "gloo" in str(error):  # whoever failed first has said why, if it still could
+        return (
+            "Another process of this run ended or no longer answered, most often because the machine ran out of "
+            "memory; resume the run, with fewer devices or a lower tokens_per_microbatch."
+        )
     if hasattr(error, "message") and hasattr(error, "field"):  # one of backend.errors, written for people
         return str(error)
     if isinstance(error, KeyboardInterrupt | SystemExit):

@@ -31,6 +31,8 @@ def fresh(folder: Path) -> Path:
 
 def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: str | None, parent: str | None) -> None:
     """Write `output/`. `parent` is the digest of the weights that training started from."""
+    if not job.ranks.first:
+        return
     folder = fresh(job.output)
     settings = getattr(backbone.model, "generation_config", None)
     if settings is not None:  # served by others, the model must end its answers where it learnt to

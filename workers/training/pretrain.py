@@ -145,17 +145,18 @@ def new_model(config: PretrainConfig, tokenizer: Any, seed: int) -> Any:
 def _tokenizer(job: Job, config: PretrainConfig, texts: Sequence[str]) -> Any:
     """Trained once a run: a later attempt goes on with the same one."""
     folder = job.folder / "tokenizer"
-    if not folder.is_dir():
-        tokenizer = train_tokenizer(
-            texts,
-            vocabulary_size=config.vocabulary_size,
-            context_tokens=config.context_tokens,
-            chat_template=config.chat_template,
-        )
-        partial = Path(f"{folder}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        tokenizer.save_pretrained(partial)
-        os.replace(partial, folder)
+    with job.ranks.first_before_others():
+        if not folder.is_dir():
+            tokenizer = train_tokenizer(
+                texts,
+                vocabulary_size=config.vocabulary_size,
+                context_tokens=config.context_tokens,
+                chat_template=config.chat_template,
+            )
+            partial = Path(f"{folder}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            tokenizer.save_pretrained(partial)
+            os.replace(partial, folder)
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 

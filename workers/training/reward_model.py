@@ -139,8 +139,9 @@ def train(job: Job) -> Generator[Event, None, None]:
     yield Progress(plan.steps, plan.steps, "normalise")
     mean, deviation = normalise(job, config, backbone, head, codec, learnt, task)
     yield Progress(plan.steps, plan.steps, "save")
-    save(job, backbone, head, codec)
-    write_rows(job.output / "scores.jsonl", scores)
+    if job.ranks.first:
+        save(job, backbone, head, codec)
+        write_rows(job.output / "scores.jsonl", scores)
     yield Result(
         values
         | {
@@ -262,7 +263,7 @@ class RewardTask:
         held_out: Sequence[Group],
     ) -> None:
         self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
-        self.items, self.seed = len(learnt), job.seed
+        self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
         self._watched = held_out[:WATCHED_PROMPTS]
         judgments = sum(weight for group in learnt for *_, weight in group.pairs)
         rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
@@ -328,14 +329,14 @@ class RewardTask:
 
     @torch.no_grad()
     def score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
-        """The scores of each group's completions."""
+        """The scores of each group's completions; each rank computes its share of them."""
         found: list[list[float]] = []
-        for batch in self._batches(groups, 4 * self.config.tokens_per_microbatch):
+        for batch in self._batches(self.ranks.share(groups), 4 * self.config.tokens_per_microbatch):
             by_group: list[list[float]] = [[] for _ in range(batch.groups)]
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
                 by_group[number].append(score)
             found += by_group
-        return found
+        return self.ranks.joined(found)
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
         """How well the scores agree with the judgments of these groups."""

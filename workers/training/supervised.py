@@ -1,6 +1,9 @@
 """The loop that pretrain, sft and reward_model share: steps of micro-batches with one divisor, schedule, guard against
 bad steps, saves, resumption, stopping. Knows no model and no loss: a `Task` has them.
 
+Of several ranks each learns from its share of a step's items, and gradients are added up before the optimiser's step:
+the divisor is the whole step's, so the step is the one that a single process would take.
+
 Metrics it yields: `train/loss`, `train/learning_rate`, `train/gradient_norm`, `train/skipped_steps`, `train/epoch`,
 `train/tokens_per_s`, `time/step_s`, and what the task adds. An event's step is the number of optimiser steps done.
 """
@@ -19,10 +22,13 @@ from torch import Tensor, nn
 from backend.domain.training import OptimiserConfig
 from backend.errors import Invalid
 from workers.training import state
+from workers.training.backbone import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
 
 Batch = TypeVar("Batch")
+Sums = dict[str, tuple[float, float]]
+"""Sums and what they are over, by name."""
 
 
 class Task(Protocol[Batch]):
@@ -104,6 +110,12 @@ def learning_rate_share(config: OptimiserConfig, step: int, steps: int) -> float
     return floor + (1 - floor) * fall
 
 
+def _add(sums: Sums, more: Sums) -> None:
+    for name, (value, count) in more.items():
+        before = sums.get(name, (0.0, 0.0))
+        sums[name] = (before[0] + value, before[1] + count)
+
+
 class Loop(Generic[Batch]):
     """Trains `parameters` (name, tensor) at `task`. `run` yields events and returns whether it came to its end."""
 
@@ -118,7 +130,7 @@ class Loop(Generic[Batch]):
         evaluate_every_steps: int | None = None,
     ) -> None:
         """`evaluate_every_steps`: where a method wants held-out numbers more often than it was asked for."""
-        self.job, self.config, self.task, self.plan = job, config, task, plan
+        self.job, self.config, self.task, self.plan, self.ranks = job, config, task, plan, job.ranks
         self.evaluate_every_steps = evaluate_every_steps or config.evaluate_every_steps
         self.parameters = [parameter for _, parameter in named]
         self.optimiser = torch.optim.AdamW(
@@ -147,7 +159,8 @@ class Loop(Generic[Batch]):
             yield Progress(self.step, total, "train")
             if self.step == total or self.step % self.evaluate_every_steps == 0:
                 yield from self.task.evaluate(self.step)
-            if self.step < total and time.monotonic() - saved_at >= self.config.save_every_s:
+            due = time.monotonic() - saved_at >= self.config.save_every_s
+            if self.step < total and self.ranks.any(due):
                 self._save()
                 yield StateSaved(self.step)
                 saved_at = time.monotonic()
@@ -189,7 +202,7 @@ class Loop(Generic[Batch]):
 
     def _gradients(self) -> dict[str, float] | None:
         """The step's gradient, left in the parameters, and its sums over the weight. Without memory: half the batch."""
-        items = self.plan.step_items(self.step)
+        items = self.ranks.share(self.plan.step_items(self.step))
         while True:
             self.optimiser.zero_grad(set_to_none=True)
             try:
@@ -201,29 +214,37 @@ class Loop(Generic[Batch]):
                 torch.cuda.empty_cache()
 
     def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
-        weight = sum(self.task.weight(batch) for batch in batches)
+        """The gradients of these batches, and of the other ranks' ones; their sums over the whole step's weight."""
+        everybodys = self.ranks.gather((sum(self.task.weight(batch) for batch in batches), len(batches)))
+        weight, rounds = sum(weight for weight, _ in everybodys), max(count for _, count in everybodys)
         losses = []
-        sums: dict[str, tuple[float, float]] = {}
-        for batch in batches:
-            if self.job.should_stop():
+        sums: Sums = {}
+        for number in range(rounds):
+            if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
                 return None
-            loss, more = self.task.loss(batch)
-            (loss / weight).backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-            for name, (value, count) in more.items():
-                before = sums.get(name, (0.0, 0.0))
-                sums[name] = (before[0] + value, before[1] + count)
-        total = float(torch.stack(losses).sum()) / weight
-        tokens = float(sum(self.task.tokens(batch) for batch in batches))
-        means = {name: value / count for name, (value, count) in sums.items() if count}
+            with self.ranks.alike(torch.OutOfMemoryError):
+                for batch in batches[number : number + 1]:
+                    loss, more = self.task.loss(batch)
+                    (loss / weight).backward()  # type: ignore[no-untyped-call]
+                    losses.append(loss.detach())
+                    _add(sums, more)
+        self.ranks.add_gradients(self.parameters)
+        total = float(torch.stack(losses).sum()) if losses else 0.0
+        _add(sums, {"train/loss": (total, 0.0), "tokens": (float(sum(map(self.task.tokens, batches))), 0.0)})
+        found: Sums = {}
+        for theirs in self.ranks.gather(sums):
+            _add(found, theirs)
+        total, tokens = found.pop("train/loss")[0] / weight, found.pop("tokens")[0]
+        means = {name: value / count for name, (value, count) in found.items() if count}
         return {"train/loss": total, "tokens": tokens} | means
 
     # -- state ----------------------------------------------------------------------------------------------------
 
     def _belongs_to(self) -> str:
         """Changes when the state would be continued under other settings or other data."""
-        about = [self.config.model_dump(mode="json"), self.job.seed, self.plan.items, self.plan.steps]
+        config = self.config.model_dump(mode="json", exclude={"devices"})
+        about = [config, self.job.seed, self.plan.items, self.plan.steps]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     def _save(self) -> None:
@@ -235,7 +256,9 @@ class Loop(Generic[Batch]):
             "budget": self.budget,
             "belongs_to": self._belongs_to(),
         }
-        state.save(self.job.state, tensors, scalars)
+        self.ranks.check_same(sha256_of(tensors.items()) if self.ranks.world > 1 else "")
+        if self.ranks.first:
+            state.save(self.job.state, tensors, scalars)
 
     def _resume(self) -> None:
         saved = state.load(self.job.state)

@@ -60,6 +60,15 @@ class OutputConfig(RunConfig):
         ),
         json_schema_extra=names("output_name"),
     )
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description=(
+            "GPUs of the worker's machine to train on, with the result of one. Without a GPU: processes on its "
+            "processor."
+        ),
+    )
 
 
 class OptimiserConfig(OutputConfig):

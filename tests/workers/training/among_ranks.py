@@ -1,0 +1,65 @@
+"""What each of several gloo processes does in `test_ranks`: the runs in the folders it is given, one after the other.
+
+    python -m torch.distributed.run ... -m tests.workers.training.among_ranks FOLDER...
+
+The events that rank 0 yields are left as `events.jsonl` in the run's folder. As a trainer, this module fails in one
+rank while the others wait for it:
+
+    python -m torch.distributed.run ... -m tests.workers.training.among_ranks --fail FOLDER
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from backend.domain.training import read_config
+from backend.errors import Invalid
+from workers.training import launch, ranks
+from workers.training.events import Event, Progress
+from workers.training.job import Job
+
+STOP = "stop_after"
+
+
+def run(folder: Path, among: ranks.Ranks = ranks.ALONE) -> None:
+    """The run in this folder. Its `job.json` may say after how many questions the last rank wants to stop."""
+    about = json.loads((folder / "job.json").read_text())
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == about.get(STOP) and among.rank == among.world - 1
+
+    job = Job(
+        folder, about["kind"], read_config(about["kind"], about["config"]), about["inputs"], seed=about["seed"],
+        run="r", should_stop=should_stop, ranks=among,
+    )  # fmt: skip
+    lines = [json.dumps(event.to_json()) for event in importlib.import_module(launch.TRAINERS[job.kind]).train(job)]
+    if among.first:
+        (folder / "events.jsonl").write_text("\n".join(lines))
+
+
+def train(job: Job) -> Iterator[Event]:
+    """Rank 1 has something to say; the others only see it go."""
+    yield Progress(0, None, "load")
+    print("seen in the log")
+    if job.ranks.rank == 1:
+        raise Invalid("Rank 1 cannot go on.")
+    job.ranks.any(False)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--fail":
+        launch.TRAINERS["sft"] = "tests.workers.training.among_ranks"
+        sys.exit(launch.main(Path(sys.argv[2])))
+    torch.set_num_threads(1)
+    among, _ = ranks.join(int(os.environ["WORLD_SIZE"]))
+    for folder in sys.argv[1:]:
+        run(Path(folder), among)
+    ranks.leave()

@@ -1,0 +1,250 @@
+"""A run among two gloo processes is the run of one: the same weights but for rounding, and everybody stops together."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from backend.settings import Settings
+from tests.workers.training.among_ranks import STOP, run
+from tests.workers.training.language import say, write
+from tests.workers.training.tiny import folder_of
+from workers import environment
+from workers.attempt import launch_command
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).parents[3]
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2")
+STEPS = {"epochs": 3.0, "learning_rate": 1e-2, "weight_decay": 0.1, "tokens_per_microbatch": 40, "save_every_s": 3600.0}
+
+
+def torchrun(*folders: Path) -> None:
+    """Runs in two ranks, one after the other."""
+    command = [sys.executable, *TORCHRUN, "-m", "tests.workers.training.among_ranks", *map(str, folders)]
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+
+
+class Place:
+    """A tiny model, what there is to learn for it, and runs of each kind alone and among two ranks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = folder_of(folder / "model", "llama")
+        words = [[f"w{3 + (number * step) % 26}" for step in (1, 3, 7, 11)] for number in range(23)]
+        demonstrations = [
+            {"prompt": say(" ".join(some[:2])), "completion": " ".join(some[2:] * (1 + number % 3))}
+            for number, some in enumerate(words)
+        ]
+        self.demonstrations = write(folder / "demonstrations.jsonl", demonstrations)
+        groups = [
+            {
+                "prompt_id": str(number),
+                "prompt": say(" ".join(some[:2])),
+                "split": "held_out" if number % 5 == 4 else "train",
+                "completions": [
+                    {"id": f"{number}-{i}", "text": " ".join(some[2:] * (1 + i)), "reward": 0.5 * i, "weight": 1.0}
+                    for i in range(2 + number % 2)
+                ],
+                "outcomes": [{"a": 0, "b": 1, "score": float(number % 3 == 0), "judgment": str(number)}],
+            }
+            for number, some in enumerate(words)
+        ]
+        self.groups = write(folder / "groups.jsonl", groups)
+
+    def job(self, name: str, kind: str, config: dict[str, Any], *, devices: int, stop_after: int | None = None) -> Path:
+        inputs: dict[str, Path] = {"model": self.model}
+        if kind == "sft":
+            inputs["demonstrations"] = self.demonstrations
+        elif kind == "reward_model":
+            inputs["groups"] = self.groups
+        about: dict[str, Any] = {
+            "kind": kind, "run": "r", "seed": 3, "config": {"seed": 3, "model": "x/m", "devices": devices} | config,
+            "inputs": {name: str(path) for name, path in inputs.items()},
+        }  # fmt: skip
+        if stop_after is not None:
+            about[STOP] = stop_after
+        folder = self.folder / f"{name}-{devices}"
+        folder.mkdir(exist_ok=True)
+        (folder / "job.json").write_text(json.dumps(about))
+        return folder
+
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sft": ("sft", STEPS | {"demonstrations_per_step": 5, "lora_rank": 2, "sample_prompts": 1, "held_out_share": 0.2}),
+    "reward": (
+        "reward_model",
+        STEPS | {"reward_set": "1", "loss": "mixed", "prompts_per_step": 5, "lora_rank": 2, "bootstrap_rounds": 100},
+    ),
+}
+
+
+@pytest.fixture(scope="module", name="place")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    torch.set_num_threads(1)
+    place = Place(tmp_path_factory.mktemp("ranks"))
+    yield place
+    shutil.rmtree(place.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", name="compared")
+def _compared(place: Place) -> Place:
+    """Every kind of run, alone and in two ranks."""
+    for name, (kind, config) in KINDS.items():
+        run(place.job(name, kind, config, devices=1))
+    torchrun(*(place.job(name, kind, config, devices=2) for name, (kind, config) in KINDS.items()))
+    return place
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Everything that the run has learnt and saved."""
+    return {
+        f"{file.relative_to(folder / 'output')}/{name}": tensor
+        for file in sorted((folder / "output").rglob("*.safetensors"))
+        for name, tensor in load_file(file).items()
+    }
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """What was told of each step, without what only the machine decides."""
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    machine = ("time/", "memory/", "train/tokens_per_s", "rollout/tokens_per_s")
+    return [
+        {"step": event.get("step", 0)} | {k: v for k, v in event["values"].items() if not k.startswith(machine)}
+        for event in events
+        if event["type"] in ("metrics", "result")
+    ]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_two_ranks_learn_what_one_does(compared: Place, name: str) -> None:
+    one, two = compared.folder / f"{name}-1", compared.folder / f"{name}-2"
+    alone, among = weights(one), weights(two)
+    assert alone.keys() == among.keys()
+    start = load_file(compared.model / "model.safetensors")
+    for key, tensor in alone.items():
+        torch.testing.assert_close(among[key], tensor, atol=2e-5, rtol=2e-5, msg=key)
+    moved = [tensor for key, tensor in alone.items() if key.endswith("lora_B.weight") and tensor.abs().max() > 1e-3]
+    assert moved or any(not torch.equal(tensor, start[key.split("/")[1]]) for key, tensor in alone.items())
+    for mine, theirs in zip(metrics(one), metrics(two), strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-4)
+
+
+# -- started as the worker does ---------------------------------------------------------------------------------------
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    variables = environment.for_trainer(Settings(run_threads=1))
+    command = launch_command(folder)
+    assert "torch.distributed.run" in command
+    return begin(command, folder, variables)
+
+
+def begin(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, process_group=0)
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[list[dict[str, Any]], str]:
+    """What it still tells until it ends, with its standard input held open as a worker does; and its log."""
+    held, process.stdin = process.stdin, None
+    out, log = process.communicate(timeout=100)
+    if held is not None:
+        held.close()
+    return [json.loads(line) for line in out.splitlines()], log.decode()
+
+
+def until(process: subprocess.Popen[bytes], type: str, step: int = 0) -> list[dict[str, Any]]:
+    """What it tells up to the first such message."""
+    told: list[dict[str, Any]] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        told.append(json.loads(line))
+        if told[-1]["type"] == type and told[-1]["step"] >= step:
+            break
+    return told
+
+
+def ranks_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    found = [one for one in psutil.Process(process.pid).children(recursive=True) if "launch" in " ".join(one.cmdline())]
+    assert len(found) == 2
+    return found
+
+
+def close(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+LONG = KINDS["sft"][1] | {"epochs": 900.0, "max_steps": 4000, "evaluate_every_steps": 10_000}
+
+
+def test_told_to_stop_all_ranks_save_one_state_and_one_rank_alone_goes_on(place: Place) -> None:
+    folder = place.job("stopped", "sft", LONG, devices=2)
+    process = start(folder)
+    told = until(process, "metrics", 2)
+    process.send_signal(signal.SIGTERM)
+    more, log = finish(process)
+    told += more
+    steps = [one["step"] for one in told if one["type"] == "metrics" and "train/loss" in one["values"]]
+    assert steps == list(range(1, len(steps) + 1)), log  # one rank speaks
+    assert told[-1] == {"type": "state", "step": steps[-1]} and not any(one["type"] == "error" for one in told)
+    about = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps(about | {STOP: 1}))
+    run(folder)  # alone, and stops at once, where it was
+    again = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert again[-1] == {"type": "state", "step": steps[-1]}
+
+
+@pytest.mark.parametrize("how", ["the worker's pipe ends", "torchrun is killed"])
+def test_no_rank_outlives_the_worker(place: Place, how: str) -> None:
+    process = start(place.job("left", "sft", LONG, devices=2))
+    until(process, "metrics", 1)
+    ranks = ranks_of(process)
+    if how == "torchrun is killed":
+        process.kill()
+    else:
+        assert process.stdin is not None
+        process.stdin.close()
+    _, alive = psutil.wait_procs(ranks, timeout=20)
+    assert not alive
+    process.wait(timeout=40)
+    assert process.returncode not in (0, 75)
+    close(process)
+
+
+def test_a_rank_that_is_killed_ends_the_run_with_a_sentence(place: Place) -> None:
+    process = start(place.job("killed", "sft", LONG, devices=2))
+    until(process, "metrics", 1)
+    ranks_of(process)[1].kill()
+    began = time.monotonic()
+    told, log = finish(process)
+    assert process.returncode not in (0, 75) and time.monotonic() - began < 40
+    error = next(one for one in told if one["type"] == "error")
+    assert "Another process of this run ended" in error["message"], log
+
+
+def test_the_error_of_one_rank_is_the_run_s(place: Place) -> None:
+    folder = place.job("failing", "sft", LONG, devices=2)
+    command = launch_command(folder)
+    command[command.index("workers.training.launch") :] = ["tests.workers.training.among_ranks", "--fail", str(folder)]
+    process = begin(command, folder, environment.for_trainer(Settings(run_threads=1)))
+    told, log = finish(process)
+    errors = [one["message"] for one in told if one["type"] == "error"]
+    assert process.returncode == 1 and errors[0] == "Rank 1 cannot go on."
+    assert [one["phase"] for one in told if one["type"] == "progress"] == ["loading", "load"]
+    assert "[rank 0] seen in the log" in log and "[rank 1] seen in the log" in log

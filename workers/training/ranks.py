@@ -1,0 +1,153 @@
+"""The processes of one run, one a device: which of them this is, and what they say to one another.
+
+A run on one device is `ALONE`, whose methods do nothing. With more, every rank holds the same things, does its share of
+the rows, and hears the others before anything is decided, so that all of them decide alike; what differs between ranks
+is who computes what, never what is computed. Gradients are summed over all ranks in one flat all-reduce of an optimiser
+step: no wrapper around the model has to guess which adapter is trained.
+
+Knows no method. Ranks are started by `torchrun`, on one machine.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from backend.errors import Conflict, Invalid
+
+TIMEOUT = timedelta(minutes=30)
+"""So long a rank waits for the others: they may be reading a large model. One that died is noticed at once."""
+PR_SET_PDEATHSIG = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among `world` of them."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that speaks and writes."""
+        return self.rank == 0
+
+    def share(self, things: Sequence[T]) -> Sequence[T]:
+        """This rank's part: every `world`-th."""
+        return things[self.rank :: self.world]
+
+    def joined(self, mine: Sequence[T]) -> list[T]:
+        """The opposite: what every rank made of its share, in the order of the whole."""
+        parts = self.gather(list(mine))
+        whole: list[T] = [thing for part in parts for thing in part]
+        for rank, part in enumerate(parts):
+            whole[rank :: self.world] = part
+        return whole
+
+    def gather(self, mine: T) -> list[T]:
+        """What every rank has, by rank."""
+        if self.world == 1:
+            return [mine]
+        found: list[T] = [mine] * self.world
+        dist.all_gather_object(found, mine)
+        return found
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true of any rank."""
+        if self.world == 1:
+            return flag
+        number = torch.tensor([int(flag)])
+        dist.all_reduce(number, dist.ReduceOp.MAX)
+        return bool(number)
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Each tensor becomes its sum over all ranks: one all-reduce for all of them, of one type and device."""
+        if self.world == 1:
+            return
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        for tensor, part in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
+            tensor.detach().copy_(part.view_as(tensor))
+
+    def add_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Gradients summed over all ranks; a rank that had no rows has zeros."""
+        if self.world == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.add_up([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+    @contextmanager
+    def alike(self, *errors: type[Exception]) -> Iterator[None]:
+        """Within, no rank hears another; afterwards an error of these kinds in one rank is raised in all."""
+        mine: Exception | None = None
+        try:
+            yield
+        except errors as error:
+            if self.world == 1:
+                raise
+            mine = error
+        if self.any(mine is not None):
+            raise mine or errors[0]("Another rank met it.")
+
+    @contextmanager
+    def first_before_others(self) -> Iterator[None]:
+        """Rank 0 does it, then the others: they find what it made."""
+        if not self.first:
+            dist.barrier()
+        yield
+        if self.first and self.world > 1:
+            dist.barrier()
+
+    def check_same(self, digest: str) -> None:
+        """That what all ranks must have alike has not come apart."""
+        if len(set(self.gather(digest))) > 1:
+            raise Conflict(f"The {self.world} devices of this run no longer hold the same weights; nothing was saved.")
+
+
+ALONE = Ranks()
+
+
+def join(devices: int) -> tuple[Ranks, torch.device]:
+    """Meet the other ranks that torchrun has started, if any; and the device of this one. `devices` were asked for."""
+    world, here = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = torch.cuda.is_available()
+    if cuda and max(devices, world) > torch.cuda.device_count():
+        raise Invalid(
+            f"devices is {max(devices, world)}, but this machine has {torch.cuda.device_count()}: ask for no more.",
+            field="devices",
+        )
+    device = torch.device("cuda", here) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if world == 1:
+        return ALONE, device
+    if sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # one machine: its name need not lead anywhere
+    # What is decided goes over gloo also where tensors go over NCCL: nothing waits for a device to hear it.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
+    return Ranks(dist.get_rank(), world), device
+
+
+def leave() -> None:
+    """After the last word to the others."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def end_with_torchrun() -> None:
+    """Have the kernel end this process when torchrun ends, which gives each rank a session of its own."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
