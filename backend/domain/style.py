@@ -7,6 +7,10 @@ numbers take that part out.
 import re
 from typing import NamedTuple
 
+import numpy as np
+
+from backend.domain.bradley_terry import Floats
+
 
 class Style(NamedTuple):
     """Counts in one text."""
@@ -35,6 +39,8 @@ def style(text: str) -> Style:
     )
 
 
-def contrast(a: Style, b: Style) -> tuple[float, ...]:
-    """How `a` differs from `b`, each count as (a - b) / (a + b): -1 to 1, and 0 where neither has any."""
-    return tuple((x - y) / (x + y) if x + y else 0.0 for x, y in zip(a, b, strict=True))
+def contrast(a: Floats, b: Floats) -> Floats:
+    """How the texts `a` differ from the texts `b`, styles in rows: each count as (a - b) / (a + b), which is -1 to 1,
+    and 0 where neither has any."""
+    both = a + b
+    return np.divide(a - b, both, out=np.zeros(both.shape), where=both > 0)

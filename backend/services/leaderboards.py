@@ -235,15 +235,9 @@ def _places(fit: rules.Fit) -> list[Place]:
 def _contrasts(session: Session, votes: _Votes) -> Floats:
     """How the first shown differs from the other in length and style, for every vote."""
     needed = np.unique(np.concatenate([votes.left_item, votes.right_item])).tolist()
-    looks: dict[int, Style] = {}
+    looks = np.zeros((len(votes.completions), len(Style._fields)))
     for start in range(0, len(needed), BATCH):
         number = {votes.completions[item]: item for item in needed[start : start + BATCH]}
         for id, text in session.execute(select(Completion.id, Completion.text).where(Completion.id.in_(number))):
             looks[number[id]] = style(text)
-    seen: dict[tuple[int, int], tuple[float, ...]] = {}
-    rows = []
-    for pair in zip(votes.left_item.tolist(), votes.right_item.tolist(), strict=True):
-        if pair not in seen:
-            seen[pair] = contrast(looks[pair[0]], looks[pair[1]])
-        rows.append(seen[pair])
-    return np.array(rows, dtype=float)
+    return contrast(looks[votes.left_item], looks[votes.right_item])

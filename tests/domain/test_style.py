@@ -1,5 +1,7 @@
 """Style: what is counted in a text, and how two texts differ."""
 
+import numpy as np
+
 from backend.domain.style import Style, contrast, style
 
 TEXT = """# Tea
@@ -27,6 +29,6 @@ def test_counts_by_hand() -> None:
 
 def test_contrasts_are_even_handed() -> None:
     a, b = Style(300, 2, 0, 1, 0), Style(100, 0, 0, 3, 0)
-    assert contrast(a, b) == (0.5, 1.0, 0.0, -0.5, 0.0)
-    assert contrast(b, a) == tuple(-value for value in contrast(a, b))
-    assert contrast(a, a) == (0.0,) * 5
+    rows, others = np.array([a, b, a], float), np.array([b, a, a], float)
+    there = [0.5, 1.0, 0.0, -0.5, 0.0]
+    assert contrast(rows, others).tolist() == [there, [-value for value in there], [0.0] * 5]
