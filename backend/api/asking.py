@@ -20,6 +20,14 @@ class ErrorsOut(Wire):
     median_error: float
 
 
+class BinOut(Wire):
+    """Judged prompts whose largest standard error is `low` or more and below `high`, Elo points."""
+
+    low: int
+    high: int
+    prompts: int
+
+
 class StepOut(Wire):
     """The n-th judgments of prompts: by how much one lowered the mean posterior variance of its prompt's completions
     (squared log-odds, prior deviation 1), the standard error of that, how many they are; `total` of the first n."""
@@ -59,6 +67,7 @@ class AskingOut(Wire):
     settled: int
     typical_error: float | None
     errors: list[ErrorsOut]
+    distribution: list[BinOut]
     gain: GainOut
     forecast: ForecastOut
 
@@ -79,6 +88,7 @@ def read_asking(
         settled=found.settled,
         typical_error=found.typical_error,
         errors=[ErrorsOut.model_validate(one) for one in found.errors],
+        distribution=[BinOut.model_validate(one) for one in found.distribution],
         gain=GainOut(
             informative=[StepOut.model_validate(step) for step in gain.informative],
             random=[StepOut.model_validate(step) for step in gain.random],

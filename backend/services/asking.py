@@ -2,6 +2,7 @@
 pairs that were chosen taught more than pairs by chance."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,8 +20,9 @@ from backend.tables import Comparison, Completion, CompletionRating, Judgment, P
 # Whether choosing pays is told from so many judgments of so many prompts, in an order that says nothing of them.
 MOST_PROMPTS, MOST_JUDGMENTS = 2_000, 20_000
 POLICIES = ("informative", "random")
-# The table of errors has so many lines at most.
+# The table of errors has so many lines at most; errors are told apart by so many Elo points.
 MOST_LINES = 24
+BIN = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,15 @@ class Errors:
     upto: int
     prompts: int
     median_error: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Prompts whose largest standard error is `low` or more and below `high`, Elo points."""
+
+    low: int
+    high: int
+    prompts: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Asking:
     settled: int
     typical_error: float | None
     errors: list[Errors]
+    distribution: list[Bin]
     gain: Gain
 
 
@@ -65,7 +77,8 @@ def of_project(session: Session, project: Project) -> Asking:
         )
     )
     known = _precision(session, project, size)
-    return Asking(project.target_error, prompts, settled, typical, _errors(known), _gain(session, project))
+    gain = _gain(session, project)
+    return Asking(project.target_error, prompts, settled, typical, _errors(known), _distribution(known), gain)
 
 
 def judgments_left(session: Session, project: Project) -> int | None:
@@ -141,6 +154,15 @@ def _errors(known: list[_Alike]) -> list[Errors]:
             errors = np.repeat([one.error for one in here], [one.prompts for one in here])
             lines.append(Errors(first, first + width - 1, len(errors), float(np.median(errors))))
     return lines
+
+
+def _distribution(known: list[_Alike]) -> list[Bin]:
+    """Over all prompts that were judged, without gaps."""
+    bins = Counter[int]()
+    for one in known:
+        if one.judgments > 0:
+            bins[int(one.error // BIN)] += one.prompts
+    return [Bin(BIN * at, BIN * (at + 1), bins[at]) for at in range(min(bins), max(bins) + 1)] if bins else []
 
 
 def _gain(session: Session, project: Project) -> Gain:

@@ -160,6 +160,12 @@ const disagreements = createRoute({
   validateSearch: (search: Record<string, unknown>): { show?: "open" | "decided" } => ({ show: oneOf(["open", "decided"], search["show"]) }),
   component: lazyRouteComponent(() => import("./pages/DisagreementsPage"), "DisagreementsPage"),
 });
+const asking = createRoute({
+  getParentRoute: () => project,
+  path: "/asking",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/AskingPage"), "AskingPage"),
+});
 const attention = createRoute({
   getParentRoute: () => project,
   path: "/attention",
@@ -280,7 +286,7 @@ const tree = root.addChildren([
     home,
     projects,
     newProject,
-    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, history, judgments, judgment, disagreements, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
+    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, history, judgments, judgment, disagreements, asking, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
     runs,
     run,
     checkpoints,

@@ -43,6 +43,9 @@ def test_precision_and_gain(app: FastAPI, admin: TestClient, study: str) -> None
     assert (seen["target_error"], seen["prompts"], seen["settled"]) == (None, 20, 0)
     assert sum(line["prompts"] for line in seen["errors"]) == 20
     assert all(60 < line["median_error"] < 142 for line in seen["errors"])
+    bins = seen["distribution"]
+    assert sum(one["prompts"] for one in bins) == 20 and bins[0]["prompts"] > 0 < bins[-1]["prompts"]
+    assert [one["high"] for one in bins[:-1]] == [one["low"] for one in bins[1:]]
     errors = [line["median_error"] for line in seen["errors"]]
     assert errors == sorted(errors, reverse=True), "the more judgments, the smaller the error"
     gain = seen["gain"]
@@ -84,7 +87,7 @@ def test_an_empty_project_has_nothing_to_tell(app: FastAPI, doors: Doors, admin:
     with app.state.session_factory.begin() as session:
         slug = make_study(session, prompts=2, target_error=50.0).slug
     seen = admin.get(f"{V1}/projects/{slug}/asking").json()
-    assert seen["errors"] == seen["gain"]["informative"] == seen["gain"]["random"] == []
+    assert seen["errors"] == seen["distribution"] == seen["gain"]["informative"] == seen["gain"]["random"] == []
     assert seen["typical_error"] is seen["gain"]["ratio"] is None
     assert seen["forecast"] == {"judgments_left": 2, "days_left": None}
     assert doors.enter(doors.person()).get(f"{V1}/projects/{slug}/asking").status_code == 403

@@ -50,6 +50,7 @@ def places(client: Client) -> dict[str, str]:
         "judgments": f"{address}/judgments",
         "judgment": f"{address}/judgments/{judgment['id']}",
         "disagreements": f"{address}/disagreements",
+        "asking": f"{address}/asking",
         "attention": f"{address}/attention",
         "annotators": f"{address}/annotators",
         "annotator": f"{address}/annotators/{judgment['annotator']['id']}",

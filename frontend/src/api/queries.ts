@@ -83,6 +83,18 @@ export const progressQuery = (slug: string) =>
     staleTime: 10_000,
   });
 
+export const askingQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "asking"],
+    queryFn: () =>
+      call(
+        api.GET("/api/v1/projects/{project}/asking", {
+          params: { path: { project: slug }, query: { utc_offset_minutes: -new Date().getTimezoneOffset() } },
+        }),
+      ),
+    staleTime: 30_000,
+  });
+
 /** The body goes as it is: the server guesses and streams, the browser does not read the file. */
 export async function importFile(slug: string, file: File, format: string | null): Promise<ImportReport> {
   const query = new URLSearchParams({ filename: file.name });

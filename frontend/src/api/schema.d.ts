@@ -1854,6 +1854,8 @@ export interface components {
          *     in Elo points, of the distance to their prompt's mean.
          */
         AskingOut: {
+            /** Distribution */
+            distribution: components["schemas"]["BinOut"][];
             /** Errors */
             errors: components["schemas"]["ErrorsOut"][];
             forecast: components["schemas"]["ForecastOut"];
@@ -1910,6 +1912,18 @@ export interface components {
             voided_at: string | null;
             /** Weight */
             weight: number;
+        };
+        /**
+         * BinOut
+         * @description Judged prompts whose largest standard error is `low` or more and below `high`, Elo points.
+         */
+        BinOut: {
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Prompts */
+            prompts: number;
         };
         /**
          * BoardLine

@@ -38,6 +38,7 @@ export type GoldUse = Gold["use"];
 export type NewGold = Schemas["GoldIn"];
 export type GoldChange = Schemas["GoldPatch"];
 export type Progress = Schemas["ProgressOut"];
+export type Asking = Schemas["AskingOut"];
 export type Model = Schemas["ModelOut"];
 export type NewModel = Schemas["ModelIn"];
 export type Comparison = Schemas["ShownComparison"];

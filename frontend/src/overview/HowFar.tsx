@@ -24,6 +24,7 @@ export function HowFar({ slug, project, progress }: { slug: string; project: Pro
       <p className="text-md font-medium">{forecast(progress)}</p>
       <ul className="mt-1.5 flex flex-wrap gap-x-6 gap-y-1 text-soft">
         <li>{count(progress.judgments)} of {count(progress.wanted)} judgments{today > 0 && `, ${count(today)} today`}</li>
+        <li><Link to="/projects/$project/asking" params={params} className="link">{progress.target_error === null ? "what to ask next" : `${count(progress.settled)} of ${plural(project.counts.prompts, "prompt")} settled`}</Link></li>
         <li><Link to="/projects/$project/annotators" params={params} className="link">{plural(people?.length ?? project.counts.annotators, "annotator")}</Link>{progress.open_leases > 0 && `, ${count(progress.open_leases)} comparisons on their screens`}</li>
         <li><Link to="/projects/$project/attention" params={params} className="link">{waiting === 0 ? "nothing to look at" : `${count(waiting)}${flags?.next || skips?.next ? "+" : ""} to look at`}</Link></li>
         {(project.overlap > 1 || open > 0) && <li><Link to="/projects/$project/disagreements" params={params} className="link">{open === 0 ? "no disagreement" : `${plural(open, "disagreement")}${disputes?.next ? " and more" : ""}`}</Link></li>}

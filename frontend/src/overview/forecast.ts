@@ -18,13 +18,15 @@ function hours(ms: number): string {
   return minutes < 90 ? amount(Math.max(1, minutes), "minute") : amount(minutes / 60, "hour");
 }
 
-function days(value: number): string {
+export function days(value: number): string {
   return value < 1 ? "less than a day" : value > 730 ? amount(value / 365, "year") : amount(value, "day");
 }
 
 export function forecast(progress: Progress): string | null {
-  const { wanted, left, days_left: daysLeft, work_ms_left: workLeft } = progress;
+  const { wanted, settled, expected_left: expected, days_left: daysLeft, work_ms_left: workLeft } = progress;
+  const left = expected ?? progress.left;
   if (wanted === 0) return null;
+  if (left === 0 && settled > 0) return "All that was asked for is there: nothing is left that can be settled.";
   if (left === 0) return `All ${count(wanted)} judgments that were asked for are there.`;
   const parts = [`About ${amount(left, "judgment")} left`];
   if (workLeft !== null) parts.push(`${hours(workLeft)} of work`);
