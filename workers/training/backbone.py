@@ -290,7 +290,6 @@ def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         dtype=dtype,
         local_files_only=True,
         use_safetensors=True,
-        attn_implementation="sdpa",
         output_loading_info=True,
     )
     if missing := sorted(found["missing_keys"]):
