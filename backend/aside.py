@@ -83,7 +83,7 @@ class Aside:
                 [sys.executable, "-m", "backend.aside"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | _environment(),
+                env=os.environ | environment(),
             )
             _send(self._process.stdin, pickle.dumps(self._opening))
         if self._process is None or self._closed:  # perhaps while it started
@@ -110,8 +110,8 @@ class Aside:
             self._end()
 
 
-def _environment() -> dict[str, str]:
-    """Finds our modules, and leaves cores to others."""
+def environment() -> dict[str, str]:
+    """Variables of the process: it finds our modules, and leaves cores to others."""
     threads = str(max(1, min(4, (os.cpu_count() or 1) // 2)))
     path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     return {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}

@@ -3,12 +3,13 @@
     python -m benchmarks.large [--judgments 1000000] [--only load,matrix,...]
 
 A project of prompts with four completions by 4 of 20 models, each pair judged four times by 200 people, written
-straight into a throwaway PostgreSQL. Each piece of work runs in a process of its own. One JSON line for each: seconds,
-and the peak memory of that process above what it held before.
+straight into a throwaway PostgreSQL. Each piece of work runs in a process of its own, with as few threads as the one
+aside of the API. One JSON line for each: seconds, and the peak memory of that process above what it held before.
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from backend.aside import environment
 from backend.database import make_engine, make_session_factory
 from backend.embedded import throwaway
 from backend.migrate import migrate
@@ -147,7 +149,8 @@ def main() -> None:
         engine.dispose()
         print(json.dumps({"what": "fill", "seconds": round(time.perf_counter() - began, 1)}), flush=True)
         for name in options.only.split(",") if options.only else WORK:
-            subprocess.run([sys.executable, "-m", "benchmarks.large", "--one", url, name], check=True)
+            command = [sys.executable, "-m", "benchmarks.large", "--one", url, name]
+            subprocess.run(command, check=True, env=os.environ | environment())
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ drawn from a seed; `--share` makes them smaller. `--peers` names a Python that h
 installed: their own fits of the same data run there. They know no groups, so for `prompts` each is called per prompt,
 on a hundredth of the prompts, and its time is multiplied (marked `extrapolated`).
 
-One JSON line for each: seconds are the median of the runs after a first one, memory the peak of the process above what
-it held before the fit.
+Ours run with as few threads as in the process aside of the API. One JSON line for each: seconds are the median of the
+runs after a first one, memory the peak of the process above what it held before the fit.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.aside import environment
 from backend.domain.annotators import fit_annotators
 from backend.domain.bradley_terry import fit_groups
 from backend.domain.leaderboard import fit_columns, fit_utilities
@@ -154,7 +156,9 @@ def main() -> None:
         return
     for name in NAMES:
         command = [sys.executable, "-m", "benchmarks.ratings", "--one", name, "--runs", str(options.runs)]
-        done = subprocess.run([*command, "--share", str(options.share)], check=True, capture_output=True, text=True)
+        command += ["--share", str(options.share)]
+        env = os.environ | environment()
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
         print(json.dumps({"fit": name, "by": "podium", **json.loads(done.stdout)}), flush=True)
     if not options.peers:
         return
