@@ -1,9 +1,9 @@
 """Reward sets over HTTP: freeze one, list them, read what is in one."""
 
 import uuid
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 from sqlalchemy import select
 
@@ -11,7 +11,7 @@ from backend.api.deps import Admin, AdminReader, HeavyDep, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain.rewards import Normalisation, Question
-from backend.services import facts, rewards
+from backend.services import facts, reward_shapes, rewards
 from backend.tables import Reward, RewardSet
 
 router = APIRouter(tags=["rewards"])
@@ -168,6 +168,44 @@ def read_reward(
                 for one in found
             ],
         }
+    )
+
+
+class PointOut(Wire):
+    """One reward with the rating behind it; `other` is that of the same completion in the other set."""
+
+    completion: IdStr
+    prompt: IdStr
+    rating: float
+    reward: float
+    weight: float
+    other: float | None
+
+
+class ShapeOut(Wire):
+    """How many rewards of either side of the split lie from one edge to the next; and rewards as points: all of them,
+    or where they are too many, a choice that stays the same."""
+
+    edges: list[float]
+    train: list[int]
+    held_out: list[int]
+    points: list[PointOut]
+
+
+@router.get("/reward-sets/{reward_set_id}/shape")
+def read_reward_shape(
+    reward_set_id: uuid.UUID,
+    session: SessionDep,
+    caller: AdminReader,
+    bins: Annotated[int, Query(ge=1, le=200)] = 40,
+    points: Annotated[int, Query(ge=0, le=2000, description="at most so many")] = 1000,
+    other: Annotated[uuid.UUID | None, Query(description="points of what is in this set too")] = None,
+) -> ShapeOut:
+    """How the rewards of a set are spread, alone or beside another set."""
+    for id in filter(None, (reward_set_id, other)):
+        rewards.find(session, id)
+    return ShapeOut.model_validate(
+        reward_shapes.shape(session, reward_set_id, bins=bins, points=points, other_id=other)
     )
 
 

@@ -113,6 +113,7 @@ RULES: dict[str, str] = {
     f"GET {V1}/reward-sets/{{reward_set_id}}": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}/rewards": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}/rewards/{{completion_id}}": ADMIN_READER,
+    f"GET {V1}/reward-sets/{{reward_set_id}}/shape": ADMIN_READER,
     f"GET {V1}/reward-sets/{{reward_set_id}}/compare/{{other_id}}": ADMIN_READER,
     # training
     f"GET {V1}/run-kinds": ADMIN_READER,

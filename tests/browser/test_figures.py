@@ -143,3 +143,17 @@ def test_a_prompt_shows_its_answers_best_first_and_what_is_behind_them(visit: Vi
     assert sum(int(row["judgments"]) for row in rows) == detail["judgments"]
     page.get_by_role("region", name="Judgments of this prompt").get_by_role("link", name="Judgment of").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Judgment")
+
+
+def test_a_reward_set_shows_its_spread_and_a_dot_leads_to_the_judgments(visit: Visit, admin, client, address):
+    sets = f"{address[1:]}/reward-sets"
+    one, other = (client.post(sets, {"name": name, "method": name})["id"] for name in ("elo", "bradley_terry"))
+    page = visit(admin, f"{address}/rewards/{one}")
+    _, data = saved(page, "How the rewards are spread", "Save data")
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    assert sum(int(row["train"]) + int(row["held_out"]) for row in rows) == 24
+    page.get_by_label("Compare with").select_option(other)
+    beside = re.compile("No. 1 beside No. 2")
+    expect(page.get_by_role("figure", name=beside).locator("circle")).to_have_count(24)
+    page.get_by_role("figure", name="Reward against rating").locator("circle").first.click()
+    expect(page.get_by_role("dialog", name="Why this reward")).to_contain_text("Read the prompt and its answers")

@@ -36,3 +36,10 @@ export const ratingHistoryQuery = (slug: string) =>
     queryKey: ["project", slug, "rating-history"],
     queryFn: () => call(api.GET("/api/v1/projects/{project}/ratings/history", at(slug, {}))),
   });
+/** How a reward set is spread; with `other`, the points are those that both sets hold. */
+export const rewardShapeQuery = (set: string, other: string | null = null) =>
+  queryOptions({
+    queryKey: ["reward-set", set, "shape", other],
+    queryFn: () => call(api.GET("/api/v1/reward-sets/{reward_set_id}/shape", { params: { path: { reward_set_id: set }, query: { other: other ?? undefined } } })),
+    staleTime: Infinity,
+  });

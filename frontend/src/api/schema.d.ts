@@ -1272,6 +1272,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reward-sets/{reward_set_id}/shape": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Reward Shape
+         * @description How the rewards of a set are spread, alone or beside another set.
+         */
+        get: operations["read_reward_shape"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/run-kinds": {
         parameters: {
             query?: never;
@@ -3305,6 +3325,24 @@ export interface components {
             standard_error: number;
         };
         /**
+         * PointOut
+         * @description One reward with the rating behind it; `other` is that of the same completion in the other set.
+         */
+        PointOut: {
+            /** Completion */
+            completion: string;
+            /** Other */
+            other: number | null;
+            /** Prompt */
+            prompt: string;
+            /** Rating */
+            rating: number;
+            /** Reward */
+            reward: number;
+            /** Weight */
+            weight: number;
+        };
+        /**
          * Problem
          * @description Every error, as `application/problem+json` (RFC 9457).
          */
@@ -3996,6 +4034,21 @@ export interface components {
             items: components["schemas"]["SampleOut"][];
             /** Next After */
             next_after: number;
+        };
+        /**
+         * ShapeOut
+         * @description How many rewards of either side of the split lie from one edge to the next; and rewards as points: all of them,
+         *     or where they are too many, a choice that stays the same.
+         */
+        ShapeOut: {
+            /** Edges */
+            edges: number[];
+            /** Held Out */
+            held_out: number[];
+            /** Points */
+            points: components["schemas"]["PointOut"][];
+            /** Train */
+            train: number[];
         };
         /**
          * ShareOut
@@ -7508,6 +7561,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenedReward"];
+                };
+            };
+        };
+    };
+    read_reward_shape: {
+        parameters: {
+            query?: {
+                bins?: number;
+                /** @description points of what is in this set too */
+                other?: string | null;
+                /** @description at most so many */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                reward_set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShapeOut"];
                 };
             };
         };

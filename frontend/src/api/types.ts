@@ -67,3 +67,4 @@ export type WinMatrix = Schemas["WinMatrix"];
 export type RatingHistory = Schemas["HistoryOut"];
 export type Duel = Schemas["DuelOut"];
 export type EloBoard = Schemas["LeaderboardOut"];
+export type RewardShape = Schemas["ShapeOut"];
