@@ -179,6 +179,12 @@ const annotators = createRoute({
   beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/AnnotatorsPage"), "AnnotatorsPage"),
 });
+const agreement = createRoute({
+  getParentRoute: () => project,
+  path: "/agreement",
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/AgreementPage"), "AgreementPage"),
+});
 const annotator = createRoute({
   getParentRoute: () => project,
   path: "/annotators/$annotator",
@@ -286,7 +292,7 @@ const tree = root.addChildren([
     home,
     projects,
     newProject,
-    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, history, judgments, judgment, disagreements, asking, attention, annotators, annotator, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
+    project.addChildren([overview, annotate, mine, prompts, prompt, leaderboard, history, judgments, judgment, disagreements, asking, attention, annotators, annotator, agreement, gold, newGold, goldItem, rewards, rewardSet, settings, newRun]),
     runs,
     run,
     checkpoints,

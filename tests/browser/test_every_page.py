@@ -53,6 +53,7 @@ def places(client: Client) -> dict[str, str]:
         "asking": f"{address}/asking",
         "attention": f"{address}/attention",
         "annotators": f"{address}/annotators",
+        "agreement": f"{address}/agreement",
         "annotator": f"{address}/annotators/{judgment['annotator']['id']}",
         "gold": f"{address}/gold",
         "gold-new": f"{address}/gold/new",

@@ -36,6 +36,18 @@ export const personQuery = (slug: string, id: string) =>
         }),
       ),
   });
+/** Of all, or of one annotator with the others. */
+export const agreementHistoryQuery = (slug: string, by: "time" | "guidelines_version", annotator?: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "agreement", by, annotator ?? null],
+    queryFn: () => call(api.GET("/api/v1/projects/{project}/agreement/history", at(slug, { by, annotator, utc_offset_minutes: -new Date().getTimezoneOffset() }))),
+  });
+export const annotatorFitQuery = (slug: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "annotator-fits"],
+    queryFn: async () => (await call(api.GET("/api/v1/projects/{project}/annotator-fits", at(slug, { limit: 1 })))).items[0] ?? null,
+  });
+export const fitAnnotators = (slug: string) => call(api.POST("/api/v1/projects/{project}/annotator-fits", { params: { path: { project: slug } } }));
 export const decideStanding = (slug: string, id: string, body: StandingDecision) =>
   call(api.POST("/api/v1/projects/{project}/annotators/{annotator_id}/standing", { params: { path: { project: slug, annotator_id: id } }, body }));
 export const voidingsQuery = (slug: string) =>

@@ -3,13 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { agreementQuery, annotatorsQuery } from "../api/queries";
-import { Button } from "../components/Button";
+import { Button, ButtonLink } from "../components/Button";
 import { Figure, Figures } from "../components/Figures";
 import { InviteDialog } from "../components/InviteDialog";
 import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { count, percent } from "../format";
 import { AnnotatorTable } from "../review/AnnotatorTable";
+import { FitLine, SlopesFigure } from "../review/Slopes";
 import { Voidings } from "../review/Voidings";
 
 export function AnnotatorsPage() {
@@ -22,7 +23,12 @@ export function AnnotatorsPage() {
       wide
       title="Annotators"
       lead="Who works on this project, and how carefully. Open somebody to see their own numbers and judgments."
-      actions={<Button look="primary" icon="plus" onClick={() => setInviting(true)}>Invite somebody</Button>}
+      actions={
+        <>
+          <ButtonLink to="/projects/$project/agreement" params={{ project: slug }}>Agreement</ButtonLink>
+          <Button look="primary" icon="plus" onClick={() => setInviting(true)}>Invite somebody</Button>
+        </>
+      }
     >
       {agreement && agreement.units > 0 && (
         <Figures className="mb-4">
@@ -38,7 +44,11 @@ export function AnnotatorsPage() {
               A link is enough: whoever opens it makes an account and can begin.
             </Empty>
           ) : (
-            <AnnotatorTable slug={slug} items={items} />
+            <>
+              <FitLine slug={slug} />
+              <AnnotatorTable slug={slug} items={items} />
+              <SlopesFigure people={items} />
+            </>
           )
         }
       </Loaded>

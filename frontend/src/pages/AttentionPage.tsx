@@ -1,21 +1,51 @@
 /** What annotators skipped or flagged, with their reasons: settle, resolve, reopen. */
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { flagsQuery, skipsQuery } from "../api/quality";
+import { annotatorsQuery } from "../api/queries";
 import { Segments } from "../components/Field";
 import { Page, Section } from "../components/Page";
 import { Pager, useCursor } from "../components/Pager";
 import { Empty, Loaded } from "../components/Status";
+import { plural } from "../format";
 import { FlagRow } from "../review/FlagRow";
+import { SignSentences } from "../review/Signs";
 import { SkipRow } from "../review/SkipRow";
 
 export function AttentionPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/attention" });
   return (
-    <Page title="To look at" lead="Comparisons that annotators skipped or flagged. What is open here is counted in the menu.">
+    <Page title="To look at" lead="Comparisons that annotators skipped or flagged, which the menu counts, and people whose judgments stand out.">
       <Flags slug={slug} />
       <Skips slug={slug} />
+      <Signs slug={slug} />
     </Page>
+  );
+}
+
+/** Nothing to settle: a sign goes away with what it is told from. */
+function Signs({ slug }: { slug: string }) {
+  const people = useQuery(annotatorsQuery(slug));
+  return (
+    <Section title="Annotators">
+      <Loaded query={people}>
+        {({ items }) => {
+          const shown = items.filter((person) => person.signs.length > 0);
+          return shown.length === 0 ? (
+            <div className="panel"><Empty icon="check" title="Nobody stands out">Who answers by chance, leans to a side, clicks too fast or always answers the same appears here. Nobody is dropped by it.</Empty></div>
+          ) : (
+            <ul className="panel divide-y divide-line">
+              {shown.map((person) => (
+                <li key={person.id} className="px-4 py-3">
+                  <p className="mb-1 flex flex-wrap items-baseline gap-x-2"><Link to="/projects/$project/annotators/$annotator" params={{ project: slug, annotator: person.id }} className="link font-medium">{person.name}</Link><span className="text-sm text-faint">{plural(person.judgments, "judgment")}</span></p>
+                  <SignSentences signs={person.signs} />
+                </li>
+              ))}
+            </ul>
+          );
+        }}
+      </Loaded>
+    </Section>
   );
 }
 

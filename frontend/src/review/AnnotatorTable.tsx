@@ -5,7 +5,9 @@ import type { Worker } from "../api/types";
 import { TableFrame } from "../components/Page";
 import { Time } from "../components/Time";
 import { count, duration, percent } from "../format";
+import { SignBadges } from "./Signs";
 import { StandingBadge } from "./StandingBadge";
+import { Whisker } from "./Whisker";
 
 const ORDERS = {
   busiest: { name: "Busiest first", of: (person: Worker) => -person.judgments },
@@ -14,10 +16,16 @@ const ORDERS = {
   majority: { name: "Least with the majority first", of: (person: Worker) => person.majority_agreement ?? 2 },
   repeats: { name: "Least consistent first", of: (person: Worker) => person.repeat_consistency ?? 2 },
   gold: { name: "Least gold right first", of: (person: Worker) => person.gold_right_share ?? 2 },
-  lean: { name: "Strongest lean first", of: (person: Worker) => (person.left_share === null ? 1 : -Math.abs(person.left_share - 0.5)) },
+  signs: { name: "To look at first", of: (person: Worker) => -person.signs.length },
+  slope: { name: "Lowest slope first", of: (person: Worker) => person.slope ?? 9 },
+  lean: { name: "Strongest lean first", of: (person: Worker) => (person.lean === null ? (person.left_share === null ? 1 : -Math.abs(person.left_share - 0.5)) : -1 - Math.abs(person.lean)) },
 } as const;
 
 type Order = keyof typeof ORDERS;
+
+/** The scales of slope and lean: nearly everybody fits. */
+const SLOPES = [-1, 3] as const;
+const LEANS = [-2, 2] as const;
 
 /** With fewer there is nothing to search. */
 const MANY = 8;
@@ -49,6 +57,8 @@ function share(value: number | null): string {
 
 function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
   const tested = items.some((person) => person.standing);
+  const fitted = items.some((person) => person.slope !== null);
+  const has = (person: Worker, ...names: string[]): boolean => person.signs.some((sign) => names.includes(sign.name));
   return (
     <TableFrame label="Annotators">
       <table className="table">
@@ -59,6 +69,8 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
             <th className="number">Today</th>
             <th className="number">Judgments</th>
             <th className="number" title="Time with the page in view and in use; and the median of one judgment">Active time</th>
+            {fitted && <th className="number" title="How sharply this person sees what the crowd sees: 1 is the average vote, 0 is guessing, below 0 is contrary">Slope</th>}
+            {fitted && <th className="number" title="What being shown first is worth to this person, in log-odds; 0 is no lean">Lean</th>}
             <th className="number" title="How often this person says what most of the others say">With majority</th>
             <th className="number" title="How often the same verdict came again when the sides were swapped">Same again</th>
             <th className="number" title="Known answers given right">Gold right</th>
@@ -72,6 +84,7 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
             <tr key={person.id}>
               <td className="min-w-28 font-medium">
                 <Link to="/projects/$project/annotators/$annotator" params={{ project: slug, annotator: person.id }} className="link">{person.name}</Link>
+                <SignBadges signs={person.signs} />
               </td>
               {tested && <td>{person.standing ? <StandingBadge standing={person.standing} /> : <span className="text-faint">–</span>}</td>}
               <td className="number">{count(person.today)}</td>
@@ -80,13 +93,12 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
                 {person.active_ms_total === 0 ? "–" : duration(person.active_ms_total / 1000)}
                 {person.median_active_ms !== null && <span className="block text-sm text-faint">{duration(person.median_active_ms / 1000)} each</span>}
               </td>
+              {fitted && <td className="number"><Whisker label="Slope" value={person.slope} error={person.slope_error} span={SLOPES} expected={1} marked={has(person, "chance", "contrary")} /></td>}
+              {fitted && <td className="number"><Whisker label="Lean" value={person.lean} error={person.lean_error} span={LEANS} expected={0} marked={has(person, "lean")} /></td>}
               <td className="number">{share(person.majority_agreement)}</td>
               <td className="number">{share(person.repeat_consistency)}</td>
               <td className="number">{share(person.gold_right_share)}{person.gold_answers > 0 && <span className="text-faint"> of {count(person.gold_answers)}</span>}</td>
-              <td className="number">
-                {share(person.left_share)}
-                {leans(person) && <span className="ml-1.5 rounded-sm bg-warn-wash px-1.5 text-xs text-warn">leans</span>}
-              </td>
+              <td className="number">{share(person.left_share)}</td>
               <td className="number">{count(person.skipped)}, {count(person.flagged)}</td>
               <td><Time at={person.last_seen_at ?? person.last_judgment_at} /></td>
             </tr>
@@ -95,9 +107,4 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
       </table>
     </TableFrame>
   );
-}
-
-/** Further from half than chance would be (95 %). */
-function leans({ left_share: left, judgments }: Worker): boolean {
-  return left !== null && judgments >= 30 && Math.abs(left - 0.5) > 1.96 * Math.sqrt(0.25 / judgments);
 }
