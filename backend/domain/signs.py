@@ -33,7 +33,10 @@ class Sign(NamedTuple):
 def of_slope(slope: float, slope_error: float, lean: float, lean_error: float) -> list[Sign]:
     """What a fit of annotators tells of one of them, with two standard errors to spare."""
     found = []
-    sharp = f"slope {slope:.2f} ± {2 * slope_error:.2f}, where 1 is the average vote and 0 is guessing"
+    sharp = (
+        f"slope {slope:.2f} ± {2 * slope_error:.2f}".replace("-", "−")
+        + ", where 1 is the average vote and 0 is guessing"
+    )
     if slope + 2 * slope_error < 0:
         found.append(Sign("contrary", f"Answers the contrary of what the crowd sees: {sharp}."))
     elif slope + 2 * slope_error < NO_BETTER_THAN_CHANCE:

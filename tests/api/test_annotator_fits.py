@@ -54,7 +54,7 @@ def test_agreement_its_course_and_signs(app: FastAPI, admin: TestClient):
     admin.post(f"{path}/annotator-fits")
     people = {one["name"]: one for one in admin.get(f"{path}/annotators").json()["items"]}
     against = people["contrary3"]
-    assert [sign["name"] for sign in against["signs"]] == ["contrary"] and "slope -" in against["signs"][0]["sentence"]
+    assert [sign["name"] for sign in against["signs"]] == ["contrary"] and "slope −" in against["signs"][0]["sentence"]
     assert against["slope"] + 2 * against["slope_error"] < 0 < people["careful0"]["slope"]
     one = admin.get(f"{path}/annotators/{users[3].id}").json()
     assert one["signs"] == against["signs"]

@@ -50,6 +50,7 @@ function Alphas({ data, slug }: { data: Agreement; slug: string }) {
     return value === null ? [] : [{ name, means, value, low: value - CLOSE * (error ?? 0), high: value + CLOSE * (error ?? 0), error }];
   });
   if (known.length === 0) return null;
+  const plain = Math.abs((data.alpha_ordinal ?? 0) - (data.alpha_interval ?? 0)) < 1e-9;
   return (
     <Figure
       title="Krippendorff’s α"
@@ -59,7 +60,7 @@ function Alphas({ data, slug }: { data: Agreement; slug: string }) {
     >
       <Forest label={`Krippendorff’s alpha: ${known.map((one) => `${one.name} ${one.value.toFixed(2)}`).join(", ")}`} zero={0} format={(value) => value.toFixed(2)} rows={known.map((one) => ({ ...one, key: one.name }))} />
       <dl className="mt-2 grid gap-x-3 text-sm text-soft sm:grid-cols-[auto_1fr]">
-        {known.map((one) => <div key={one.name} className="contents"><dt className="font-medium">{one.name}</dt><dd className="max-sm:mb-1">{one.means}</dd></div>)}
+        {known.map((one) => <div key={one.name} className="contents"><dt className="font-medium">{one.name}</dt><dd className="max-sm:mb-1">{one.means}{plain && one.name === "Ordinal" && "; it is not, so this is the same as interval"}</dd></div>)}
       </dl>
     </Figure>
   );

@@ -24,8 +24,8 @@ const ORDERS = {
 type Order = keyof typeof ORDERS;
 
 /** The scales of slope and lean: nearly everybody fits. */
-const SLOPES = [-1, 3] as const;
-const LEANS = [-2, 2] as const;
+const SLOPES = [-0.75, 2.75] as const;
+const LEANS = [-1.5, 1.5] as const;
 
 /** With fewer there is nothing to search. */
 const MANY = 8;
@@ -74,7 +74,7 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
             <th className="number" title="How often this person says what most of the others say">With majority</th>
             <th className="number" title="How often the same verdict came again when the sides were swapped">Same again</th>
             <th className="number" title="Known answers given right">Gold right</th>
-            <th className="number" title="How often the left answer wins; half is what to expect">Left preferred</th>
+            {!fitted && <th className="number" title="How often the left answer wins; half is what to expect">Left preferred</th>}
             <th className="number" title="Skipped, and flagged">Skips, flags</th>
             <th>Last seen</th>
           </tr>
@@ -98,7 +98,7 @@ function Table({ slug, items }: { slug: string; items: readonly Worker[] }) {
               <td className="number">{share(person.majority_agreement)}</td>
               <td className="number">{share(person.repeat_consistency)}</td>
               <td className="number">{share(person.gold_right_share)}{person.gold_answers > 0 && <span className="text-faint"> of {count(person.gold_answers)}</span>}</td>
-              <td className="number">{share(person.left_share)}</td>
+              {!fitted && <td className="number">{share(person.left_share)}</td>}
               <td className="number">{count(person.skipped)}, {count(person.flagged)}</td>
               <td><Time at={person.last_seen_at ?? person.last_judgment_at} /></td>
             </tr>

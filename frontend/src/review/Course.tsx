@@ -22,10 +22,11 @@ const wilson = (share: Share | null) => (share === null ? null : { value: share.
 
 const REPEATS: Series = { name: "Same again", of: (point) => wilson(point.repeat_consistency) };
 const GOLD: Series = { name: "Gold right", of: (point) => wilson(point.gold) };
+const ORDINAL: Series = { name: "α ordinal", of: (point) => spread(point.alpha_ordinal, point.alpha_ordinal_error) };
 const OF_ALL: readonly Series[] = [
   { name: "With majority", of: (point) => spread(point.majority_agreement, point.majority_agreement_error) },
   { name: "α nominal", of: (point) => spread(point.alpha_nominal, point.alpha_nominal_error) },
-  { name: "α ordinal", of: (point) => spread(point.alpha_ordinal, point.alpha_ordinal_error) },
+  ORDINAL,
   { name: "α interval", of: (point) => spread(point.alpha_interval, point.alpha_interval_error) },
   REPEATS,
   GOLD,
@@ -39,12 +40,12 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
     <Loaded query={history}>
       {({ items }) => {
         const all = annotator === undefined ? OF_ALL : OF_ONE;
-        const used = all.filter((series) => items.some((point) => series.of(point) !== null));
+        const used = all.filter((series) => items.some((point) => series.of(point) !== null) && !(series === ORDINAL && items.every(sameAsInterval)));
         const told = by === "time" ? "What was judged in each stretch of time" : "What was judged under each version of the guidelines";
         const whose = annotator === undefined ? "Only answers of the same stretch are held against each other." : "Held against all that others said of the same.";
         return (
           <Figure
-            title={annotator === undefined ? "Its course" : "Care over time"}
+            title={`${annotator === undefined ? "Agreement" : "Care"} ${by === "time" ? "over time" : "by guidelines"}`}
             file={`${file}-${by === "time" ? "over-time" : "by-guidelines"}`}
             caption={`${told}, with 95 % intervals. ${whose}`}
             actions={<Segments label="Course" value={by} onChange={setBy} options={[{ value: "time", label: "Over time" }, { value: "guidelines_version", label: "By guidelines" }]} />}
@@ -61,7 +62,7 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
                 time={by === "time"}
                 {...(by === "time" ? {} : { xName: "version of the guidelines" })}
                 x={items.map((point) => (by === "time" ? Date.parse(point.from) : Number(point.label)))}
-                lines={used.map((series) => lineOf(series, all.indexOf(series), items))}
+                lines={used.map((series) => lineOf(series, all.indexOf(series), items, annotator === undefined || series === all[0]))}
                 format={(value) => value.toFixed(2)}
                 within={[0, 1]}
               />
@@ -73,11 +74,18 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
   );
 }
 
+/** So it is where nobody is asked how strong a preference is. */
+function sameAsInterval({ alpha_ordinal: ordinal, alpha_interval: interval }: AgreementPoint): boolean {
+  return Math.abs((ordinal ?? 0) - (interval ?? 0)) < 1e-9;
+}
+
 function ends(found: ReturnType<Series["of"]>): Cell[] {
   return found === null ? [null, null, null] : [found.value, found.low, found.high];
 }
 
-function lineOf(series: Series, colour: number, items: readonly AgreementPoint[]): Line {
+/** One person's gold and repeats are a few in each stretch: their bands would cover all; the data has them. */
+function lineOf(series: Series, colour: number, items: readonly AgreementPoint[], banded: boolean): Line {
   const found = items.map(series.of);
-  return { key: series.name, name: series.name, colour, values: found.map((one) => one?.value ?? null), low: found.map((one) => one?.low ?? null), high: found.map((one) => one?.high ?? null) };
+  const line = { key: series.name, name: series.name, colour, values: found.map((one) => one?.value ?? null) };
+  return banded ? { ...line, low: found.map((one) => one?.low ?? null), high: found.map((one) => one?.high ?? null) } : line;
 }

@@ -26,7 +26,7 @@ export function SignSentences({ signs }: { signs: readonly Sign[] }) {
       {signs.map((sign) => (
         <li key={sign.name} className="flex items-baseline gap-2 text-pretty">
           <Icon name="alert" size={14} className="translate-y-0.5 text-warn" />
-          <span className="max-w-[75ch]">{sign.sentence}</span>
+          <span className="max-w-[90ch]">{sign.sentence}</span>
         </li>
       ))}
     </ul>

@@ -23,13 +23,13 @@ export function Whisker({ label, value, error, span, expected, marked }: Whisker
   const [from, to] = [value - CLOSE * error, value + CLOSE * error];
   const said = `between ${signed(from)} and ${signed(to)}`;
   return (
-    <span className="inline-flex items-center gap-2 whitespace-nowrap" title={`${label}: ${signed(value)}, ${said} (95 %)`}>
+    <span className="relative inline-flex items-center gap-2 whitespace-nowrap" title={`${label}: ${signed(value)}, ${said} (95 %)`}>
       <span className="w-12 text-right">{signed(value)}</span>
-      <span aria-hidden="true" className="relative inline-block h-3 w-20">
+      <span aria-hidden="true" className="relative inline-block h-3 w-24">
         <span className="absolute inset-x-0 top-1/2 border-t border-line" />
         <span className="absolute inset-y-0 border-l border-edge" style={{ left: `${at(expected)}%` }} />
         <span className={`absolute top-1/2 h-1.5 -translate-y-1/2 rounded-full ${marked ? "bg-warn/45" : "bg-accent/35"}`} style={{ left: `${at(from)}%`, width: `${Math.max(1, at(to) - at(from))}%` }} />
-        <span className={`absolute top-1/2 size-2 -translate-x-1/2 -translate-y-1/2 rounded-full ${marked ? "bg-warn" : "bg-accent"}`} style={{ left: `${at(value)}%` }} />
+        <span className={`absolute top-1/2 size-1.5 -translate-x-1/2 -translate-y-1/2 rounded-full ${marked ? "bg-warn" : "bg-accent"}`} style={{ left: `${at(value)}%` }} />
       </span>
       <span className="sr-only">{said}</span>
     </span>
