@@ -40,7 +40,7 @@ export function ForestPlot({ rows, label, zero, format = count, width }: ForestP
   const at = linear(span, [left, Math.max(left + 20, width - right)]);
   const height = rows.length * ROW + AXIS;
   return (
-    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block text-xs">
+    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block max-w-full text-xs">
       {ticks(span, Math.max(2, Math.floor((width - left - right) / 70))).map((tick) => (
         <g key={tick}>
           <line x1={at(tick)} x2={at(tick)} y1={0} y2={height - AXIS} className="stroke-line" strokeWidth={1} />

@@ -96,7 +96,7 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
       onKeyDown={onKey}
       onBlur={() => setPointed(null)}
     >
-      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true" className="block text-xs">
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true" className="block max-w-full text-xs">
         {yName && <text x={0} y={11} className="fill-faint" fontSize={11}>{yName}</text>}
         {yTicks.map((tick) => (
           <g key={tick}>

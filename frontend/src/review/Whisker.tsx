@@ -25,7 +25,7 @@ export function Whisker({ label, value, error, span, expected, marked }: Whisker
   return (
     <span className="relative inline-flex items-center gap-2 whitespace-nowrap" title={`${label}: ${signed(value)}, ${said} (95 %)`}>
       <span className="w-12 text-right">{signed(value)}</span>
-      <span aria-hidden="true" className="relative inline-block h-3 w-24">
+      <span aria-hidden="true" className="relative inline-block h-3 w-20">
         <span className="absolute inset-x-0 top-1/2 border-t border-line" />
         <span className="absolute inset-y-0 border-l border-edge" style={{ left: `${at(expected)}%` }} />
         <span className={`absolute top-1/2 h-1.5 -translate-y-1/2 rounded-full ${marked ? "bg-warn/45" : "bg-accent/35"}`} style={{ left: `${at(from)}%`, width: `${Math.max(1, at(to) - at(from))}%` }} />
