@@ -1,6 +1,7 @@
 """Imports over HTTP: how far it is, where it ends, and what is left of a file that cannot be taken."""
 
 import json
+import re
 import shutil
 from collections import namedtuple
 
@@ -79,3 +80,16 @@ def test_few_files_at_a_time(app: FastAPI, admin: TestClient, anonymous: TestCli
     app.state.import_gate.width = 0
     assert admin.post(address, content=prompts(1)).status_code == 429
     assert anonymous.post(address, content=prompts(1)).status_code == 401
+
+
+def test_an_export_has_a_name_of_its_own_and_is_compressed_for_who_takes_it(admin: TestClient, address: str):
+    admin.post(address, content=b'{"prompt": "Q", "model": "m", "completion": "A"}')
+    export = address.replace("imports", "export?what=completions")
+    packed = admin.get(export, headers={"accept-encoding": "gzip"})
+    plain = admin.get(export, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert packed.json()["completion"] == plain.json()["completion"] == "A"
+    name = plain.headers["content-disposition"]
+    assert re.fullmatch(r'attachment; filename="files-completions-\d{4}-\d\d-\d\d\.jsonl"', name)
+    refused = admin.get(export + "&layout=trl")
+    assert (refused.status_code, refused.json()["field"]) == (422, "layout")

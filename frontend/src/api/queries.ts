@@ -1,7 +1,7 @@
-/** Every question to the server, by noun, in the order of the flow. Pages ask here and nowhere else. */
+/** Every question to the server, by noun, in the order of the flow. Pages ask here and nowhere else; files go by `upload`. */
 import { keepPreviousData, type QueryClient, queryOptions } from "@tanstack/react-query";
-import { api, call, setCsrf, toProblem, csrfHeader, Problem } from "./client";
-import type { ImportReport, Me, NewJudgment, NewModel, NewProject, NewRewardSet, ProjectChange, Role, RunState, Scope } from "./types";
+import { api, call, Problem, setCsrf } from "./client";
+import type { Me, NewJudgment, NewModel, NewProject, NewRewardSet, ProjectChange, Role, RunState, Scope } from "./types";
 
 const project = (slug: string) => ({ params: { path: { project: slug } } });
 
@@ -94,25 +94,6 @@ export const askingQuery = (slug: string) =>
       ),
     staleTime: 30_000,
   });
-
-/** The body goes as it is: the server guesses and streams, the browser does not read the file. */
-export async function importFile(slug: string, file: File, format: string | null): Promise<ImportReport> {
-  const query = new URLSearchParams({ filename: file.name });
-  if (format) query.set("format", format);
-  let response: Response;
-  try {
-    response = await fetch(`/api/v1/projects/${encodeURIComponent(slug)}/imports?${query}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/octet-stream", ...csrfHeader() },
-      body: file,
-    });
-  } catch {
-    throw new Problem(0, "The file could not be sent: the server cannot be reached.");
-  }
-  const body: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw toProblem(response.status, body);
-  return body as ImportReport;
-}
 
 export function exportUrl(slug: string, what: string, format: string, layout: string): string {
   return `/api/v1/projects/${encodeURIComponent(slug)}/export?${new URLSearchParams({ what, format, layout })}`;

@@ -6,11 +6,13 @@ import { Icon } from "./Icon";
 
 const WHAT = [["judgments", "Judgments"], ["preferences", "Preferences (chosen, rejected)"], ["completions", "Prompts and completions"], ["rewards", "Rewards"]] as const;
 
+const LAYOUTS: Record<string, string[]> = { judgments: ["podium", "arena"], preferences: ["podium", "trl", "hh-rlhf"] };
+
 export function ExportPanel({ slug }: { slug: string }) {
   const [what, setWhat] = useState("judgments");
   const [format, setFormat] = useState("jsonl");
   const [layout, setLayout] = useState("podium");
-  const layouts = what === "preferences" ? ["podium", "trl", "hh-rlhf"] : ["podium"];
+  const layouts = LAYOUTS[what] ?? ["podium"];
   const chosen = layouts.includes(layout) ? layout : "podium";
   return (
     <div className="panel flex flex-wrap items-end gap-3 p-4">
@@ -23,7 +25,7 @@ export function ExportPanel({ slug }: { slug: string }) {
       <Field label="Layout" className="w-36">
         {(ids) => <select {...ids} className="field" value={chosen} disabled={layouts.length === 1} onChange={(event) => setLayout(event.target.value)}>{layouts.map((one) => <option key={one}>{one}</option>)}</select>}
       </Field>
-      <a href={exportUrl(slug, what, format, chosen)} download={`${slug}-${what}.${format}`} className="inline-flex min-h-9 items-center gap-1.5 rounded-md bg-accent px-3.5 font-medium text-on-accent hover:bg-accent-strong">
+      <a href={exportUrl(slug, what, format, chosen)} download className="inline-flex min-h-9 items-center gap-1.5 rounded-md bg-accent px-3.5 font-medium text-on-accent hover:bg-accent-strong">
         <Icon name="download" /> Download
       </a>
     </div>

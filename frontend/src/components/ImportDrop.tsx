@@ -1,10 +1,12 @@
-/** Drop a file, see what became of each line. */
+/** Drop files, see how far they are and what became of each line. */
 import { useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, useId, useRef, useState } from "react";
-import { importFile, projectChanged } from "../api/queries";
+import { projectChanged } from "../api/queries";
 import type { ImportReport } from "../api/types";
-import { count, plural } from "../format";
+import { importFile, type Progress } from "../api/upload";
+import { bytes, count, percent, plural } from "../format";
 import { announce } from "./announcer";
+import { Button } from "./Button";
 import { Icon } from "./Icon";
 import { TableFrame } from "./Page";
 import { ErrorNote } from "./Status";
@@ -18,8 +20,11 @@ const FORMATS = [
   ["completions", "Prompts with completions"],
   ["pairs", "Preference pairs"],
   ["judgments", "Judgments"],
-  ["hh-rlhf", "HH-RLHF"],
   ["trl", "TRL preferences"],
+  ["unpaired", "Labelled answers (KTO)"],
+  ["arena", "Battles of an arena"],
+  ["hh-rlhf", "HH-RLHF"],
+  ["llmfao", "LLMFAO study"],
 ] as const;
 
 export function ImportDrop({ slug }: { slug: string }) {
@@ -29,26 +34,33 @@ export function ImportDrop({ slug }: { slug: string }) {
   const [format, setFormat] = useState("");
   const [over, setOver] = useState(false);
   const action = useAction();
-  const [name, setName] = useState("");
-  const [report, setReport] = useState<ImportReport | null>(null);
+  const [sending, setSending] = useState<Sending | null>(null);
+  const [reports, setReports] = useState<{ name: string; report: ImportReport }[]>([]);
+  const stopping = useRef<AbortController | null>(null);
 
-  const take = async (file: File | undefined) => {
-    if (!file || action.busy) return;
-    setName(file.name);
-    setReport(null);
-    announce(`Importing ${file.name}.`);
+  /** One file after the other: the order of judgments is that of the files. */
+  const take = async (files: File[]) => {
+    if (files.length === 0 || action.busy) return;
+    setReports([]);
+    const stop = (stopping.current = new AbortController());
     await action.run(async () => {
-      const done = await importFile(slug, file, format || null);
-      setReport(done);
-      announce(`${plural(done.read, "row")} read, ${count(done.rejected_total)} rejected.`);
-      await projectChanged(client, slug);
+      for (const [place, file] of files.entries()) {
+        const tell = (progress: Progress | null) => setSending({ file, place, of: files.length, progress });
+        tell(null);
+        announce(`Importing ${file.name}.`);
+        const report = await importFile(slug, file, format, tell, stop.signal);
+        setReports((before) => [...before, { name: file.name, report }]);
+        announce(`${plural(report.read, "row")} read, ${count(report.rejected_total)} rejected.`);
+      }
     });
+    setSending(null);
     if (input.current) input.current.value = "";
+    await projectChanged(client, slug);
   };
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
-    void take(event.dataTransfer.files[0]);
+    void take([...event.dataTransfer.files]);
   };
 
   return (
@@ -64,19 +76,46 @@ export function ImportDrop({ slug }: { slug: string }) {
       >
         <Icon name="upload" size={22} className="text-accent" />
         <div className="min-w-0 flex-1 basis-56">
-          <p className="font-medium">
-            {action.busy ? `Importing ${name} …` : <>Drop a file here, or <label htmlFor={id} className="link">choose one</label></>}
-          </p>
-          <p className="text-sm text-faint">JSONL, CSV or Parquet, also as .gz. A row that is there already is not made twice.</p>
-          <input ref={input} id={id} type="file" aria-label="File to import" className="sr-only" accept=".jsonl,.json,.csv,.parquet,.gz,.txt" disabled={action.busy} onChange={(event) => void take(event.target.files?.[0])} />
+          {sending ? <Way sending={sending} /> : (
+            <>
+              <p className="font-medium">Drop files here, or <label htmlFor={id} className="link">choose some</label></p>
+              <p className="text-sm text-faint">JSONL, CSV or Parquet, also as .gz, of any size. A row that is there already is not made twice.</p>
+            </>
+          )}
+          <input ref={input} id={id} type="file" multiple aria-label="File to import" className="sr-only" accept=".jsonl,.json,.csv,.tsv,.parquet,.gz,.txt,.zip,.tar" disabled={action.busy} onChange={(event) => void take([...(event.target.files ?? [])])} />
         </div>
+        {sending ? <Button onClick={() => stopping.current?.abort()}>Stop</Button> : (
         <select aria-label="Format" className="field w-52" value={format} onChange={(event) => setFormat(event.target.value)}>
           {FORMATS.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
         </select>
+        )}
       </div>
       <ErrorNote error={action.problem} />
-      {report && <Report name={name} report={report} />}
+      {reports.map((one, at) => <Report key={at} name={one.name} report={one.report} />)}
     </div>
+  );
+}
+
+interface Sending {
+  file: File;
+  place: number;
+  of: number;
+  progress: Progress | null;
+}
+
+/** On its way there first, then stored; each is a bar from none to all. */
+function Way({ sending: { file, place, of, progress } }: { sending: Sending }) {
+  const there = progress !== null && progress.sent >= file.size;
+  const share = progress === null ? 0 : there ? progress.share : progress.sent / file.size;
+  const text = there ? `${plural(progress.read, "row")} read, ${percent(share)} of the file` : `${bytes(progress?.sent ?? 0)} of ${bytes(file.size)} sent`;
+  return (
+    <>
+      <p className="truncate font-medium">{file.name}{of > 1 && <span className="font-normal text-faint">, file {place + 1} of {of}</span>}</p>
+      <div role="progressbar" aria-label={there ? "Stored" : "Sent"} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} aria-valuetext={text} className="mt-1.5 h-1.5 overflow-hidden rounded-full bg-sunken">
+        <div className="h-full bg-accent" style={{ width: `${share * 100}%` }} />
+      </div>
+      <p className="mt-1 text-sm text-faint tabular-nums">{text}</p>
+    </>
   );
 }
 
