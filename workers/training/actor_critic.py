@@ -16,6 +16,7 @@ from workers.training import state as saved_state
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout
 from workers.training.logprobs import before, state_logprobs
+from workers.training.ranks import Ranks
 from workers.training.scoring import RewardModel
 from workers.training.tallies import Tally
 
@@ -27,8 +28,10 @@ ADAM_EPS = 1e-5
 class ActorCritic:
     """Policy and critic of a run. Policies may be kept under a name, to fall back to."""
 
-    def __init__(self, config: PPOConfig, backbone: Backbone, reward_model: RewardModel | None, *, seed: int) -> None:
-        self.config, self.backbone = config, backbone
+    def __init__(
+        self, config: PPOConfig, backbone: Backbone, reward_model: RewardModel | None, *, seed: int, ranks: Ranks
+    ) -> None:
+        self.config, self.backbone, self.ranks = config, backbone, ranks
         backbone.add_adapter(POLICY, rank=config.lora_rank, alpha=config.lora_alpha, seed=seed)
         self.policy = backbone.parameters_of(POLICY)
         self.kept: dict[str, list[Tensor]] = {}
@@ -91,6 +94,7 @@ class ActorCritic:
         roles = [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
         if self.has_critic:
             roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
+        self.ranks.add_gradients([*self.policy, *self.critic])
         norms = [nn.utils.clip_grad_norm_(role[1], self.config.gradient_clip_norm) for role in roles]
         if bool(torch.isfinite(torch.stack(norms)).all()):
             self.bad_steps_in_a_row = 0

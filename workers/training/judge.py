@@ -14,10 +14,9 @@ judge/length_mean                   tokens of an answer
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
+from workers.training.ranks import ALONE, Ranks
 from workers.training.rollouts import Rollouts
-from workers.training.scoring import Scorer
+from workers.training.scoring import Scorer, scores_among
 
 BEST = "best"
 """The name under which the policy that the judge liked best is kept."""
@@ -30,10 +29,11 @@ class Judge:
     scorer: Scorer
     prompts: Sequence[list[int]]
     every: int
+    ranks: Ranks = ALONE
 
     def numbers(self, batch: Rollouts) -> dict[str, float]:
         """What is seen of scored answers to the judge's prompts."""
-        scores: Tensor = self.scorer(batch.sequences, batch.prompt_lengths).float()
+        scores = scores_among(self.ranks, self.scorer, batch.sequences, batch.prompt_lengths)
         return {
             "judge/score": float(scores.mean()),
             "judge/score_error": float(scores.std(correction=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0,

@@ -14,7 +14,9 @@ Beside it a guard looks at the answers for signs that the policy cheats its rewa
 scores answers to held-out prompts: the policy that it likes best is the one that is saved.
 
 Policy, reference, critic and reward model are roles on one frozen backbone (`backbone`). Everything random hangs on
-(seed, iteration), so a resumed run goes on bit for bit.
+(seed, iteration), so a resumed run goes on bit for bit. Of several ranks each answers, scores and learns from its share
+of the rows; what is known of them is put together again before anything is made of it, so advantages, controllers,
+guard and judge see the whole round everywhere.
 """
 
 import time
@@ -40,6 +42,7 @@ from workers.training.guard import Finding, Guard
 from workers.training.job import Job
 from workers.training.judge import BEST, Judge
 from workers.training.output import save_language_model
+from workers.training.ranks import ALONE, Ranks
 from workers.training.rollouts import PromptStream, Rollouts
 from workers.training.scoring import RewardModel, Rewards
 from workers.training.tallies import Tally
@@ -73,6 +76,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         seed=job.seed,
         stop_ids=codec.stop_ids(backbone.stop_ids),
         judge=_judge(job, backbone, codec),
+        ranks=job.ranks,
     )
     frozen = ppo.frozen()
     start: dict[str, float] = {}
@@ -82,7 +86,9 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     def save() -> StateSaved:
         tensors, scalars = ppo.state()
-        saved_state.save(job.state, tensors, scalars | {"start": start})
+        job.ranks.check_same(sha256_of(tensors.items()) if job.ranks.world > 1 else "")
+        if job.ranks.first:
+            saved_state.save(job.state, tensors, scalars | {"start": start})
         return StateSaved(ppo.iteration)
 
     last_saved = time.monotonic()
@@ -96,10 +102,10 @@ def train(job: Job) -> Generator[Event, None, None]:
             yield Warned(ppo.iteration, finding.rule, finding.sentence)
         asked = [messages[index] for index in batch.source[: config.shown_samples]]
         yield from reports.samples(batch, ppo.iteration, codec, asked)
-        if job.should_stop():
+        if job.ranks.any(job.should_stop()):
             yield save()
             return
-        if time.monotonic() - last_saved >= config.save_every_s:
+        if job.ranks.any(time.monotonic() - last_saved >= config.save_every_s):
             yield save()
             last_saved = time.monotonic()
 
@@ -135,7 +141,7 @@ def _judge(job: Job, backbone: Backbone, codec: Codec) -> Judge | None:
         return None
     messages, prompts = _encode(job.rows("judge_prompts", PromptRow), codec, config, backbone.max_positions)
     scorer = scorers.judge(job, backbone, codec, zip(prompts, messages, strict=True))
-    return Judge(scorer, prompts, config.judge_every_iterations)
+    return Judge(scorer, prompts, config.judge_every_iterations, job.ranks)
 
 
 class PPO:
@@ -151,16 +157,17 @@ class PPO:
         seed: int = 0,
         stop_ids: Sequence[int] | None = None,
         judge: Judge | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own."""
         if not prompts:
             raise Invalid("There are no prompts to answer.", field="prompts")
-        self.config, self.backbone, self.rewards, self.seed = config, backbone, rewards, seed
+        self.config, self.backbone, self.rewards, self.seed, self.ranks = config, backbone, rewards, seed, ranks
         self.prompts = PromptStream(prompts, seed)
         self.sampling = Sampling(config.max_new_tokens, config.temperature)
         self.stop_ids = tuple(stop_ids or backbone.stop_ids)
 
-        self.roles = ActorCritic(config, backbone, next(rewards.models, None), seed=seed)
+        self.roles = ActorCritic(config, backbone, next(rewards.models, None), seed=seed, ranks=ranks)
         self.leash: LeashController = FixedKL(config.kl_base_coefficient)
         if config.kl_controller == "leash":
             self.leash = ZieglerLeash(
@@ -239,15 +246,17 @@ class PPO:
     def _answers(self, source: Sequence[int], among: Sequence[list[int]], key: tuple[int, int]) -> Rollouts:
         """Answers of the policy to the prompts at `source`, with random numbers of their own."""
         prompts = [among[index] for index in source]
-        answers = generate(
-            self.backbone,
-            prompts,
-            self.sampling,
-            adapter="policy",
-            keys=[(*key, episode) for episode in range(len(prompts))],
-            stop_ids=self.stop_ids,
-        )
-        return Rollouts(list(source), prompts, answers, self.backbone.device)
+        mine = self.ranks.share(range(len(prompts)))
+        with self.ranks.alike(torch.OutOfMemoryError):
+            answers = generate(
+                self.backbone,
+                [prompts[episode] for episode in mine],
+                self.sampling,
+                adapter="policy",
+                keys=[(*key, episode) for episode in mine],
+                stop_ids=self.stop_ids,
+            )
+        return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
 
     def _minibatches(self, batch: Rollouts, *, epoch: int) -> list[list[Layout]]:
         return batch.minibatches(
@@ -255,6 +264,7 @@ class PPO:
             count=self.config.minibatches,
             budget=self.config.tokens_per_microbatch,
             seed=(self.seed, 2, self.iteration, epoch),
+            ranks=self.ranks,
         )
 
     @torch.no_grad()
@@ -274,7 +284,8 @@ class PPO:
             _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
             if roles.has_critic:
                 _put(batch.values, where, roles.values(layout, states))
-        batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths)
+        batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
+        self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values])  # zeros where others have computed
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut
 
@@ -312,6 +323,7 @@ class PPO:
                 self._step(batch, minibatch, passed, first=steps == 0)
                 steps += 1
             epochs += 1
+            passed = passed.over(self.ranks)
             tally.add(passed)
             tally.replace("policy/kl_step_per_token_nats", passed)  # that of the last pass
             limit = config.kl_step_stop_per_token_nats
@@ -326,7 +338,7 @@ class PPO:
     def _step(self, batch: Rollouts, minibatch: list[Layout], tally: Tally, *, first: bool) -> None:
         """One optimiser step of the policy and one of the critic, by the mean over the minibatch's tokens."""
         config, roles = self.config, self.roles
-        total = sum(batch.tokens(layout.rows) for layout in minibatch)
+        total = sum(self.ranks.gather(sum(batch.tokens(layout.rows) for layout in minibatch)))
         for layout in minibatch:
             where = batch.flat(layout)
             states = roles.states("policy", layout)
@@ -364,7 +376,7 @@ class PPO:
         roles, backbone = self.roles, self.backbone
         return Floor.of(
             self.work,
-            rate(backbone.device, backbone.dtype),
+            rate(backbone.device, backbone.dtype) * self.ranks.world,
             batch.prompt_lengths,
             [len(answer.ids) for answer in batch.answers],
             adapter=sum(parameter.numel() for parameter in roles.policy),
@@ -393,7 +405,7 @@ class PPO:
             new_old = self.config.kl_step_direction == "new_old"
             kl = rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
             tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
-        return tally
+        return tally.over(self.ranks)
 
     def _watch(self, seen: Mapping[str, float]) -> dict[str, float]:
         """Let limit, guard and judge look at the policy that gave these answers; the judge's numbers, if it looked.
@@ -446,7 +458,7 @@ class PPO:
             "leash": self.leash.state_dict(),
             "step_rule": self.step_rule.state_dict(),
             "backbone_sha256": self.backbone.digest(),
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude={"devices"}),
         }
         return tensors, scalars
 
@@ -454,7 +466,7 @@ class PPO:
         """Refuses a state of another backbone or another config: the reference and the schedules would be others."""
         if scalars["backbone_sha256"] != self.backbone.digest():
             raise Conflict("The saved state belongs to a policy on another model; start the run over.")
-        if scalars["config"] != self.config.model_dump(mode="json"):
+        if scalars["config"] != self.config.model_dump(mode="json", exclude={"devices"}):
             raise Conflict("The saved state was made with other settings; start the run over.")
         self.roles.restore(tensors, scalars)
         self.iteration = scalars["iteration"]

@@ -14,6 +14,7 @@ from torch import Tensor
 from workers.training.backbone import Backbone
 from workers.training.batches import Layout, microbatches
 from workers.training.generation import Answer
+from workers.training.ranks import Ranks
 
 
 @dataclass
@@ -85,14 +86,18 @@ class Rollouts:
         """How many answer tokens these rows have."""
         return sum(len(self.answers[row].ids) for row in rows)
 
-    def minibatches(self, backbone: Backbone, *, count: int, budget: int, seed: Sequence[int]) -> list[list[Layout]]:
-        """The rows parted at random into `count` minibatches of like size, each as micro-batches within the budget."""
+    def minibatches(
+        self, backbone: Backbone, *, count: int, budget: int, seed: Sequence[int], ranks: Ranks
+    ) -> list[list[Layout]]:
+        """The rows parted at random into `count` minibatches of like size: this rank's share of each, which is like
+        that of the others in lengths, as micro-batches within the budget.
+        """
         order = np.random.default_rng(list(seed)).permutation(len(self))
         lengths = [len(sequence) for sequence in self.sequences]
         return [
             [
                 Layout.of(rows, self.sequences, self.prompt_lengths, pad_id=backbone.pad_id, device=self.device)
-                for rows in microbatches(lengths, [int(row) for row in part], budget)
+                for rows in microbatches(lengths, ranks.share(sorted(part.tolist(), key=lengths.__getitem__)), budget)
             ]
             for part in np.array_split(order, count)
         ]

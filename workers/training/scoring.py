@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout, microbatches
+from workers.training.ranks import ALONE, Ranks
 from workers.training.tokens import Codec, Encoded, Message
 
 
@@ -82,8 +83,20 @@ class OnTexts:
 
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
         rows = list(zip(sequences, prompt_lengths, strict=True))
+        if not rows:
+            return torch.zeros(0)
         prompts = [self._messages[tuple(row[:length])] for row, length in rows]
         return torch.tensor(self._score(prompts, [self._codec.decode(row[length:]) for row, length in rows]))
+
+
+def scores_among(
+    ranks: Ranks, scorer: Scorer, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+) -> Tensor:
+    """(B,) as the scorer gives them, each rank asking it for its share of the rows."""
+    mine = ranks.share(range(len(sequences)))
+    with ranks.alike(torch.OutOfMemoryError):
+        scores = scorer([sequences[row] for row in mine], [prompt_lengths[row] for row in mine]).float()
+    return scores if ranks.world == 1 else torch.tensor(ranks.joined(scores.tolist()), device=scores.device)
 
 
 class Weighted(NamedTuple):
@@ -105,10 +118,10 @@ class Rewards:
         return (part.scorer for part in self.parts.values() if isinstance(part.scorer, RewardModel))
 
     def __call__(
-        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int], ranks: Ranks = ALONE
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum (B,) and what each scorer gave, as it gave it."""
-        found = {name: part.scorer(sequences, prompt_lengths).float() for name, part in self.parts.items()}
+        found = {name: scores_among(ranks, part.scorer, sequences, prompt_lengths) for name, part in self.parts.items()}
         return torch.stack([found[name] * part.weight for name, part in self.parts.items()]).sum(0), found
 
 

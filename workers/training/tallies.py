@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.domain.training import PPOConfig
+from workers.training.ranks import Ranks
 
 
 class Tally:
@@ -61,6 +62,25 @@ class Tally:
             self.extreme_of(name, value, highest=True)
         for name, value in other._lowest.items():
             self.extreme_of(name, value, highest=False)
+
+    def over(self, ranks: Ranks) -> "Tally":
+        """What all ranks have seen together."""
+        if ranks.world == 1:
+            return self
+        plain = [{name: float(value) for name, value in kept.items()} for kept in self._kept]
+        whole = Tally()
+        for (sums, highest, lowest), counts in ranks.gather((plain, self._counts)):
+            for name, total in sums.items():
+                whole.mean_of(name, torch.tensor(total, dtype=torch.float64), counts[name])
+            for name, value in highest.items():
+                whole.extreme_of(name, torch.tensor(value), highest=True)
+            for name, value in lowest.items():
+                whole.extreme_of(name, torch.tensor(value), highest=False)
+        return whole
+
+    @property
+    def _kept(self) -> tuple[dict[str, Tensor], ...]:
+        return self._sums, self._highest, self._lowest
 
     def replace(self, name: str, other: "Tally") -> None:
         """Take one mean from another one, instead of what was here."""
