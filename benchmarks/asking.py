@@ -1,17 +1,18 @@
 """How much truth the same number of judgments gives, by how ratings are made and by how comparisons are chosen.
 
-    python -m benchmarks.asking [--seeds 5] [--prompts 600]
+    python -m benchmarks.asking [--seeds 5] [--prompts 800] [--first-seed 100]
 
 A simulated crowd judges pairs of prompts with four completions of hidden utility, by the product's own choice of pairs
 (`domain/pairing.py`), its own posteriors between rounds, and its own ratings at the end. The crowd: 70 % see sharply,
 20 % less, 8 % click one side, 2 % judge the other way round, all lean a little to the side shown first; one in seven
-close calls is a tie. Prints, over unseen seeds, the rank correlation with the truth after eight judgments a prompt,
-and how many judgments a prompt reach the precision that pairs at random with plain Elo have after so many.
+close calls is a tie. Prints, over seeds, the rank correlation with the truth and the error of rewards after eight
+judgments a prompt; and how many judgments a prompt reach the precision that pairs at random with plain Elo have after
+8, 12 and 16. Last: what it takes to bring every prompt below a standard error, and what stopping there does to ranks.
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
@@ -21,13 +22,19 @@ from numpy.typing import NDArray
 
 from backend.domain import elo
 from backend.domain.annotators import fit_annotators
-from backend.domain.bradley_terry import GroupsFit, fit_groups
+from backend.domain.bradley_terry import fit_groups
 from backend.domain.pairing import Candidate, choose
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 COMPLETIONS, PEOPLE = 4, 60
+ELO, BRADLEY_TERRY, CROWD = "Elo", "Bradley-Terry", "with slope and lean"
+# Judgments a prompt: where the comparison starts from, and where ratings are looked at.
+BASES, LOOKS = (8, 12, 16), (3, 4, 5, 6, 7, 8, 10, 12, 14, 16)
+FARTHER = (*LOOKS, 20, 24)
+# Each way to ask, by its share of random choice and its target error in Elo points.
+RANDOM, ACTIVE, STOPPED = (1.0, None), (0.1, None), (0.1, 110.0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class World:
 
 
 class Votes(NamedTuple):
-    """Columns by vote, in the order they were cast: items by number (prompt x 4 + place), score of the first, person."""
+    """Columns by vote as they were cast: items by number (prompt x 4 + place), score of the first, person."""
 
     first: Ints
     second: Ints
@@ -104,12 +111,12 @@ def rate(world: World, votes: Votes, method: str) -> Floats:
     """The ratings that these votes give, in log-odds (prompts, completions)."""
     group_of = np.repeat(np.arange(len(world.utility)), COMPLETIONS)
     rating: Floats
-    if method == "Elo":
+    if method == ELO:
         live: dict[int, float] = {}
         for first, second, score in zip(*(column.tolist() for column in votes[:3]), strict=True):
             elo.fold_judgment(live, (first, second), {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}[score], elo.K_COMPLETION)
         rating = np.array([live.get(item, elo.START) for item in range(len(group_of))]) / elo.POINTS_PER_LOG_ODDS
-    elif method == "Bradley-Terry":
+    elif method == BRADLEY_TERRY:
         rating = fit_groups(group_of, votes.first, votes.second, votes.score).log_odds
     else:
         rating = fit_annotators(group_of, *votes[:3], votes.person, annotators=PEOPLE).ratings.log_odds
@@ -132,3 +139,107 @@ def reward_error(rating: Floats, truth: Floats) -> float:
     centred = rating - rating.mean(axis=1, keepdims=True)
     scale = (centred * truth).sum() / max((centred**2).sum(), 1e-12)
     return float(np.sqrt(((scale * centred - truth) ** 2).mean()))
+
+
+class Precision(NamedTuple):
+    """Judgments a prompt, and how near the ratings made from them are to the truth."""
+
+    judgments: float
+    spearman: float
+    error: float
+
+
+def follow(world: World, votes: Votes, method: str, looks: tuple[int, ...] = LOOKS) -> list[Precision]:
+    """The precision along the way."""
+    prompts, found = len(world.utility), []
+    for look in looks:
+        part = votes.upto(look * prompts)
+        rating = rate(world, part, method)
+        asked = len(part.first) / prompts
+        found.append(Precision(asked, spearman(rating, world.utility), reward_error(rating, world.utility)))
+        if asked < look:
+            break
+    return found
+
+
+def needed(along: list[Precision], wanted: Precision) -> tuple[float, float]:
+    """Judgments a prompt until the rank correlation, and until the error, are as good as wanted: between two looks in
+    proportion to the logarithm; infinite where that was never reached."""
+    log = np.log([one.judgments for one in along])
+
+    def reach(values: list[float], target: float) -> float:
+        best = np.maximum.accumulate(values)
+        return float(np.exp(np.interp(target, best, log))) if best[-1] >= target else float("inf")
+
+    return (
+        reach([one.spearman for one in along], wanted.spearman),
+        reach([-one.error for one in along], -wanted.error),
+    )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--first-seed", type=int, default=100)
+    arguments.add_argument("--prompts", type=int, default=800)
+    given = arguments.parse_args()
+    at_eight: dict[str, list[Precision]] = {}
+    ratios: dict[str, list[list[float]]] = {}
+    stopped: list[list[float]] = []
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
+        world = World.draw(given.prompts, seed)
+        most = LOOKS[-1] * given.prompts
+        random = collect(world, FARTHER[-1] * given.prompts, random_share=RANDOM[0])
+        active = collect(world, most, random_share=ACTIVE[0])
+        with_stop = collect(world, 2 * most, random_share=STOPPED[0], target_error=STOPPED[1])
+        random_with_stop = collect(world, 2 * most, random_share=RANDOM[0], target_error=STOPPED[1])
+        far = follow(world, random, ELO, FARTHER)
+        plain = {one.judgments: one for one in far}
+        for name, votes in (("random", random), ("active", active)):
+            for method in (ELO, BRADLEY_TERRY, CROWD):
+                along = follow(world, votes, method)
+                at_eight.setdefault(f"{name}, {method}", []).append(next(one for one in along if one.judgments == 8))
+                if (name, method) != ("random", ELO):
+                    reached = [number / base for base in BASES for number in needed(along, plain[base])]
+                    ratios.setdefault(f"{name}, {method}", []).append(reached)
+        end = follow(world, with_stop, CROWD, (2 * LOOKS[-1],))[-1]
+        unstopped = follow(world, active, CROWD, (min(round(end.judgments), LOOKS[-1]),))[-1]
+        until = len(random_with_stop.first) / given.prompts
+        stopped.append([until, *end, *unstopped[1:], *(end.judgments / one for one in needed(far, end))])
+    show(at_eight, ratios, stopped)
+
+
+def show(
+    at_eight: Mapping[str, list[Precision]], ratios: Mapping[str, list[list[float]]], stopped: list[list[float]]
+) -> None:
+    """Means over seeds, and their spread (standard deviation over seeds)."""
+
+    def cell(values: list[float], digits: int) -> str:
+        return f"{np.mean(values):.{digits}f} ±{np.std(values, ddof=1) if len(values) > 1 else 0.0:.{digits}f}"
+
+    print("After 8 judgments a prompt        rank correlation   error of rewards")
+    for name, seen in at_eight.items():
+        print(f"{name:33} {cell([one.spearman for one in seen], 3):>16} {cell([one.error for one in seen], 3):>18}")
+    print("\nJudgments needed, as a share of those of random choice with plain Elo")
+    print("for the precision that has after  " + "".join(f"{base:>12} a prompt    " for base in BASES))
+    print(" " * 34 + "rank corr.       error  " * len(BASES))
+    for name, rows in ratios.items():
+        print(f"{name:33} " + "".join(f"{cell(list(column), 2):>12}" for column in zip(*rows, strict=True)))
+    columns = [list(column) for column in zip(*stopped, strict=True)]
+    names = (
+        "judgments a prompt until all are there, by chance",
+        "judgments a prompt until all are there, active",
+        "rank correlation",
+        "error of rewards",
+        "rank correlation, as many unstopped",
+        "error of rewards, as many unstopped",
+        "share of random with plain Elo, for the rank correlation",
+        "share of random with plain Elo, for the error",
+    )
+    print(f"\nActive with slope and lean, stopped at a standard error of {STOPPED[1]:g} Elo points")
+    for name, column in zip(names, columns, strict=True):
+        print(f"  {name:58} {cell(column, 2 if name.startswith(('judg', 'share')) else 3)}")
+
+
+if __name__ == "__main__":
+    main()
