@@ -14,26 +14,26 @@ from backend.services import annotator_fits, answers
 from backend.services.annotator_fits import Slope
 from backend.tables import Project
 
-# Judgments that stand, as annotators gave them. Of each person's times the last so many tell enough.
-NEWEST = 400
-_STANDING = """
-    j.project_id = :project AND c.kind <> 'adjudication' AND j.voided_at IS NULL AND j.uncounted_reason IS NULL
-"""
-_ANSWERS = f"""
+# Of each person's times the last so many tell enough.
+NEWEST = 200
+# Judgments that stand, as annotators gave them.
+_ANSWERS = """
 SELECT j.annotator_id, CASE WHEN j.ranks IS NULL THEN 'none' ELSE array_to_string(j.ranks, ',') END, count(*)
 FROM judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE {_STANDING} GROUP BY 1, 2
+WHERE j.project_id = :project AND j.voided_at IS NULL AND j.uncounted_reason IS NULL AND c.kind <> 'adjudication'
+GROUP BY 1, 2
 """
-# The size of a text in bytes is known without reading it.
-_TIMES = f"""
-SELECT string_agg(int8send(uuid_hash_extended(annotator_id, 0)), ''), string_agg(int8send(active_ms), ''),
+# Each person's last ones are read by the index; the size of a text in bytes is known without reading the text.
+_TIMES = """
+SELECT string_agg(int8send(uuid_hash_extended(who, 0)), ''), string_agg(int8send(active_ms::bigint), ''),
        string_agg(int8send((SELECT sum(octet_length(text)) FROM completions WHERE id = ANY(completions))::bigint), '')
-FROM (
-    SELECT j.annotator_id, j.active_ms::bigint AS active_ms, c.completions,
-           row_number() OVER (PARTITION BY j.annotator_id ORDER BY j.sequence DESC) AS place
+FROM unnest(CAST(:people AS uuid[])) AS who, LATERAL (
+    SELECT j.active_ms, c.completions
     FROM judgments j JOIN comparisons c ON c.id = j.comparison_id
-    WHERE {_STANDING} AND j.active_ms > 0
-) AS timed WHERE place <= :newest
+    WHERE j.annotator_id = who AND j.project_id = :project AND j.active_ms > 0
+          AND j.voided_at IS NULL AND j.uncounted_reason IS NULL AND c.kind <> 'adjudication'
+    ORDER BY j.sequence DESC LIMIT :newest
+) AS timed
 """
 
 
@@ -44,14 +44,15 @@ def of_project(
     found: dict[uuid.UUID, list[Sign]] = defaultdict(list)
     for id, one in slopes.items():
         found[id] += rules.of_slope(one.slope, one.slope_error, one.lean, one.lean_error)
-    person, taken, length = (
-        np.frombuffer(packed or b"", dtype=">i8").astype(np.int64)
-        for packed in session.execute(text(_TIMES), {"project": project.id, "newest": NEWEST}).one()
-    )
-    fast = rules.too_fast(person, taken, length)
     given: dict[uuid.UUID, dict[str, int]] = defaultdict(dict)
     for id, answer, times in session.execute(text(_ANSWERS), {"project": project.id}):
         given[id][answer] = times
+    asked = {"project": project.id, "people": list(given), "newest": NEWEST}
+    person, taken, length = (
+        np.frombuffer(packed or b"", dtype=">i8").astype(np.int64)
+        for packed in session.execute(text(_TIMES), asked).one()
+    )
+    fast = rules.too_fast(person, taken, length)
     same = rules.one_answer(given)
     for id, key in key_of.items():
         found[id] += [sign for sign in (fast.get(key), same.get(id)) if sign]
