@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ from backend.domain.annotators import fit_annotators
 from backend.domain.bradley_terry import fit_groups
 from backend.domain.pairing import Candidate, choose
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 
 COMPLETIONS, PEOPLE = 4, 60
 ELO, BRADLEY_TERRY, CROWD = "Elo", "Bradley-Terry", "with slope and lean"
@@ -66,7 +66,8 @@ class Votes(NamedTuple):
     person: Ints
 
     def upto(self, judgments: int) -> "Votes":
-        return Votes(*(column[:judgments] for column in self))
+        n = judgments
+        return Votes(self.first[:n], self.second[:n], self.score[:n], self.person[:n])
 
 
 def collect(world: World, judgments: int, *, random_share: float, target_error: float | None = None) -> Votes:
