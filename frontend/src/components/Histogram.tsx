@@ -28,7 +28,7 @@ function Columns({ label, edges, parts, xName, height = 220, width }: HistogramP
   const flat = span[0] === span[1];
   const places = (at: number): [number, number] => (flat ? [(left + width) / 2 - 20, (left + width) / 2 + 20] : [x(edges[at]!), x(edges[at + 1]!)]);
   return (
-    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block">
+    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block max-w-full">
       {parts.map((part, index) => (
         <g key={part.name} transform={`translate(${left + parts.slice(0, index).reduce((sum, one) => sum + textWidth(one.name) + 34, 0)} 4)`}>
           <rect width={10} height={10} rx={2} fillOpacity={0.85} style={{ fill: seriesColour(index) }} />

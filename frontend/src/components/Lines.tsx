@@ -129,7 +129,7 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
           <div className="mb-1 whitespace-nowrap text-faint">{spoken(x[at]!)}</div>
           {read.slice(0, MOST_LABELS).map((one) => (
             <div key={one.line.key} className="flex items-center justify-between gap-4 whitespace-nowrap">
-              <span className="flex items-center gap-1.5"><Swatch at={one.line.colour ?? one.index} />{shortened(one.line.name, 190)}</span>
+              <span className="flex items-center gap-1.5"><Swatch at={one.line.colour ?? one.index} />{shortened(one.line.name, Math.min(190, width * 0.35))}</span>
               <span className="tabular-nums">{format(one.value)}</span>
             </div>
           ))}

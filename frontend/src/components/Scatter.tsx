@@ -35,7 +35,7 @@ function Dots({ label, dots, xName, yName, equal, onOpen, height = 300, width }:
   const y = linear(ys, [bottom, top]);
   const both: [number, number] = [Math.max(xs[0], ys[0]), Math.min(xs[1], ys[1])];
   return (
-    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block">
+    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className="block max-w-full">
       <text x={0} y={11} fontSize={11} className="fill-faint">{yName}</text>
       {yTicks.map((tick) => (
         <g key={tick}>
