@@ -22,7 +22,8 @@ MANY_SETS = 5_000
 Order = Literal["strongest", "newest"]
 
 # A pair of completions is in conflict where some put the one and some put the other first; a tie contradicts nobody.
-# Of two answers that oppose each other, each counts as much as its strength says (1 where none is told).
+# Of two answers that oppose each other, each counts as much as its strength says (1 where none is told). What is told
+# of a set and of its conflicts is put together by grouping: of tables that just grew a join would go row by row.
 _CONFLICTS = """
 WITH said AS MATERIALIZED (
     SELECT c.set_key, c.prompt_id, c.completions, j.ranks, coalesce(j.strength, 1) AS strength, j.sequence
@@ -41,14 +42,19 @@ WITH said AS MATERIALIZED (
            (count(*) FILTER (WHERE one_won) * sum(strength) FILTER (WHERE NOT one_won)
             + count(*) FILTER (WHERE NOT one_won) * sum(strength) FILTER (WHERE one_won)) / 2.0 AS conflict
     FROM pairs GROUP BY set_key, one, other HAVING bool_or(one_won) AND bool_or(NOT one_won)
-), sets AS (
-    SELECT set_key, sum(conflict)::double precision AS conflict FROM conflicts GROUP BY set_key
+), parts AS (
+    SELECT set_key, conflict, NULL::uuid AS prompt_id, NULL::uuid[] AS completions, 0 AS judgments,
+           NULL::bigint AS latest
+    FROM conflicts
+    UNION ALL
+    SELECT set_key, NULL, (array_agg(prompt_id))[1], min(completions), count(*), max(sequence)
+    FROM said GROUP BY set_key
 )
 INSERT INTO disagreements (project_id, set_key, prompt_id, completions, judgments, conflict, latest)
-SELECT :project, set_key, (array_agg(prompt_id))[1],
-       (SELECT array_agg(id ORDER BY id) FROM unnest(min(completions)) AS id),
-       count(*), max(conflict), max(sequence)
-FROM said JOIN sets USING (set_key) GROUP BY set_key
+SELECT :project, set_key, (array_agg(prompt_id) FILTER (WHERE prompt_id IS NOT NULL))[1],
+       (SELECT array_agg(id ORDER BY id) FROM unnest(max(completions)) AS id),
+       sum(judgments), sum(conflict)::double precision, max(latest)
+FROM parts GROUP BY set_key HAVING sum(conflict) IS NOT NULL
 """
 _THESE = "AND c.prompt_id = ANY(:prompts) AND c.set_key = ANY(:keys)"
 
