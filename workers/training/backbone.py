@@ -216,12 +216,12 @@ class Backbone:
 
     # -- files ----------------------------------------------------------------------------------------------------
 
-    def save_merged(self, name: str | None, folder: Path) -> None:
+    def save_merged(self, name: str | None, folder: Path, weights: dict[str, Tensor] | None = None) -> None:
         """The model with this adapter folded in (None: as it is), as a plain transformers folder with tokenizer and
-        chat template.
+        chat template. `weights`: its state, where the model itself holds only a part of it.
         """
         folder = Path(folder)
-        state: dict[str, Tensor] = dict(self.model.state_dict())
+        state: dict[str, Tensor] = dict(weights or self.model.state_dict())
         if name is not None:
             for path, weight in self.adapters.merged_weights(name):
                 state[f"{path}.weight"] = weight.t().contiguous() if self.adapters.is_transposed(path) else weight

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from workers.training.backbone import Backbone
 from workers.training.events import Event, StepMetrics
 from workers.training.packing import Document, Packed, microbatches
+from workers.training.sharded import Sharded
 
 CHUNK = 4096
 
@@ -32,7 +33,10 @@ class DocumentTask:
         adapter: str | None,
         samples: Callable[[int], Iterator[Event]],
         tokens_per_microbatch: int,
+        sharded: Sharded | None = None,
     ) -> None:
+        """`sharded`: the parted model, where this is one rank of several that train all weights."""
+        self.sharded = sharded
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
         self._held_out = list(microbatches(held_out, tokens_per_microbatch))
@@ -47,12 +51,21 @@ class DocumentTask:
         return batch.tokens
 
     def loss(self, batch: Packed) -> tuple[Tensor, dict[str, tuple[float, float]]]:
-        with self._precision(), self.backbone.role(self.adapter):
-            return negative_log_likelihood(self.backbone, batch), {}
+        def work() -> Tensor:
+            with self._precision(), self.backbone.role(self.adapter):
+                return negative_log_likelihood(self.backbone, batch)
+
+        return (self.sharded(work) if self.sharded else work()), {}
 
     def evaluate(self, step: int) -> Iterator[Event]:
+        if self.sharded:
+            yield from self.sharded.put_together(lambda: list(self._evaluate(step)))
+        else:
+            yield from self._evaluate(step)
+
+    def _evaluate(self, step: int) -> Iterator[Event]:
         if self._held_out:
-            loss, tokens = self.held_out_loss()
+            loss, tokens = self._held_out_loss()
             yield StepMetrics(
                 step,
                 {
@@ -63,9 +76,12 @@ class DocumentTask:
             )
         yield from self.samples(step)
 
-    @torch.no_grad()
     def held_out_loss(self) -> tuple[float, int]:
         """Nats per learnt token of the held-out documents, and how many tokens those are."""
+        return self.sharded.put_together(self._held_out_loss) if self.sharded else self._held_out_loss()
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> tuple[float, int]:
         total = 0.0
         with self._precision(), self.backbone.role(self.adapter):
             for batch in self._held_out:

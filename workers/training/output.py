@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from backend.errors import Conflict, Invalid
 from workers.training.backbone import Backbone, digest_of
 from workers.training.job import Job
+from workers.training.sharded import whole_state
 from workers.training.tokens import Codec
 
 READ_BACK_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -31,6 +32,7 @@ def fresh(folder: Path) -> Path:
 
 def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: str | None, parent: str | None) -> None:
     """Write `output/`. `parent` is the digest of the weights that training started from."""
+    weights = whole_state(backbone.model, keep=job.ranks.first)
     if not job.ranks.first:
         return
     folder = fresh(job.output)
@@ -38,7 +40,7 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
     if settings is not None:  # served by others, the model must end its answers where it learnt to
         stops = list(codec.stop_ids(backbone.stop_ids))
         settings.eos_token_id = stops if len(stops) > 1 else stops[0]
-    backbone.save_merged(adapter, folder)
+    backbone.save_merged(adapter, folder, weights)
     if adapter is not None:
         backbone.save_adapter(adapter, folder / "adapter", base=job.model_name)
         _read_back(folder, job.path("model"), backbone, adapter)

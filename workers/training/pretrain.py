@@ -30,6 +30,7 @@ from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
 from workers.training.packing import Document
+from workers.training.sharded import shard
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec, train_tokenizer
 
@@ -57,6 +58,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         yield Progress(0, None, "load")
         backbone = Backbone.load(job.path("model"), device=job.device, dtype=torch.float32)
     backbone.model.requires_grad_(True)
+    sharded = shard(backbone, job.ranks)
     codec = Codec(backbone.tokenizer)
     yield Progress(0, None, "encode")
     limit = backbone.max_positions or config.context_tokens
@@ -67,7 +69,13 @@ def train(job: Job) -> Generator[Event, None, None]:
         return _samples(backbone, codec, kept_out or used, limit, job.seed, step)
 
     task = DocumentTask(
-        backbone, documents, measured, adapter=None, samples=samples, tokens_per_microbatch=config.tokens_per_microbatch
+        backbone,
+        documents,
+        measured,
+        adapter=None,
+        samples=samples,
+        tokens_per_microbatch=config.tokens_per_microbatch,
+        sharded=sharded,
     )
     plan = Plan(len(documents), config.texts_per_step, config.epochs, config.max_steps, job.seed)
     loop = Loop(job, config, task, plan, list(backbone.model.named_parameters()))

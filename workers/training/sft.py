@@ -26,6 +26,7 @@ from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
 from workers.training.packing import Document
+from workers.training.sharded import shard
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec, Encoded
 
@@ -45,12 +46,14 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     yield Progress(0, None, "load")
     lora = config.method == "lora"
+    sharded = None
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype if lora else torch.float32)
     if lora:
         backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
         named = list(zip(backbone.adapters[ADAPTER].tensors(), backbone.parameters_of(ADAPTER), strict=True))
     else:
         backbone.model.requires_grad_(True)
+        sharded = shard(backbone, job.ranks)
         named = list(backbone.model.named_parameters())
     adapter = ADAPTER if lora else None
 
@@ -92,6 +95,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         adapter=adapter,
         samples=samples,
         tokens_per_microbatch=config.tokens_per_microbatch,
+        sharded=sharded,
     )
     plan = Plan(len(learnt), config.demonstrations_per_step, config.epochs, config.max_steps, job.seed)
     loop = Loop(job, config, task, plan, named)

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from backend.errors import Invalid
+from workers.training.sharded import as_held
 
 FILE = "state.safetensors"
 _PARTIAL = ".partial"
@@ -63,7 +64,7 @@ def load(folder: Path) -> Saved | None:
         return None
     for other in folder.iterdir():
         if other != path and other.is_file():
-            other.unlink()  # what a kill left behind: ours, or the temporary file of safetensors
+            other.unlink(missing_ok=True)  # what a kill left behind: ours, or the temporary file of safetensors
     if not path.is_file():
         return None
     tensors: dict[str, Tensor] = {}
@@ -115,7 +116,9 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
         if values:
             optimiser.state[parameter] = {
                 # the step count stays where the optimiser wants it, on the CPU unless it is fused or capturable
-                name: value.clone() if name == "step" else value.to(parameter.device, parameter.dtype, copy=True)
+                name: value.clone()
+                if name == "step"
+                else as_held(value.to(parameter.device, parameter.dtype, copy=True), parameter)
                 for name, value in values.items()
             }
 
@@ -127,9 +130,9 @@ def parameter_tensors(parameters: Iterable[Tensor], prefix: str = "parameter/") 
 
 @torch.no_grad()
 def load_parameters(parameters: Iterable[Tensor], tensors: Mapping[str, Tensor], prefix: str = "parameter/") -> None:
-    """The opposite of `parameter_tensors`, into tensors of the same shapes."""
+    """The opposite of `parameter_tensors`, into tensors of the same shapes, or into this rank's pieces of them."""
     for place, parameter in enumerate(parameters):
-        parameter.copy_(tensors[f"{prefix}{place}"])
+        parameter.copy_(as_held(tensors[f"{prefix}{place}"], parameter))
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:

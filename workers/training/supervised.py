@@ -2,7 +2,8 @@
 bad steps, saves, resumption, stopping. Knows no model and no loss: a `Task` has them.
 
 Of several ranks each learns from its share of a step's items, and gradients are added up before the optimiser's step:
-the divisor is the whole step's, so the step is the one that a single process would take.
+the divisor is the whole step's, so the step is the one that a single process would take. Where all weights are trained
+they are parted among the ranks, which then go through as many micro-batches.
 
 Metrics it yields: `train/loss`, `train/learning_rate`, `train/gradient_norm`, `train/skipped_steps`, `train/epoch`,
 `train/tokens_per_s`, `time/step_s`, and what the task adds. An event's step is the number of optimiser steps done.
@@ -13,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,6 +27,7 @@ from workers.training import state
 from workers.training.backbone import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
+from workers.training.sharded import is_parted, whole
 
 Batch = TypeVar("Batch")
 Sums = dict[str, tuple[float, float]]
@@ -133,6 +136,7 @@ class Loop(Generic[Batch]):
         self.job, self.config, self.task, self.plan, self.ranks = job, config, task, plan, job.ranks
         self.evaluate_every_steps = evaluate_every_steps or config.evaluate_every_steps
         self.parameters = [parameter for _, parameter in named]
+        self.sharded = any(map(is_parted, self.parameters))
         self.optimiser = torch.optim.AdamW(
             parameter_groups(named, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.999), fused=True
         )
@@ -175,7 +179,7 @@ class Loop(Generic[Batch]):
         sums = self._gradients()
         if sums is None:
             return None
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip_norm))
+        norm = float(whole(nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip_norm)))
         tokens = sums.pop("tokens")
         if math.isfinite(norm) and math.isfinite(sums["train/loss"]):
             self.optimiser.step()
@@ -223,13 +227,16 @@ class Loop(Generic[Batch]):
             if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
                 return None
-            with self.ranks.alike(torch.OutOfMemoryError):
+            with nullcontext() if self.sharded else self.ranks.alike(torch.OutOfMemoryError):
                 for batch in batches[number : number + 1]:
                     loss, more = self.task.loss(batch)
                     (loss / weight).backward()  # type: ignore[no-untyped-call]
                     losses.append(loss.detach())
                     _add(sums, more)
-        self.ranks.add_gradients(self.parameters)
+            if self.sharded and number >= len(batches):
+                (0.0 * self.task.loss(self._any_batch())[0]).backward()  # type: ignore[no-untyped-call]
+        if not self.sharded:
+            self.ranks.add_gradients(self.parameters)
         total = float(torch.stack(losses).sum()) if losses else 0.0
         _add(sums, {"train/loss": (total, 0.0), "tokens": (float(sum(map(self.task.tokens, batches))), 0.0)})
         found: Sums = {}
@@ -238,6 +245,10 @@ class Loop(Generic[Batch]):
         total, tokens = found.pop("train/loss")[0] / weight, found.pop("tokens")[0]
         means = {name: value / count for name, (value, count) in found.items() if count}
         return {"train/loss": total, "tokens": tokens} | means
+
+    def _any_batch(self) -> Batch:
+        """For a rank that has nothing more to learn in a step in which others have."""
+        return self.task.plan(self.plan.step_items(self.step)[:1], self.config.tokens_per_microbatch)[0]
 
     # -- state ----------------------------------------------------------------------------------------------------
 
@@ -256,7 +267,10 @@ class Loop(Generic[Batch]):
             "budget": self.budget,
             "belongs_to": self._belongs_to(),
         }
-        self.ranks.check_same(sha256_of(tensors.items()) if self.ranks.world > 1 else "")
+        if self.sharded:
+            tensors = {name: whole(tensor).detach().cpu() for name, tensor in tensors.items()}
+        else:
+            self.ranks.check_same(sha256_of(tensors.items()) if self.ranks.world > 1 else "")
         if self.ranks.first:
             state.save(self.job.state, tensors, scalars)
 

@@ -64,6 +64,9 @@ class Place:
             }
             for number, some in enumerate(words)
         ]
+        self.texts = write(
+            folder / "texts.jsonl", [{"text": " ".join(some * (1 + number % 4))} for number, some in enumerate(words)]
+        )
         prompts = [{"id": str(i), "prompt": say(" ".join(some[: 1 + i % 3]))} for i, some in enumerate(words[:7])]
         self.prompts = write(folder / "prompts.jsonl", prompts)
         self.reward = folder / "reward"
@@ -78,6 +81,8 @@ class Place:
         inputs: dict[str, Path] = {"model": self.model}
         if kind == "sft":
             inputs["demonstrations"] = self.demonstrations
+        elif kind == "pretrain":
+            inputs = {"texts": self.texts}
         elif kind == "reward_model":
             inputs["groups"] = self.groups
         elif kind == "ppo":
@@ -105,6 +110,15 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sft": ("sft", SFT | {"demonstrations_per_step": 5}),
     # Each demonstration is a micro-batch of its own, and a sum of two is the same in either order.
     "exact": ("sft", SFT | {"demonstrations_per_step": 2, "tokens_per_microbatch": 16, "max_steps": 6}),
+    # All weights, parted among the ranks.
+    "full": ("sft", SFT | {"method": "full", "demonstrations_per_step": 5}),
+    # A step of one text leaves the second rank without anything to learn.
+    "pretrain": (
+        "pretrain",
+        STEPS
+        | {"model": None, "hidden_size": 16, "layers": 2, "heads": 2, "vocabulary_size": 300, "max_steps": 8}
+        | {"context_tokens": 32, "texts_per_step": 1, "held_out_share": 0.2, "learning_rate": 3e-3},
+    ),
     "ppo": ("ppo", PPO | {"kl_controller": "leash", "kl_step_stop_per_token_nats": 0.02, "epochs": 3}),
     "kl-penalty": ("ppo", PPO | {"objective": "kl_penalty", "critic": "shared", "tokens_per_microbatch": 16}),
     "grpo": ("ppo", PPO | {"advantage_estimator": "group_relative", "samples_per_prompt": 2}),
@@ -113,6 +127,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
         STEPS | {"reward_set": "1", "loss": "mixed", "prompts_per_step": 5, "lora_rank": 2, "bootstrap_rounds": 100},
     ),
 }
+
+STOPPED = {"sft": 9, "full": 9, "ppo": 2}
+"""Runs that the second rank wants to stop when it was asked so often."""
 
 
 @pytest.fixture(scope="module", name="place")
@@ -128,7 +145,15 @@ def _compared(place: Place) -> Place:
     """Every kind of run, alone and in two ranks."""
     for name, (kind, config) in KINDS.items():
         run(place.job(name, kind, config, devices=1))
-    torchrun(*(place.job(name, kind, config, devices=2) for name, (kind, config) in KINDS.items()))
+    stopped = [
+        place.job(f"{name}-stopped", *KINDS[name], devices=2, stop_after=after) for name, after in STOPPED.items()
+    ]
+    torchrun(*(place.job(name, kind, config, devices=2) for name, (kind, config) in KINDS.items()), *stopped)
+    for name in STOPPED:
+        again = place.job(f"{name}-stopped", *KINDS[name], devices=2)
+        assert json.loads((again / "events.jsonl").read_text().splitlines()[-1])["type"] == "state"
+        shutil.copytree(again / "state", place.job(f"{name}-stopped", *KINDS[name], devices=1) / "state")
+    torchrun(*stopped)
     return place
 
 
@@ -160,9 +185,21 @@ def test_two_ranks_learn_what_one_does(compared: Place, name: str) -> None:
     rounding = 0.0 if name == "exact" else 2e-5
     for key, tensor in alone.items():
         torch.testing.assert_close(among[key], tensor, atol=rounding, rtol=rounding, msg=key)
-    assert any(tensor.abs().max() > 1e-3 for key, tensor in alone.items() if key.endswith("lora_B.weight"))
+    learnt = [tensor for key, tensor in alone.items() if key.endswith("lora_B.weight")]  # 0 at the start
+    assert name in ("full", "pretrain") or any(tensor.abs().max() > 1e-3 for tensor in learnt)
     for mine, theirs in zip(metrics(one), metrics(two), strict=True):
         assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_what_one_rank_stopped_goes_on_to_the_same_bits_and_alone_to_the_same_weights(
+    compared: Place, name: str
+) -> None:
+    expected, again = weights(compared.folder / f"{name}-2"), weights(compared.folder / f"{name}-stopped-2")
+    assert all(torch.equal(again[key], tensor) for key, tensor in expected.items())
+    run(alone := compared.folder / f"{name}-stopped-1")
+    for key, tensor in weights(alone).items():
+        torch.testing.assert_close(tensor, expected[key], atol=2e-5, rtol=2e-5, msg=key)
 
 
 # -- started as the worker does ---------------------------------------------------------------------------------------
