@@ -109,11 +109,8 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
         ranks.end_with_torchrun()
     config = read_config(kind, described["config"])
     among, device = ranks.join(getattr(config, "devices", 1))
-    if device.type == "cpu":
-        # OMP_NUM_THREADS is how the worker passes on PODIUM_RUN_THREADS.
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.manual_seed(described["seed"])
+    # OMP_NUM_THREADS is how the worker passes on PODIUM_RUN_THREADS.
+    settle(device, described["seed"], int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     job = Job(
         folder=folder,
         kind=kind,
@@ -129,6 +126,18 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
     )
     yield from importlib.import_module(TRAINERS[kind]).train(job)
     ranks.leave()
+
+
+def settle(device: Any, seed: int, threads: int) -> None:
+    """Set torch up for a run on a device."""
+    import torch
+
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Else each new tensor is filled with nan, to show who reads what nobody wrote: a pass over memory each time.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.manual_seed(seed)
 
 
 class _Plain:

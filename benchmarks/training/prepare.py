@@ -1,0 +1,122 @@
+"""Models, first weights and token ids in a folder that both sides read; made once for a seed, nothing is downloaded.
+
+MODEL/model     a Llama with random weights and a byte-level BPE, as a transformers folder
+MODEL/adapter   the LoRA adapter that both sides begin with, in peft's format
+MODEL/rm        the scalar head that the reward model begins with
+MODEL/reward    a reward model: scores with mean 0 and deviation 1 on answers of the model itself
+MODEL/*.jsonl   rows of token ids
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from backend.domain.training_rows import ChatMessage
+from benchmarks.training import text
+from benchmarks.training.shared import ANSWER, LONGEST, LONGEST_PROMPT, LORA, MODELS, PPO
+from workers.training.backbone import Backbone, ScalarHead
+from workers.training.batches import Layout
+from workers.training.generation import Sampling, generate
+from workers.training.scoring import last_states
+from workers.training.tokens import Codec, train_tokenizer
+
+DIALOGUES = 2000
+SCORED = 64
+"""Answers that the scale of the reward is taken from."""
+FORM = 1
+"""Raised when what is prepared changes."""
+
+
+def folder_of(seed: int, source: Path | None) -> Path:
+    """Where everything lies; made if it is not there."""
+    about = json.dumps([FORM, seed, str(source), MODELS, LORA])
+    name = f"podium-benchmark-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+    folder = Path(tempfile.gettempdir()) / name
+    for model in MODELS:
+        if not (folder / model / "ready").exists():
+            print(f"preparing the {model} model and its data in {folder}", flush=True)
+            _prepare(folder / model, model, seed, source)
+            (folder / model / "ready").touch()
+    return folder
+
+
+def _prepare(folder: Path, name: str, seed: int, source: Path | None) -> None:
+    dialogues = list(text.read(source, DIALOGUES, seed) if source else text.made_up(DIALOGUES, seed))
+    shape = MODELS[name]
+    tokenizer = train_tokenizer(
+        (part for dialogue in dialogues for part in dialogue),
+        vocabulary_size=shape["vocabulary"], context_tokens=1024, chat_template=True,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=shape["vocabulary"],
+        hidden_size=shape["hidden"],
+        intermediate_size=shape["feed_forward"],
+        num_hidden_layers=shape["layers"],
+        num_attention_heads=shape["heads"],
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    backbone = Backbone.load(folder / "model", device=torch.device("cpu"), dtype=torch.float32)
+    backbone.add_adapter("first", rank=LORA["rank"], alpha=LORA["alpha"], seed=seed)
+    backbone.save_adapter("first", folder / "adapter")
+    ScalarHead(backbone.hidden_size, seed=seed).save(folder / "rm")
+    prompts = _rows(folder, Codec(tokenizer), dialogues)
+    _reward(folder / "reward", backbone, prompts[:SCORED], seed)
+
+
+def _rows(folder: Path, codec: Codec, dialogues: Sequence[text.Dialogue]) -> list[list[int]]:
+    """Writes the rows of every kind; returns the prompts of PPO."""
+
+    def encode(prompt: str, answer: str) -> Any:
+        return codec.encode_demonstration([ChatMessage(role="user", content=prompt)], answer, max_tokens=LONGEST)
+
+    sft, rm, ppo = [], [], []
+    for one in dialogues:
+        chosen, rejected = encode(one.prompt, one.chosen), encode(one.prompt, one.rejected)
+        if chosen is None or rejected is None:
+            continue
+        sft.append({"ids": chosen.ids, "prompt": chosen.prompt_length})
+        rm.append({"chosen": chosen.ids, "rejected": rejected.ids})
+        if chosen.prompt_length >= LONGEST_PROMPT // 2:
+            ppo.append(codec.fit_prompt(chosen.ids[: chosen.prompt_length], LONGEST_PROMPT))
+    for kind, found in (("sft", sft), ("rm", rm), ("ppo", ppo)):
+        lines = [json.dumps(row) + "\n" for row in found]
+        (folder / f"{kind}.jsonl").write_text("".join(lines), encoding="utf-8")
+    return ppo
+
+
+@torch.no_grad()
+def _reward(folder: Path, backbone: Backbone, prompts: Sequence[list[int]], seed: int) -> None:
+    """A head in a random direction, without what all answers share, scaled by how much they differ along it.
+
+    Its adapter changes nothing: TRL's reward model is the model's own trunk with this head.
+    """
+    sampling = Sampling(ANSWER, PPO["temperature"])
+    answers = generate(backbone, prompts, sampling, keys=[(seed, 0, i) for i in range(len(prompts))], stop_ids=(-1,))
+    whole = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
+    states = torch.cat([_last(backbone, whole[start : start + 16]) for start in range(0, len(whole), 16)])
+    head = ScalarHead(backbone.hidden_size, seed=seed + 1)
+    common = states.mean(0)
+    weight = head.weight - (head.weight @ common / common.square().sum()) * common
+    head.weight.copy_(weight / (states @ weight.T).std(correction=0))
+    head.save(folder)
+    backbone.save_adapter("first", folder / "adapter")
+
+
+def _last(backbone: Backbone, rows: list[list[int]]) -> torch.Tensor:
+    places = list(range(len(rows)))
+    layout = Layout.of(places, rows, [1] * len(rows), pad_id=backbone.pad_id, device=backbone.device)
+    return last_states(backbone.hidden_states(layout.ids, layout.mask), layout.mask)

@@ -1,0 +1,167 @@
+"""What both sides must agree on, and how both are measured. Standard library alone: TRL's Python reads it too."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+LORA = {"rank": 16, "alpha": 32}
+LONGEST = 512
+"""Tokens of a demonstration, or of a prompt with a completion."""
+LONGEST_PROMPT, ANSWER = 64, 53
+"""Tokens of a prompt and of an answer in PPO. Nothing ends an answer early, so both sides write as many."""
+
+MODELS: dict[str, dict[str, int]] = {
+    "tiny": {"vocabulary": 4096, "hidden": 256, "feed_forward": 512, "layers": 6, "heads": 4},  # 5M
+    "small": {"vocabulary": 32768, "hidden": 768, "feed_forward": 2048, "layers": 12, "heads": 12},  # 110M
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing to measure. `steps` are optimiser steps, or iterations of PPO; the first `warm_up` are not counted."""
+
+    kind: str
+    model: str
+    per_step: int
+    steps: int
+    warm_up: int
+    learning_rate: float
+    lora: bool = True
+    shared_critic: bool = False
+    """our critic is a head on the policy's trunk; TRL has no such thing and keeps its own"""
+    target: float | None = None
+    """run until the mean score of the answers has reached this, at most `steps` iterations"""
+
+
+WORKLOADS = {
+    "sft-tiny-lora": Workload("sft", "tiny", 16, 30, 5, 1e-3),
+    "sft-tiny-full": Workload("sft", "tiny", 16, 30, 5, 1e-3, lora=False),
+    "sft-small-lora": Workload("sft", "small", 8, 8, 2, 2e-4),
+    "rm-tiny-lora": Workload("rm", "tiny", 16, 30, 5, 1e-3),
+    "rm-small-lora": Workload("rm", "small", 4, 8, 2, 1e-4),
+    "ppo-tiny-53": Workload("ppo", "tiny", 64, 6, 2, 1e-4),
+    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 1e-3, shared_critic=True, target=1.5),
+    "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
+}
+PPO = {
+    "epochs": 4, "minibatches": 4, "temperature": 0.7, "kl": 0.05, "clip": 0.2, "value_clip": 0.2, "value_loss": 0.1,
+    "discount": 1.0, "gae_lambda": 0.95, "adam_eps": 1e-5,
+}  # fmt: skip
+
+
+def workload_of(name: str, steps: int | None = None, per_step: int | None = None) -> Workload:
+    """A workload by name, made smaller where one only tries whether everything runs."""
+    workload = WORKLOADS[name]
+    if steps:
+        workload = replace(workload, steps=steps, warm_up=min(workload.warm_up, steps - 1))
+    return replace(workload, per_step=per_step) if per_step else workload
+
+
+def rows(folder: Path, workload: Workload) -> list[Any]:
+    """The workload's rows of token ids, in the order in which both sides take them."""
+    with open(folder / workload.model / f"{workload.kind}.jsonl", encoding="utf-8") as file:
+        read = [json.loads(line) for line in file]
+    wanted = workload.steps * workload.per_step
+    return (read * -(-wanted // len(read)))[:wanted]
+
+
+# -- measuring --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Mark:
+    """A moment: wall clock, this process's CPU seconds, and those of the whole machine (busy, taken by its host)."""
+
+    wall: float
+    own: float
+    busy: float
+    stolen: float
+
+    @classmethod
+    def now(cls) -> "Mark":
+        busy = stolen = float("nan")
+        if os.path.exists("/proc/stat"):
+            with open("/proc/stat", encoding="ascii") as file:
+                user, nice, system, _, _, irq, soft, steal = (int(word) for word in file.readline().split()[1:9])
+            ticks = os.sysconf("SC_CLK_TCK")
+            busy, stolen = (user + nice + system + irq + soft) / ticks, steal / ticks
+        return cls(time.perf_counter(), time.process_time(), busy, stolen)
+
+
+@dataclass
+class Measured:
+    """What a side says of its run: a line of JSON on standard output."""
+
+    side: str
+    workload: str
+    seconds: float = 0.0
+    """of the counted steps"""
+    cpu_seconds: float = 0.0
+    others_share: float = 0.0
+    """of the machine's CPU time meanwhile that went to other processes or to the host's other guests"""
+    steps: int = 0
+    units: float = 0.0
+    """tokens of sft, pairs of rm, episodes of ppo in those steps"""
+    lengths: list[list[int]] = field(default_factory=list)
+    """of each row of those steps: all its tokens, and those at which the vocabulary is needed"""
+    phases: dict[str, float] = field(default_factory=dict)
+    """seconds by phase"""
+    losses: list[float] = field(default_factory=list)
+    """of every step, the warm-up too"""
+    numbers: dict[str, list[float]] = field(default_factory=dict)
+    """others, of every step"""
+    before_mib: float = 0.0
+    peak_mib: float = 0.0
+    """the process's memory when training began, and at its most until it ended"""
+    gflops: float = 0.0
+    """of a large matrix product in this process, the best of several: what the floor is counted by"""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def count(self, marks: "list[Mark]", warm_up: int) -> None:
+        """Take the times from marks at the start and after every step."""
+        first, last = marks[warm_up], marks[-1]
+        self.steps = len(marks) - 1 - warm_up
+        self.seconds, self.cpu_seconds = last.wall - first.wall, last.own - first.own
+        others = (last.busy - first.busy) - self.cpu_seconds + (last.stolen - first.stolen)
+        self.others_share = max(0.0, others / (self.seconds * (os.cpu_count() or 1)))
+
+    def say(self) -> None:
+        """Print it; whatever a library prints goes elsewhere."""
+        print("measured " + json.dumps(asdict(self)), flush=True)
+
+
+def resident_mib(field_name: str = "VmRSS") -> float:
+    """The process's memory now, or at its most (VmHWM); nan where the system does not tell."""
+    if os.path.exists("/proc/self/status"):
+        with open("/proc/self/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith(field_name):
+                    return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def forget_peak() -> float:
+    """Count the most memory from here on; returns what is in use."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+    except OSError:
+        pass  # the peak then counts from the start of the process
+    return resident_mib()
+
+
+def gflops() -> float:
+    """The rate of a matrix product large enough to be fast, the best of half a second."""
+    import torch
+
+    a, b = torch.ones(1024, 1024), torch.ones(1024, 1024)
+    a @ b
+    best, until = float("inf"), time.perf_counter() + 0.5
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - began)
+    return 2 * 1024**3 / best / 1e9

@@ -1,0 +1,178 @@
+"""TRL's side of a workload, for TRL's own Python: it prints one line, as our side does.
+
+    TRL_PYTHON trl_side.py FOLDER WORKLOAD [--steps N] [--per-step N] [--threads N] [--seed N] [--critic lora]
+
+TRL is given the settings that favour it most while the work stays the same: float32, no gradient checkpointing (its
+default costs a third), the loss that leaves masked tokens out of the vocabulary projection (its default), its fused
+AdamW, nothing saved or reported but the loss, the whole batch at once. Rows come in one order on both sides, so that
+losses can be compared step by step; TRL pads them to the longest of a batch.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.update(
+    HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false", HF_DATASETS_OFFLINE="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1", TRL_EXPERIMENTAL_SILENCE="1",
+)  # fmt: skip
+
+import shared
+import torch
+from datasets import Dataset
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
+from shared import LORA, Mark, Measured, Workload
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class Timer(TrainerCallback):  # type: ignore[misc]
+    """A mark at the start and after every step, and what was logged."""
+
+    def __init__(self) -> None:
+        self.marks: list[Mark] = []
+        self.logs: list[dict[str, float]] = []
+
+    def begin(self) -> float:
+        """Returns the memory that is in use."""
+        self.marks.append(Mark.now())
+        return shared.forget_peak()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.marks.append(Mark.now())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        self.logs.append(dict(logs or {}))
+
+    def logged(self, name: str) -> list[float]:
+        return [float(one[name]) for one in self.logs if name in one]
+
+
+def arguments(workload: Workload, seed: int) -> dict[str, Any]:
+    """Common to all of TRL's trainers."""
+    return {
+        "output_dir": tempfile.mkdtemp(prefix="podium-benchmark-trl-"), "use_cpu": True, "bf16": False, "fp16": False,
+        "gradient_checkpointing": False, "learning_rate": workload.learning_rate, "lr_scheduler_type": "constant",
+        "weight_decay": 0.0, "seed": seed, "report_to": "none", "save_strategy": "no", "disable_tqdm": True,
+        "logging_steps": 1, "per_device_train_batch_size": workload.per_step, "gradient_accumulation_steps": 1,
+    }  # fmt: skip
+
+
+def language_model(folder: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32)
+
+
+def scalar_model(folder: Path, head: str) -> Any:
+    """The same trunk with the scalar head `head` on it."""
+    model = AutoModelForSequenceClassification.from_pretrained(folder / "model", num_labels=1, dtype=torch.float32)
+    with torch.no_grad():
+        model.score.weight.copy_(load_file(folder / head / "reward_head.safetensors")["weight"])
+    return model
+
+
+def with_adapter(model: Any, folder: Path, task: str) -> Any:
+    """Through peft, beginning with the adapter of the folder."""
+    settings = LoraConfig(
+        r=LORA["rank"], lora_alpha=LORA["alpha"], lora_dropout=0.0, target_modules=TARGETS, task_type=task, bias="none",
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
+    )  # fmt: skip
+    wrapped = get_peft_model(model, settings)
+    begin_with(wrapped, folder)
+    return wrapped
+
+
+def begin_with(model: Any, folder: Path) -> None:
+    """Copy the folder's adapter into a model that has one."""
+    stored = load_file(folder / "adapter" / "adapter_model.safetensors")
+    by_layer = {key.partition("layers.")[2]: value for key, value in stored.items()}
+    found = 0
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(by_layer[name.partition("layers.")[2].replace(".default", "")])
+                found += 1
+    assert found == len(stored), "every matrix of the adapter has its place"
+
+
+def sft(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
+    from trl import SFTConfig, SFTTrainer
+
+    rows = shared.rows(folder, workload)
+    model = language_model(folder / workload.model)
+    if workload.lora:
+        model = with_adapter(model, folder / workload.model, "CAUSAL_LM")
+    data = [{"input_ids": r["ids"], "labels": [-100] * r["prompt"] + r["ids"][r["prompt"] :]} for r in rows]
+    settings = SFTConfig(
+        **arguments(workload, seed), max_steps=workload.steps, max_length=shared.LONGEST, max_grad_norm=1.0,
+        train_sampling_strategy="sequential",
+    )  # fmt: skip
+    _supervised(SFTTrainer, settings, model, data, folder / workload.model, said, workload.warm_up)
+    counted = rows[workload.warm_up * workload.per_step :]
+    said.lengths = [[len(r["ids"]), len(r["ids"]) - r["prompt"]] for r in counted]
+    said.units = sum(len(r["ids"]) for r in counted)
+
+
+def rm(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
+    from trl import RewardConfig, RewardTrainer
+
+    rows = shared.rows(folder, workload)
+    model = with_adapter(scalar_model(folder / workload.model, "rm"), folder / workload.model, "SEQ_CLS")
+    data = [{"chosen_ids": r["chosen"], "rejected_ids": r["rejected"]} for r in rows]
+    settings = RewardConfig(
+        **arguments(workload, seed), max_steps=workload.steps, max_length=shared.LONGEST, max_grad_norm=1.0,
+        train_sampling_strategy="sequential", disable_dropout=False,
+    )  # fmt: skip
+    _supervised(RewardTrainer, settings, model, data, folder / workload.model, said, workload.warm_up)
+    counted = rows[workload.warm_up * workload.per_step :]
+    said.lengths = [[len(ids), 0] for r in counted for ids in (r["chosen"], r["rejected"])]
+    said.units = len(counted)
+
+
+def _supervised(
+    trainer: Any, settings: Any, model: Any, data: list[dict[str, Any]], folder: Path, said: Measured, warm_up: int
+) -> None:
+    timer = Timer()
+    made = trainer(
+        model=model, args=settings, train_dataset=Dataset.from_list(data), callbacks=[timer],
+        processing_class=AutoTokenizer.from_pretrained(folder / "model"),
+    )  # fmt: skip
+    said.before_mib = timer.begin()
+    made.train()
+    said.peak_mib = shared.resident_mib("VmHWM")
+    said.count(timer.marks, warm_up)
+    said.losses = timer.logged("loss")
+    said.phases = {"training": said.seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("workload")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--per-step", type=int)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--critic", choices=("lora", "full"), default="lora")
+    given = parser.parse_args()
+    workload = shared.workload_of(given.workload, given.steps, given.per_step)
+    torch.set_num_threads(given.threads)
+    said = Measured("trl", given.workload, gflops=shared.gflops())
+    if workload.kind == "ppo":
+        import trl_ppo
+
+        trl_ppo.run(given.folder, workload, given.seed, given.critic, said)
+    else:
+        {"sft": sft, "rm": rm}[workload.kind](given.folder, workload, given.seed, said)
+    import transformers
+    import trl
+
+    said.versions = {module.__name__: module.__version__ for module in (trl, transformers, torch)}
+    said.say()
+
+
+if __name__ == "__main__":
+    main()
