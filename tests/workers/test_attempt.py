@@ -342,3 +342,30 @@ def test_a_hub_that_cannot_be_reached_or_lacks_the_model_is_a_plain_sentence(
         hub_place.do(lambda session: runs.resume(session, run.id))
         assert attempt.execute(hub_place.bench(), run.id) == "failed"
     assert "has no model org/tiny" in (hub_place.find(run).message or "")
+
+
+# --- more than one device -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_on_two_devices_is_stopped_goes_on_and_is_stored(place: Installation) -> None:
+    """With the real trainer: gloo and the processor stand for the devices."""
+    shape = {"hidden_size": 16, "layers": 1, "heads": 2, "vocabulary_size": 300, "context_tokens": 32}
+    run = place.launch(devices=2, epochs=400.0, max_steps=250, texts_per_step=2, evaluate_every_steps=10_000, **shape)
+    bench = place.bench()
+    bench.launch = attempt.launch_command
+    thread = threading.Thread(target=attempt.execute, args=(bench, run.id))
+    thread.start()
+    place.wait(run, reached(3), 60)
+    place.do(lambda session: runs.cancel(session, run.id))
+    thread.join()
+    stopped = place.find(run)
+    assert stopped.state == "cancelled", stopped.message
+    assert folders.has_state(place.settings.runs_dir / str(run.id))
+    place.do(lambda session: runs.resume(session, run.id))
+    assert attempt.execute(bench, run.id) == "succeeded", place.find(run).message
+    with place.sessions() as session:
+        steps = [row.step for row in run_records.metrics_after(session, run.id, 0, 2000) if "train/loss" in row.values]
+        made = session.scalars(select(Checkpoint)).one()
+    assert steps == list(range(1, steps[-1] + 1)) and steps[-1] == (place.find(run).result or {})["train/steps"]
+    assert {file["path"] for file in made.files} >= {"config.json", "model.safetensors", "podium.json"}

@@ -57,7 +57,8 @@ def main(folder: Path) -> int:
             if rank == 0:
                 say(out, event.to_json())
             ended = event
-        if stop.is_set() and not _is_result(ended):
+        # Of several ranks one may be told to stop a moment before this one is.
+        if type(ended).__name__ == "StateSaved" or (stop.is_set() and not _is_result(ended)):
             return STOPPED
         if not _is_result(ended):
             raise RuntimeError("the trainer ended without a result")

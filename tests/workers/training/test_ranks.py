@@ -16,12 +16,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from backend.errors import Invalid
 from backend.settings import Settings
 from tests.workers.training.among_ranks import STOP, run
 from tests.workers.training.language import say, write
 from tests.workers.training.tiny import CPU, folder_of, shake
 from workers import environment
 from workers.attempt import launch_command
+from workers.training import ranks
 from workers.training.backbone import Backbone, ScalarHead
 
 pytestmark = pytest.mark.slow
@@ -202,6 +204,14 @@ def test_what_one_rank_stopped_goes_on_to_the_same_bits_and_alone_to_the_same_we
         torch.testing.assert_close(tensor, expected[key], atol=2e-5, rtol=2e-5, msg=key)
 
 
+def test_more_devices_than_there_are_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(Invalid, match="devices is 4, but this machine has 2") as caught:
+        ranks.join(4)
+    assert caught.value.field == "devices"
+
+
 # -- started as the worker does ---------------------------------------------------------------------------------------
 
 
@@ -273,13 +283,13 @@ def test_told_to_stop_all_ranks_save_one_state_and_one_rank_alone_goes_on(place:
 def test_no_rank_outlives_the_worker(place: Place, how: str) -> None:
     process = start(place.job("left", "sft", LONG, devices=2))
     until(process, "metrics", 1)
-    ranks = ranks_of(process)
+    both = ranks_of(process)
     if how == "torchrun is killed":
         process.kill()
     else:
         assert process.stdin is not None
         process.stdin.close()
-    _, alive = psutil.wait_procs(ranks, timeout=20)
+    _, alive = psutil.wait_procs(both, timeout=20)
     assert not alive
     process.wait(timeout=40)
     assert process.returncode not in (0, 75)
