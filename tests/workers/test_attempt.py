@@ -350,7 +350,7 @@ def test_a_hub_that_cannot_be_reached_or_lacks_the_model_is_a_plain_sentence(
 @pytest.mark.slow
 def test_a_run_on_two_devices_is_stopped_goes_on_and_is_stored(place: Installation) -> None:
     """With the real trainer: gloo and the processor stand for the devices."""
-    shape = {"hidden_size": 16, "layers": 1, "heads": 2, "vocabulary_size": 300, "context_tokens": 32}
+    shape: dict[str, Any] = {"hidden_size": 16, "layers": 1, "heads": 2, "vocabulary_size": 300, "context_tokens": 32}
     run = place.launch(devices=2, epochs=400.0, max_steps=250, texts_per_step=2, evaluate_every_steps=10_000, **shape)
     bench = place.bench()
     bench.launch = attempt.launch_command
