@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from backend.errors import Conflict, Invalid
 from workers.training.backbone import Backbone, digest_of
 from workers.training.job import Job
-from workers.training.sharded import whole_state
+from workers.training.sharded import gathered
 from workers.training.tokens import Codec
 
 READ_BACK_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -32,7 +32,7 @@ def fresh(folder: Path) -> Path:
 
 def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: str | None, parent: str | None) -> None:
     """Write `output/`. `parent` is the digest of the weights that training started from."""
-    weights = whole_state(backbone.model, keep=job.ranks.first)
+    weights = gathered(backbone.model.state_dict(keep_vars=True), keep=job.ranks.first)
     if not job.ranks.first:
         return
     folder = fresh(job.output)

@@ -5,8 +5,8 @@ A layer is put together when it computes, and its gradient is summed over the ra
 go through the layers together: as many times forward and backward, whoever has nothing to learn with a weight of 0.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -86,17 +86,16 @@ def as_held(value: Tensor, parameter: Tensor) -> Tensor:
     return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
-def whole_state(model: nn.Module, *, keep: bool) -> dict[str, Tensor]:
-    """The state of a model that may be parted. Every rank must ask; `keep` says whether this one wants it. What is tied
-    is one tensor still.
+def gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Tensors of which some may be parted, as wholes on the CPU then. Every rank must ask, and gets them if it wants to
+    `keep` them, one after the other. What is one tensor under two names still is.
     """
-    state: dict[str, Tensor] = {}
-    found: dict[int, Tensor] = {}
-    named: dict[str, Any] = model.state_dict(keep_vars=True)
-    for name, tensor in named.items():
-        if id(tensor) not in found:
-            complete = whole(tensor).detach()
-            found[id(tensor)] = complete.cpu() if keep and is_parted(tensor) else complete if keep else tensor
+    found: dict[str, Tensor] = {}
+    complete: dict[int, Tensor] = {}
+    for name, tensor in tensors.items():
+        if id(tensor) not in complete:
+            everything = whole(tensor).detach()
+            complete[id(tensor)] = tensor if not keep else everything.cpu() if is_parted(tensor) else everything
         if keep:
-            state[name] = found[id(tensor)]
-    return state
+            found[name] = complete[id(tensor)]
+    return found

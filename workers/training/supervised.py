@@ -27,7 +27,7 @@ from workers.training import state
 from workers.training.backbone import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
-from workers.training.sharded import is_parted, whole
+from workers.training.sharded import gathered, is_parted, whole
 
 Batch = TypeVar("Batch")
 Sums = dict[str, tuple[float, float]]
@@ -267,10 +267,9 @@ class Loop(Generic[Batch]):
             "budget": self.budget,
             "belongs_to": self._belongs_to(),
         }
-        if self.sharded:
-            tensors = {name: whole(tensor).detach().cpu() for name, tensor in tensors.items()}
-        else:
-            self.ranks.check_same(sha256_of(tensors.items()) if self.ranks.world > 1 else "")
+        if self.ranks.world > 1 and not self.sharded:
+            self.ranks.check_same(sha256_of(tensors.items()))
+        tensors = gathered(tensors, keep=self.ranks.first)
         if self.ranks.first:
             state.save(self.job.state, tensors, scalars)
 
