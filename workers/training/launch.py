@@ -111,7 +111,8 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
     config = read_config(kind, described["config"])
     among, device = ranks.join(getattr(config, "devices", 1))
     # OMP_NUM_THREADS is how the worker passes on PODIUM_RUN_THREADS.
-    settle(device, described["seed"], int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    settle(device, described["seed"], max(1, threads // among.world))
     job = Job(
         folder=folder,
         kind=kind,
