@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.bradley_terry import (
+    CELLS_FOR_PRIOR,
     LONGEST_STEP,
     NEWTON_STEPS,
+    PROMPTS_TO_LEARN_PRIOR,
     Block,
     Floats,
     GroupsFit,
@@ -27,6 +29,7 @@ from backend.domain.bradley_terry import (
     Places,
     chance,
     check_columns,
+    expected_spread,
     lay_out,
     report,
     sums,
@@ -36,6 +39,8 @@ from backend.errors import Invalid
 # Deviations of the priors: of slopes around 1, of leans around the mean lean.
 SLOPE_PRIOR, LEAN_PRIOR = 0.5, 0.5
 ROUNDS = 15
+# Groups of more items than these have votes enough for the normal approximation.
+LARGE = 9
 STEPS_A_ROUND = 3
 TOLERANCE, TOLERANCE_ON_THE_WAY = 1e-7, 1e-3
 # Votes at a time, so that what is computed of them stays in the processor's cache; and groups.
@@ -139,15 +144,16 @@ def fit_annotators(
     count = groups if groups is not None else (int(group_of.max()) + 1 if len(group_of) else 0)
     parts = _parts(lay_out(group_of, count), left, right, len(group_of))
     crowd = _Crowd(score, annotator, weights, people)
+    width = _Width(parts, score, weights)
     precision = 1.0
     for round_number in range(ROUNDS):
         last = round_number == ROUNDS - 1
+        slope, lean = crowd.slope[annotator], crowd.lean[annotator]
         for part in parts:
-            slope, lean = crowd.slope[annotator], crowd.lean[annotator]
             part.solve(score, weights, slope, lean, precision, TOLERANCE if last else TOLERANCE_ON_THE_WAY)
         if last:
             break
-        precision = _learnt(parts, precision)
+        precision = width.learn(precision, slope, lean)
         gap, variance = np.zeros(len(score)), np.zeros(len(score))
         for part in parts:
             gap[part.votes], variance[part.votes] = part.contrasts()
@@ -336,18 +342,60 @@ def _inverse(tables: Floats) -> Floats:
     return result
 
 
-def _learnt(parts: Sequence[_Part], precision: float) -> float:
-    """1 / s.d.^2 of utilities in their groups: the posterior's second moment, over groups that have votes."""
-    spread, free = 0.0, 0
-    for part in parts:
-        judged = np.bincount(part.at_left // part.size, minlength=part.rows) > 0
-        mode = part.mode.reshape(part.rows, part.size)[judged]
-        covariance = part.covariance[judged]
-        spread += float(((mode - mode.mean(axis=1, keepdims=True)) ** 2).sum())
-        trace = np.trace(covariance, axis1=1, axis2=2) - covariance.sum(axis=(1, 2)) / part.size
-        spread += float(trace.sum())
-        free += len(mode) * (part.size - 1)
-    return free / spread if spread > 0 and free else precision
+class _Width:
+    """Learns 1 / s.d.^2 of utilities within their groups, from a part of the groups that have votes: a thousand of four
+    items tell it to a few per cent.
+
+    The normal approximation alone would bias the width far down where groups have few votes; see
+    `bradley_terry.expected_spread`. Groups of many items have many votes, and there it would only add noise.
+    """
+
+    def __init__(self, parts: Sequence[_Part], score: Floats, weight: Floats) -> None:
+        self.score, self.weight = score, weight
+        judged = [np.unique(part.at_left // part.size) for part in parts]
+        cells = sum(len(rows) * part.size**2 for rows, part in zip(judged, parts, strict=True))
+        share = max(1.0, cells / CELLS_FOR_PRIOR)
+        self.sample: list[tuple[_Part, Ints, Ints, Ints]] = []
+        """a part, the rows chosen of it, its votes on them (by place in the part), and the row each is on"""
+        for part, rows in zip(parts, judged, strict=True):
+            number = min(len(rows), max(PROMPTS_TO_LEARN_PRIOR, round(len(rows) / share)))
+            chosen = rows[np.linspace(0, len(rows) - 1, number).astype(int)] if number else rows
+            row = np.full(part.rows, -1)
+            row[chosen] = np.arange(len(chosen))
+            on = row[part.at_left // part.size]
+            here = np.flatnonzero(on >= 0)
+            self.sample.append((part, chosen, here, on[here]))
+        self.free = sum(len(chosen) * (part.size - 1) for part, chosen, _, _ in self.sample)
+
+    def learn(self, precision: float, slope: Floats, lean: Floats) -> float:
+        """The next precision; slope and lean of each vote."""
+        rng = np.random.default_rng(0)  # the same draws in every round
+        spread = sum(self._spread(sample, precision, slope, lean, rng) for sample in self.sample)
+        return self.free / spread if spread > 0 and self.free else precision
+
+    def _spread(
+        self,
+        sample: tuple[_Part, Ints, Ints, Ints],
+        precision: float,
+        slope: Floats,
+        lean: Floats,
+        rng: np.random.Generator,
+    ) -> float:
+        part, chosen, here, on = sample
+        mode = part.mode.reshape(part.rows, part.size)[chosen]
+        covariance = part.covariance[chosen]
+        if part.size > LARGE:
+            trace = np.trace(covariance, axis1=1, axis2=2) - covariance.sum(axis=(1, 2)) / part.size
+            return float(((mode - mode.mean(axis=1, keepdims=True)) ** 2).sum() + trace.sum())
+        votes = part.votes[here]
+        left, right = part.at_left[here] % part.size, part.at_right[here] % part.size
+        score, weight, slope, lean = self.score[votes], self.weight[votes], slope[votes], lean[votes]
+
+        def log_likelihood(utility: Floats) -> Floats:
+            edge = slope * (utility[on, left] - utility[on, right]) + lean
+            return sums(on, weight * (score * edge - np.logaddexp(0.0, edge)), len(chosen))
+
+        return expected_spread(mode, covariance, precision, log_likelihood, rng)
 
 
 def _ratings(

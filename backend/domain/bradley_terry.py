@@ -9,7 +9,7 @@ Knows nothing of people or storage. Who is rated is told apart by any hashable i
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -313,16 +313,36 @@ def _learnt_precision(blocks: Sequence[Block]) -> float:
 
 
 def _posterior_spread(block: Block, precision: float, rng: np.random.Generator) -> float:
-    """The expected sum of squared distances from the group's mean, over all groups of a block."""
+    """The same over all groups of a block."""
     block.solve(precision)
-    factor = np.linalg.cholesky(block.covariance)
+
+    def log_likelihood(utility: Floats) -> Floats:
+        lost = np.logaddexp(0.0, utility[:, None, :] - utility[:, :, None])
+        found: Floats = -(block.wins * lost).sum(axis=(1, 2))
+        return found
+
+    return expected_spread(block.mode, block.covariance, precision, log_likelihood, rng)
+
+
+def expected_spread(
+    mode: Floats,
+    covariance: Floats,
+    precision: float,
+    log_likelihood: Callable[[Floats], Floats],
+    rng: np.random.Generator,
+) -> float:
+    """The posterior's expected sum of squared distances from the group's mean, over all groups.
+
+    mode (groups, k), covariance (groups, k, k): the normal approximation, from which draws are made and weighted by how
+    likely they are; `log_likelihood` maps utilities (groups, k) to (groups,).
+    """
+    factor = np.linalg.cholesky(covariance)
     log_weight, spread = [], []
     for _ in range(PRIOR_DRAWS // 2):
-        normal = rng.standard_normal(block.mode.shape)
+        normal = rng.standard_normal(mode.shape)
         aside = np.matmul(factor, normal[..., None])[..., 0]
-        for utility in (block.mode + aside, block.mode - aside):
-            lost = np.logaddexp(0.0, utility[:, None, :] - utility[:, :, None])
-            target = -(block.wins * lost).sum(axis=(1, 2)) - 0.5 * precision * (utility**2).sum(axis=1)
+        for utility in (mode + aside, mode - aside):
+            target = log_likelihood(utility) - 0.5 * precision * (utility**2).sum(axis=1)
             log_weight.append(target + 0.5 * (normal**2).sum(axis=1))
             spread.append(((utility - utility.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
     weight = np.exp(np.array(log_weight) - np.max(log_weight, axis=0))

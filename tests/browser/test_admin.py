@@ -48,7 +48,7 @@ def test_a_project_is_made_and_a_file_imported_and_its_bad_lines_are_told(visit:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Prompts").click()
     page.get_by_role("link", name="Prompt 1").click()
     expect(page.get_by_text("x on 1")).to_be_visible()
-    expect(page.get_by_text("imported/x").first).to_be_visible()
+    expect(page.get_by_role("heading", name="x", exact=True)).to_be_visible()
 
 
 def test_a_file_that_is_none_is_refused_in_words(visit: Visit, admin, study):

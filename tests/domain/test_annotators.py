@@ -256,3 +256,18 @@ def test_the_order_of_votes_does_not_matter() -> None:
     np.testing.assert_allclose(one.slope, other.slope, atol=1e-9)
     np.testing.assert_allclose(one.lean, other.lean, atol=1e-9)
     np.testing.assert_allclose(one.ratings.log_odds, other.ratings.log_odds, atol=1e-9)
+
+
+@pytest.mark.parametrize(("votes", "deviation"), [(4, 1.0), (8, 1.0), (8, 1.5)])
+def test_the_width_of_utilities_is_learnt_without_bias(votes: int, deviation: float) -> None:
+    """Few votes a prompt: the normal approximation alone would make it a half too narrow."""
+    rng = np.random.default_rng(votes)
+    prompts = 1500
+    utility = rng.normal(0, deviation, (prompts, 4))
+    prompt = np.repeat(np.arange(prompts), votes)
+    pair = np.array([rng.permutation(4)[:2] for _ in prompt])
+    p = chance(utility[prompt, pair[:, 0]] - utility[prompt, pair[:, 1]])
+    score = (rng.random(len(p)) < p).astype(float)
+    columns = (prompt * 4 + pair[:, 0], prompt * 4 + pair[:, 1], score, rng.integers(0, 20, len(p)))
+    fit = fit_annotators(np.repeat(np.arange(prompts), 4), *columns)
+    assert fit.ratings.prior_deviation == pytest.approx(deviation, rel=0.15)
