@@ -31,7 +31,7 @@ from backend.services.runs import Superseded
 from backend.settings import Settings
 from backend.storage import Store
 from backend.tables import Run
-from workers import environment, folders, messages
+from workers import environment, folders, messages, reported
 from workers.heart import Heart
 from workers.process import Trainer
 from workers.relay import Relay
@@ -178,6 +178,7 @@ class Attempt:
             runs.begin(session, self.run.id, self.run.attempt, fresh=not resuming, environment=versions)
 
         self._settle(begin)
+        self._catch_up()
         fetched = {model: self._fetch(model) for model in run_inputs.hub_models(self.run.inputs or {})}
 
         def write(session: Session) -> Run:
@@ -187,6 +188,13 @@ class Attempt:
         self.run = self._settle(write)
         command = self.bench.launch(self.folder)
         return self._follow(command, "trainer", environment.for_trainer(self.bench.settings), lock)
+
+    def _catch_up(self) -> None:
+        """Bring into the database what an attempt that was killed reported and could not write any more."""
+        relay = Relay(self.bench.sessions, self.run.id, self.run.attempt)
+        relay.take(messages.read(line) for line in reported.read(self.folder))
+        self._settle(relay.leave_out_known)
+        self._write_all(relay)
 
     def _fetch(self, model: HubModel) -> Path:
         """A model of a Hub as a folder; a later attempt fetches the commit that the first one got."""
@@ -218,9 +226,14 @@ class Attempt:
             self._listen(trainer, relay)
         finally:
             trainer.close()
+        self._write_all(relay)
+        return self._judge(trainer.process.returncode, relay, what)
+
+    def _write_all(self, relay: Relay) -> None:
+        """Everything that was said goes into the database, and need not be kept beside it any more."""
         while not relay.write(now=True):
             self._pause_while_away(0.5)
-        return self._judge(trainer.process.returncode, relay, what)
+        reported.clear(self.folder)
 
     def _listen(self, trainer: Trainer, relay: Relay) -> None:
         kill_at: float | None = None

@@ -19,7 +19,8 @@ from workers import messages
 from workers.messages import Message
 
 LONGEST_MESSAGE = 8 << 20
-WAITING_MESSAGES = 10_000
+WAITING_MESSAGES = 1000
+TAKEN_AT_ONCE = 1000
 
 
 class Trainer:
@@ -62,7 +63,7 @@ class Trainer:
         found: list[Message] = []
         with suppress(queue.Empty):
             found.append(self._said.get(timeout=timeout_s))
-            while len(found) < 1000:
+            while len(found) < TAKEN_AT_ONCE:
                 found.append(self._said.get_nowait())
         return found
 

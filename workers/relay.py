@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from backend.database import SessionFactory, may_pass
 from backend.services import run_records
@@ -85,6 +86,10 @@ class Relay:
                     self._add_line(message.message)
                 case LogLine():
                     self._add_line(message.line)
+
+    def leave_out_known(self, session: Session) -> None:
+        """Forget of what was taken all that the database has already."""
+        run_records.leave_out_known(session, self.run_id, self._batch)
 
     def write(self, *, now: bool = False) -> bool:
         """Write the batch if it is time, or in any case; False when the database did not take it. Raises Superseded."""

@@ -4,6 +4,7 @@ A batch is written under the attempt's ownership (see `backend.services.runs`) a
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,6 +101,32 @@ def write(session: Session, run_id: uuid.UUID, attempt: int, batch: Batch) -> bo
     if batch.lines:
         session.execute(insert(RunLog), [{"run_id": run_id, "line": line} for line in batch.lines])
     return cancel_requested_at is not None
+
+
+def leave_out_known(session: Session, run_id: uuid.UUID, batch: Batch) -> None:
+    """Take out of a batch what is stored already: what was reported twice is written once, and keeps its time."""
+    numbers = select(RunMetrics.step, RunMetrics.values).where(
+        RunMetrics.run_id == run_id,
+        RunMetrics.step.between(min(batch.metrics, default=0), max(batch.metrics, default=-1)),
+    )
+    for step, values in session.execute(numbers):
+        if step in batch.metrics and batch.metrics[step].keys() <= values.keys():
+            del batch.metrics[step]
+        elif step in batch.metrics:
+            batch.metrics[step] = {**values, **batch.metrics[step]}
+    told = Counter(one.step for one in batch.samples)
+    stored = dict(
+        session.execute(
+            select(RunSample.step, func.count())
+            .where(RunSample.run_id == run_id, RunSample.step.in_(told))
+            .group_by(RunSample.step)
+        ).all()
+    )
+    batch.redone = {step for step, count in told.items() if stored.get(step, 0) < count}
+    batch.samples = [one for one in batch.samples if one.step in batch.redone]
+    said = {(one["step"], one["rule"]) for one in session.get_one(Run, run_id).warnings}
+    batch.warnings = [one for one in batch.warnings if (one["step"], one["rule"]) not in said]
+    batch.lines = [one["message"] for one in batch.warnings]
 
 
 def _write_metrics(session: Session, run_id: uuid.UUID, metrics: Mapping[int, Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Stands in for a trainer in tests of the worker: speaks its protocol, computes nothing. Standard library only.
+"""Stands in for a trainer in tests of the worker: speaks its protocol, computes nothing. No libraries.
 
     python stand_in_trainer.py FOLDER BEHAVIOUR
 
@@ -15,8 +15,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from workers.reported import Reported
+
+kept = Reported(Path(sys.argv[1]))
+
 
 def say(**message: Any) -> None:
+    kept.keep(message)
     print(json.dumps(message), flush=True)
 
 

@@ -6,18 +6,20 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, make_url, select, text
+from sqlalchemy.orm import Session
 
 from backend.embedded import Cluster
 from backend.services import checkpoints, corpus, run_records, runs
 from backend.tables import Checkpoint, Completion, Model, Run, RunLog
 from tests.workers.small_hub import COMMIT, small_hub
 from tests.workers.stand_in import Installation, database_away, installation
-from workers import attempt, folders
+from workers import attempt, folders, reported
 
 
 @pytest.fixture
@@ -146,6 +148,45 @@ def test_a_launch_command_that_is_not_there(place: Installation) -> None:
     bench.launch = lambda folder: ["/no/such/program"]
     assert attempt.execute(bench, run.id) == "failed"
     assert "/no/such/program" in (place.find(run).message or "")
+
+
+def test_what_a_killed_worker_had_heard_is_told_by_the_next_attempt(place: Installation) -> None:
+    """The state goes on after step 3, of which the database has nothing, after half of step 2, and all of step 1."""
+    place.behaviour |= {"do": "crash", "at": 4}
+    run = place.launch()
+    assert attempt.execute(place.bench(), run.id) == "failed"
+    folder = place.settings.runs_dir / str(run.id)
+    assert not list(reported.read(folder))  # all of it is in the database
+    prompt = [{"role": "user", "content": "hi"}]
+    with closing(reported.Reported(folder)) as kept:
+        for step in (1, 2, 3):
+            kept.keep({"type": "metrics", "step": step, "values": {"loss": 1 / step, "attempt": 1}})
+            kept.keep({"type": "metrics", "step": step, "values": {"time/step_s": 0.1}})
+            kept.keep({"type": "sample", "step": step, "prompt": prompt, "completion": f"{step}", "values": {}})
+            kept.keep({"type": "warning", "step": step, "rule": "length", "message": "Long."})
+            kept.keep({"type": "state", "step": step})
+    with open(folder / "reported.jsonl", "ab") as file:
+        file.write(b'{"type": "metrics", "step": 4, "val')  # in the middle of which it was killed
+
+    def lose(session: Session) -> None:
+        session.execute(text("DELETE FROM run_metrics WHERE step = 3"))
+        session.execute(text("DELETE FROM run_samples WHERE step >= 2"))
+        session.execute(text("UPDATE run_metrics SET values = values - 'time/step_s' WHERE step = 2"))
+
+    place.do(lose)
+    with place.sessions() as session:
+        first = run_records.metrics_after(session, run.id, -1, 1)[0].created_at
+    place.do(lambda session: runs.resume(session, run.id))
+    del place.behaviour["do"]
+    assert attempt.execute(place.bench(), run.id) == "succeeded"
+    assert [step for _, step in place.ledger] == [1, 2, 3, 4, 5]
+    with place.sessions() as session:
+        rows = run_records.metrics_after(session, run.id, -1, 100)
+        samples = run_records.samples_after(session, run.id, 0, 100)
+    assert [row.step for row in rows] == [one.step for one in samples] == [1, 2, 3, 4, 5]
+    assert all(row.values.keys() == {"loss", "attempt", "time/step_s"} for row in rows)
+    assert rows[0].created_at == first  # what was there is left alone
+    assert [one["step"] for one in place.find(run).warnings] == [1, 2, 3]
 
 
 def test_a_full_disk_while_training(place: Installation) -> None:

@@ -89,7 +89,7 @@ def test_a_run_survives_a_killed_worker_a_stopped_worker_and_a_restart(place: In
             assert place.wait(behind, lambda run: run.state == "cancelled", 10).attempt == 1
             assert place.find(waiting).state == "cancelled" and place.find(waiting).attempt == 0
         dispatcher.send_signal(signal.SIGTERM)
-        assert dispatcher.wait(2) == 0
+        assert dispatcher.wait(20) == 0
 
     # A kill can fall between a step and its saved state; that one step is done again, and no other.
     steps = [step for id, _, step in place.ledger_of_runs if id == str(run.id)]
@@ -99,9 +99,9 @@ def test_a_run_survives_a_killed_worker_a_stopped_worker_and_a_restart(place: In
         assert session.scalar(select(func.count()).select_from(Checkpoint)) == 2
         rows = run_records.metrics_after(session, run.id, -1, 100)
         samples = run_records.samples_after(session, run.id, 0, 100)
-    # What a killed worker had heard and not yet written is gone, as those steps are not done again: one or two.
-    for told in ([row.step for row in rows], sorted(one.step for one in samples)):
-        assert len(told) == len(set(told)) and len(set(range(1, 41)) - set(told)) <= 2
+    # What a killed worker had heard and not yet written was told by the next one.
+    assert [row.step for row in rows] == sorted(one.step for one in samples) == list(range(1, 41))
+    assert all(row.values.keys() == {"loss", "attempt", "time/step_s"} for row in rows)
     assert {row.values["attempt"] for row in rows} == {1, 2, 3}
     kept = {folder.name for folder in place.settings.runs_dir.iterdir() if folder.is_dir()}
     assert kept == {str(behind.id)}  # what was cancelled can be resumed

@@ -20,8 +20,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
+
+from workers.reported import Reported
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -53,10 +56,13 @@ def main(folder: Path) -> int:
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     try:
         ended = None
-        for event in _events(folder, stop):
-            if rank == 0:
-                say(out, event.to_json())
-            ended = event
+        with closing(Reported(folder)) as reported:
+            for event in _events(folder, stop):
+                if rank == 0:
+                    message = event.to_json()
+                    reported.keep(message)
+                    say(out, message)
+                ended = event
         # Of several ranks one may be told to stop a moment before this one is.
         if type(ended).__name__ == "StateSaved" or (stop.is_set() and not _is_result(ended)):
             return STOPPED

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from backend.errors import Invalid
+from workers import reported
 from workers.training.sharded import as_held
 
 FILE = "state.safetensors"
@@ -40,6 +41,7 @@ class Saved:
 def save(folder: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
     """Replace the folder's state. `scalars` is anything JSON can hold (a float comes back as the same float)."""
     folder.mkdir(parents=True, exist_ok=True)
+    reported.sync(folder.parent)  # nobody reports again what was done before this state
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content |= {_RNG + name: tensor for name, tensor in _random_states().items()}
     partial = folder / (FILE + _PARTIAL)
