@@ -33,8 +33,8 @@ class Sample:
 class Batch:
     """What was reported since the last batch.
 
-    `metrics` holds all numbers of a step and replaces what was there; samples of the steps in `redone` replace those
-    that an earlier attempt left.
+    `metrics` holds numbers of a step, which replace those of the same names that were there; samples of the steps in
+    `redone` replace those that an earlier attempt left.
     """
 
     reports: list[tuple[int, int | None, str | None]] = field(default_factory=list)
@@ -112,8 +112,6 @@ def leave_out_known(session: Session, run_id: uuid.UUID, batch: Batch) -> None:
     for step, values in session.execute(numbers):
         if step in batch.metrics and batch.metrics[step].keys() <= values.keys():
             del batch.metrics[step]
-        elif step in batch.metrics:
-            batch.metrics[step] = {**values, **batch.metrics[step]}
     told = Counter(one.step for one in batch.samples)
     stored = dict(
         session.execute(
@@ -138,7 +136,11 @@ def _write_metrics(session: Session, run_id: uuid.UUID, metrics: Mapping[int, Ma
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[RunMetrics.run_id, RunMetrics.step],
-            set_={"values": statement.excluded["values"], "created_at": func.clock_timestamp()},
+            set_={
+                # A resumed attempt may have only a part of a step's numbers to tell again.
+                "values": RunMetrics.values.op("||")(statement.excluded["values"]),
+                "created_at": func.clock_timestamp(),
+            },
         )
     )
 

@@ -51,7 +51,7 @@ class Run(Base):
 
 
 class RunMetrics(Base):
-    """The numbers of one step; a step done again after a resume replaces its row."""
+    """The numbers of one step; those told again after a resume replace what was there."""
 
     __tablename__ = "run_metrics"
 

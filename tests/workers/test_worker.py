@@ -77,7 +77,7 @@ def test_a_run_survives_a_killed_worker_a_stopped_worker_and_a_restart(place: In
         # one while it runs.
         other, waiting, behind = (place.launch() for _ in range(3))
         settings = place.settings.model_copy(update={"worker_concurrency": 2})
-        with process(settings, WORKER, behaviour(place, steps=40, step_s=0.05)):
+        with process(settings, WORKER, behaviour(place, steps=40, step_s=0.15)):
             place.do(lambda session: runs.cancel(session, waiting.id))
             bell = Bell(place.settings)
             assert all(bell.ring(one.id) for one in (run, other, waiting) for _ in range(3))

@@ -110,8 +110,12 @@ class ActorCritic:
                     "lower the learning rates or look at the scores.",
                     field="policy_learning_rate",
                 )
-        for optimiser, _, _ in roles:
-            optimiser.zero_grad(set_to_none=True)
+        self.drop_gradients()
+
+    def drop_gradients(self) -> None:
+        """Forget what was accumulated."""
+        for parameter in [*self.policy, *self.critic]:
+            parameter.grad = None
 
     @torch.no_grad()
     def keep_policy(self, name: str) -> None:

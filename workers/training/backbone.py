@@ -24,6 +24,7 @@ from transformers.cache_utils import Cache
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
+from workers.training.budget import is_out_of_memory
 from workers.training.lora import LoraModel
 from workers.training.packing import ATTENTION, Document, Packed, pack
 
@@ -74,7 +75,7 @@ class Backbone:
         except (PodiumError, MemoryError, torch.OutOfMemoryError):
             raise
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
-            if "can't allocate memory" in str(error):
+            if is_out_of_memory(error):
                 raise
             first = str(error).strip().split("\n")[0]
             raise Invalid(
@@ -181,7 +182,9 @@ class Backbone:
         batch = pack([[Document(some[:5]), Document([*some[:3], *some[7:9]])], [Document(some[4:])]])
         try:
             gap = self.packed_hidden_states(batch) - self._unpacked_hidden_states(batch)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             return False
         return float(gap.abs().max()) <= _SAME_LOGITS.get(self.dtype, 0.1)
 

@@ -15,9 +15,10 @@ Metrics, one step a model; in the result each is followed by the model's name
     evaluate/reward_model_accuracy, _low, _high, _pairs     on the held-out groups of a reward set, ties left out
 """
 
+import functools
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -26,14 +27,15 @@ from typing import Any
 import torch
 
 from backend.domain.training import EvaluateConfig
-from backend.domain.training_rows import ChatMessage, DemonstrationRow, PromptRow, RewardGroup
+from backend.domain.training_rows import ChatMessage, DemonstrationRow, PromptRow, RewardGroup, SampledCompletion
 from backend.errors import Invalid
 from workers import scorers
 from workers.training.backbone import Backbone
+from workers.training.budget import FILE, TokenBudget
 from workers.training.contest import Wins, by_comparing, by_scores, table
-from workers.training.events import Event, Progress, Result, Sample, StepMetrics
+from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
-from workers.training.job import Job
+from workers.training.job import Job, read_rows, write_rows
 from workers.training.logprobs import token_logprobs
 from workers.training.reports import distinct
 from workers.training.reward_metrics import agrees, bootstrap
@@ -74,14 +76,17 @@ def train(job: Job) -> Iterator[Event]:
     asked = [row for row in rows for _ in range(config.samples_per_prompt)]
     total = len(models) + 2
     answered: list[Answered] = []
+    budget = TokenBudget(config.tokens_per_microbatch)
+    budget.recall(job.state / FILE)
     for number, model in enumerate(models):
         yield Progress(number, total, f"sampling {model['name']}")
-        answered.append(_answer(job, config, model, asked))
-        if job.should_stop():
+        one = yield from _answer(job, config, number, model, asked, budget)
+        if one is None:
             return
+        answered.append(one)
     yield Progress(len(models), total, "measuring KL")
     _measure_kl(job, config, answered)
-    scorer = _Scorer(job, config) if job.inputs.get("reward_model") else None
+    scorer = _Scorer(job, budget) if job.inputs.get("reward_model") else None
     results: dict[str, float] = {}
     if scorer is not None:
         yield Progress(len(models) + 1, total, "scoring")
@@ -89,6 +94,7 @@ def train(job: Job) -> Iterator[Event]:
             one.scores[REWARD_MODEL] = scorer.score(asked, one)
         if job.inputs.get("groups"):
             results |= _accuracy(scorer, job.rows("groups", RewardGroup), config)
+        yield from budget.warnings(0)
     wins = _judges(config, asked, answered)
     rates = [table(judge, [one.name for one in answered], wins[judge], rounds=config.bootstrap_rounds, seed=config.seed)
              for judge in wins]  # fmt: skip
@@ -163,27 +169,59 @@ def _perplexity(job: Job, one: Answered, rows: Sequence[DemonstrationRow]) -> di
     }
 
 
-def _answer(job: Job, config: EvaluateConfig, model: dict[str, Any], asked: Sequence[PromptRow]) -> Answered:
+def _answer(
+    job: Job,
+    config: EvaluateConfig,
+    number: int,
+    model: dict[str, Any],
+    asked: Sequence[PromptRow],
+    budget: TokenBudget,
+) -> Generator[Event, None, Answered | None]:
+    """What a model says, some prompts at a time, each time kept in the state; None when asked to stop."""
     backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     prompts = [codec.encode_prompt(row.prompt) for row in asked]
     one = Answered(model["name"], Path(model["folder"]), prompts, _vocabulary(backbone))
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
-    for start in range(0, len(asked), PROMPTS_AT_ONCE):
-        part = range(start, min(start + PROMPTS_AT_ONCE, len(asked)))
-        one.answers += generate(
+
+    def answer(part: range) -> list[Answer]:
+        return generate(
             backbone,
-            [one.prompts[i] for i in part],
+            [prompts[i] for i in part],
             sampling,
             # The same random numbers for every model: two equal models give equal answers, and tie.
             keys=[(job.seed, i) for i in part],
             stop_ids=codec.stop_ids(backbone.stop_ids),
-            tokens_per_microbatch=config.tokens_per_microbatch,
+            tokens_per_microbatch=budget.tokens,
         )
+
+    for start in range(0, len(asked), PROMPTS_AT_ONCE):
+        file = job.state / f"{number:03d}-{start:08d}.jsonl"
+        if not file.exists():
+            part = range(start, min(start + PROMPTS_AT_ONCE, len(asked)))
+            answers = budget.attempt(functools.partial(answer, part))
+            yield from budget.warnings(number)
+            budget.remember(job.state / FILE)
+            write_rows(
+                file,
+                [
+                    SampledCompletion(
+                        prompt=asked[i].id, model=one.name, text="", token_ids=said.ids, logprobs=said.logprobs,
+                        finish_reason=said.finish_reason, sampling={},
+                    )
+                    for i, said in zip(part, answers, strict=True)
+                ],
+            )  # fmt: skip
+            yield StateSaved(number)
+        one.answers += [_answer_of(row) for row in read_rows(file, SampledCompletion)]
         if job.should_stop():
-            return one
+            return None
     one.texts = [codec.decode(answer.ids).strip() for answer in one.answers]
     return one
+
+
+def _answer_of(row: SampledCompletion) -> Answer:
+    return Answer(row.token_ids or (), row.logprobs or (), "length" if row.finish_reason == "length" else "stop")
 
 
 def _vocabulary(backbone: Backbone) -> str:
@@ -221,12 +259,10 @@ def _logprob_sum(backbone: Backbone, sequence: Sequence[int], prompt_length: int
 class _Scorer:
     """The reward model on its own backbone."""
 
-    def __init__(self, job: Job, config: EvaluateConfig) -> None:
+    def __init__(self, job: Job, budget: TokenBudget) -> None:
         backbone = Backbone.load(job.path("reward_model_backbone"), device=job.device, dtype=job.dtype)
-        self._codec = Codec(backbone.tokenizer)
-        self._model = RewardModel.load(
-            backbone, job.path("reward_model"), tokens_per_microbatch=config.tokens_per_microbatch
-        )
+        self._codec, self._budget = Codec(backbone.tokenizer), budget
+        self._model = RewardModel.load(backbone, job.path("reward_model"), tokens_per_microbatch=budget.tokens)
 
     def score(self, asked: Sequence[PromptRow], one: Answered) -> list[float]:
         """A score for each answer, encoded anew by the reward model's own tokenizer."""
@@ -250,7 +286,12 @@ class _Scorer:
         if None in encoded:
             raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")
         fitting = [one for one in encoded if one is not None]
-        return [float(score) for score in self._model([e.ids for e in fitting], [e.prompt_length for e in fitting])]
+
+        def score() -> list[float]:
+            self._model.tokens_per_microbatch = self._budget.tokens
+            return self._model([e.ids for e in fitting], [e.prompt_length for e in fitting]).tolist()
+
+        return self._budget.attempt(score)
 
 
 def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateConfig) -> dict[str, float]:

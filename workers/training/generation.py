@@ -19,6 +19,8 @@ from transformers.cache_utils import Cache, DynamicLayer
 from backend.errors import Invalid
 from workers.training.backbone import Backbone, positions_of
 
+TOKENS_AT_ONCE = 16_384
+"""Tokens of a micro-batch, prompts and answers, unless somebody says otherwise."""
 _LEAVE_WHEN = 0.75
 """Finished rows leave the batch when no more than this share of its rows still runs: leaving copies the cache."""
 
@@ -55,7 +57,7 @@ def generate(
     adapter: str | None = None,
     keys: Sequence[Sequence[int]],
     stop_ids: Sequence[int] | None = None,
-    tokens_per_microbatch: int = 16_384,
+    tokens_per_microbatch: int = TOKENS_AT_ONCE,
     merge: bool | None = None,
 ) -> list[Answer]:
     """One answer for each prompt, in the order of the prompts.

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from workers.training.backbone import Backbone
+from workers.training.budget import TokenBudget
 from workers.training.events import Event, StepMetrics
 from workers.training.packing import Document, Packed, microbatches
 from workers.training.sharded import Sharded
@@ -39,7 +40,8 @@ class DocumentTask:
         self.sharded = sharded
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
-        self._held_out = list(microbatches(held_out, tokens_per_microbatch))
+        self.budget = TokenBudget(tokens_per_microbatch)
+        self._held_out = held_out
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Packed]:
         return list(microbatches([self.documents[item] for item in items], tokens_per_microbatch))
@@ -84,9 +86,9 @@ class DocumentTask:
     def _held_out_loss(self) -> tuple[float, int]:
         total = 0.0
         with self._precision(), self.backbone.role(self.adapter):
-            for batch in self._held_out:
+            for batch in microbatches(self._held_out, self.budget.tokens):
                 total += float(negative_log_likelihood(self.backbone, batch))
-        tokens = sum(batch.learnt_tokens for batch in self._held_out)
+        tokens = sum(document.learnt_tokens for document in self._held_out)
         return total / max(1, tokens), tokens
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -34,10 +34,11 @@ from workers.training import state as saved_state
 from workers.training.actor_critic import ActorCritic
 from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
+from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.floor import Floor, Work, rate
-from workers.training.generation import Sampling, generate
+from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.guard import Finding, Guard
 from workers.training.job import Job
 from workers.training.judge import BEST, Judge
@@ -98,6 +99,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         found = reports.metrics(batch, values)
         start = start or {name: found[name] for name in reports.RESULT_NAMES}
         yield StepMetrics(ppo.iteration, found)
+        yield from ppo.budget.warnings(ppo.iteration)
         for finding in ppo.findings:
             yield Warned(ppo.iteration, finding.rule, finding.sentence)
         asked = [messages[index] for index in batch.source[: config.shown_samples]]
@@ -105,7 +107,8 @@ def train(job: Job) -> Generator[Event, None, None]:
         if job.ranks.any(job.should_stop()):
             yield save()
             return
-        if job.ranks.any(time.monotonic() - last_saved >= config.save_every_s):
+        # At the end too: whatever keeps the policy from being stored, nothing is trained again.
+        if job.ranks.any(ppo.done or time.monotonic() - last_saved >= config.save_every_s):
             yield save()
             last_saved = time.monotonic()
 
@@ -114,6 +117,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         raise Conflict("Training changed weights that must not change; its policy was not saved.")
     ppo.end()
     end = reports.about_answers(ppo.measure())
+    yield from ppo.budget.warnings(ppo.iteration)
     save_language_model(job, backbone, codec, adapter="policy", parent=backbone.digest())
     yield Result(
         {f"start/{name.split('/')[1]}": value for name, value in start.items()}
@@ -175,6 +179,7 @@ class PPO:
             )
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
         self.work = Work.of(backbone)
+        self.budget = TokenBudget(config.tokens_per_microbatch)
         self.guard, self.judge = Guard(config.guard), judge
         self.findings: list[Finding] = []
         """What the guard had to say of the last iteration."""
@@ -184,12 +189,15 @@ class PPO:
         self.stopped = ""
         """Why the run ended before its time: a sentence, or nothing."""
 
+    @property
+    def reward_models(self) -> list[RewardModel]:
+        """Those that give rewards, and the one that judges."""
+        judge = self.judge and self.judge.scorer
+        return [*self.rewards.models, *([judge] if isinstance(judge, RewardModel) else [])]
+
     def frozen(self) -> str:
         """The digest of everything that training must not change."""
-        models = [*self.rewards.models]
-        if self.judge and isinstance(self.judge.scorer, RewardModel):
-            models.append(self.judge.scorer)
-        return self.backbone.fingerprint() + "".join(sha256_of(model.tensors().items()) for model in models)
+        return self.backbone.fingerprint() + "".join(sha256_of(one.tensors().items()) for one in self.reward_models)
 
     # -- one iteration --------------------------------------------------------------------------------------------
 
@@ -197,10 +205,9 @@ class PPO:
         """The numbers of the iteration (`reports.metrics` names them) and its answers."""
         config = self.config
         started = time.perf_counter()
-        batch = self.rollout()
+        batch = self.budget.attempt(self.rollout)
         rolled_out = time.perf_counter()
-        plan = self._minibatches(batch, epoch=0)
-        self.score(batch, plan)
+        plan = self._scored(batch)
         scored = time.perf_counter()
         seen = reports.about_answers(batch)
         judged = self._watch(seen)
@@ -247,7 +254,7 @@ class PPO:
         """Answers of the policy to the prompts at `source`, with random numbers of their own."""
         prompts = [among[index] for index in source]
         mine = self.ranks.share(range(len(prompts)))
-        with self.ranks.alike(torch.OutOfMemoryError):
+        with self.ranks.alike(*OUT_OF_MEMORY):
             answers = generate(
                 self.backbone,
                 [prompts[episode] for episode in mine],
@@ -255,6 +262,7 @@ class PPO:
                 adapter="policy",
                 keys=[(*key, episode) for episode in mine],
                 stop_ids=self.stop_ids,
+                tokens_per_microbatch=self.budget.share_of(TOKENS_AT_ONCE),
             )
         return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
 
@@ -262,10 +270,25 @@ class PPO:
         return batch.minibatches(
             self.backbone,
             count=self.config.minibatches,
-            budget=self.config.tokens_per_microbatch,
+            budget=self.budget.tokens,
             seed=(self.seed, 2, self.iteration, epoch),
             ranks=self.ranks,
         )
+
+    def _scored(self, batch: Rollouts) -> list[list[Layout]]:
+        """Score answers; returns the micro-batches in which they were."""
+
+        def score() -> list[list[Layout]]:
+            self._spread_budget()
+            plan = self._minibatches(batch, epoch=0)
+            self.score(batch, plan)
+            return plan
+
+        return self.budget.attempt(score)
+
+    def _spread_budget(self) -> None:
+        for model in self.reward_models:
+            model.tokens_per_microbatch = self.budget.tokens
 
     @torch.no_grad()
     def score(self, batch: Rollouts, plan: list[list[Layout]]) -> None:
@@ -319,8 +342,8 @@ class PPO:
             if epoch:
                 plan = self._minibatches(batch, epoch=epoch)
             passed = Tally()
-            for minibatch in plan:
-                self._step(batch, minibatch, passed, first=steps == 0)
+            for number in range(config.minibatches):
+                self._step(batch, plan, number, passed, epoch=epoch, first=steps == 0)
                 steps += 1
             epochs += 1
             passed = passed.over(self.ranks)
@@ -331,14 +354,32 @@ class PPO:
                 break
         assert steps == epochs * config.minibatches, "every pass takes one optimiser step for each minibatch"
         if config.objective == "kl_penalty":  # the rule for beta needs the whole step, after the last update
-            tally.replace("policy/kl_step_per_token_nats", self._whole_step(batch, plan))
+            whole = self.budget.attempt(lambda: self._whole_step(batch, self._minibatches(batch, epoch=0)))
+            tally.replace("policy/kl_step_per_token_nats", whole)
         tally.count("policy/optimiser_steps", steps)
         tally.count("policy/epochs", epochs)
 
-    def _step(self, batch: Rollouts, minibatch: list[Layout], tally: Tally, *, first: bool) -> None:
-        """One optimiser step of the policy and one of the critic, by the mean over the minibatch's tokens."""
-        config, roles = self.config, self.roles
-        total = sum(self.ranks.gather(sum(batch.tokens(layout.rows) for layout in minibatch)))
+    def _step(
+        self, batch: Rollouts, plan: list[list[Layout]], number: int, tally: Tally, *, epoch: int, first: bool
+    ) -> None:
+        """One optimiser step of the policy and one of the critic. Where memory runs out, `plan` becomes finer."""
+
+        def finer() -> None:
+            self.roles.drop_gradients()
+            plan[:] = self._minibatches(batch, epoch=epoch)
+
+        total = sum(self.ranks.gather(sum(batch.tokens(layout.rows) for layout in plan[number])))
+
+        def gradients() -> Tally:
+            with self.ranks.alike(*OUT_OF_MEMORY):
+                return self._gradients(batch, plan[number], total, first=first)
+
+        tally.add(self.budget.attempt(gradients, finer))
+        self.roles.optimise(tally)
+
+    def _gradients(self, batch: Rollouts, minibatch: list[Layout], total: int, *, first: bool) -> Tally:
+        """The gradients of both roles, left in the parameters, by the mean over the minibatch's `total` tokens."""
+        config, roles, tally = self.config, self.roles, Tally()
         for layout in minibatch:
             where = batch.flat(layout)
             states = roles.states("policy", layout)
@@ -359,7 +400,7 @@ class PPO:
                 tally.of_value(loss, values, old, config.value_clip_range)
                 with self.backbone.role(None if roles.shared_trunk else "value"):
                     torch.autograd.backward(loss.sum() / total)
-        roles.optimise(tally)
+        return tally
 
     def _policy_loss(self, logprob: Tensor, ratio: Tensor, advantages: Tensor) -> Tensor:
         config = self.config
@@ -431,9 +472,11 @@ class PPO:
     def _judged(self) -> dict[str, float]:
         """The judge's numbers of the policy as it is now, which is kept if there was no better one."""
         assert self.judge is not None
-        batch = self._answers(range(len(self.judge.prompts)), self.judge.prompts, (self.seed, JUDGED))
-        self.score(batch, self._minibatches(batch, epoch=0))
-        found = self.judge.numbers(batch)
+        judge = self.judge
+        everybody = range(len(judge.prompts))
+        batch = self.budget.attempt(lambda: self._answers(everybody, judge.prompts, (self.seed, JUDGED)))
+        self._scored(batch)
+        found = self.budget.attempt(lambda: judge.numbers(batch), self._spread_budget)
         if self.best is None or found["judge/score"] > self.best[0]:
             self.best = (found["judge/score"], self.iteration)
             self.roles.keep_policy(BEST)
@@ -453,6 +496,7 @@ class PPO:
         scalars |= {
             "iteration": self.iteration,
             "stopped": self.stopped,
+            "budget": self.budget.tokens,
             "guard": self.guard.state_dict(),
             "best": self.best,
             "leash": self.leash.state_dict(),
@@ -471,6 +515,7 @@ class PPO:
         self.roles.restore(tensors, scalars)
         self.iteration = scalars["iteration"]
         self.stopped = scalars["stopped"]
+        self.budget.tokens = scalars["budget"]
         self.guard.load_state_dict(scalars["guard"])
         self.best = scalars["best"] and (scalars["best"][0], scalars["best"][1])
         self.leash.load_state_dict(scalars["leash"])
@@ -488,8 +533,8 @@ class PPO:
 
     def measure(self) -> Rollouts:
         """Scored answers of the policy as it is now, to the prompts that would come next."""
-        batch = self.rollout()
-        self.score(batch, self._minibatches(batch, epoch=0))
+        batch = self.budget.attempt(self.rollout)
+        self._scored(batch)
         return batch
 
 

@@ -83,7 +83,8 @@ def train(job: Job) -> Generator[Event, None, None]:
         return
     yield Progress(plan.steps, plan.steps, "save")
     save_language_model(job, backbone, codec, adapter=None, parent=backbone.digest() if config.model else None)
-    loss, _ = task.held_out_loss()
+    loss, _ = task.budget.attempt(task.held_out_loss)
+    yield from task.budget.warnings(plan.steps)
     yield Result(
         ({"held_out/loss": loss} if measured else {})
         | {

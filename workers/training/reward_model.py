@@ -44,8 +44,9 @@ from backend.domain.training_rows import ChatMessage, RewardGroup, ScoredComplet
 from backend.errors import Invalid
 from workers.training import reward_metrics
 from workers.training.backbone import Backbone, ScalarHead
+from workers.training.budget import TokenBudget
 from workers.training.events import Event, Progress, Result, StepMetrics
-from workers.training.generation import Sampling, generate
+from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.job import Job, write_rows
 from workers.training.output import fresh, write_podium_json
 from workers.training.packing import Document, Packed, pack
@@ -130,14 +131,16 @@ def train(job: Job) -> Generator[Event, None, None]:
         return
 
     yield Progress(plan.steps, plan.steps, "measure")
-    values = {f"held_out/{name}": value for name, value in task.measure(held_out).items()}
-    seen = task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))])
+    attempt = task.budget.attempt
+    values = {f"held_out/{name}": value for name, value in attempt(lambda: task.measure(held_out)).items()}
+    seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if held_out:
         yield StepMetrics(plan.steps, values)
-    scores = scores_of(task, [*learnt, *held_out, *without_signal])
+    scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
     yield Progress(plan.steps, plan.steps, "normalise")
-    mean, deviation = normalise(job, config, backbone, head, codec, learnt, task)
+    mean, deviation = attempt(lambda: normalise(job, config, backbone, head, codec, learnt, task))
+    yield from task.budget.warnings(plan.steps)
     yield Progress(plan.steps, plan.steps, "save")
     if job.ranks.first:
         save(job, backbone, head, codec)
@@ -264,6 +267,7 @@ class RewardTask:
     ) -> None:
         self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
+        self.budget = TokenBudget(config.tokens_per_microbatch)
         self._watched = held_out[:WATCHED_PROMPTS]
         judgments = sum(weight for group in learnt for *_, weight in group.pairs)
         rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
@@ -331,7 +335,7 @@ class RewardTask:
     def score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
         """The scores of each group's completions; each rank computes its share of them."""
         found: list[list[float]] = []
-        for batch in self._batches(self.ranks.share(groups), 4 * self.config.tokens_per_microbatch):
+        for batch in self._batches(self.ranks.share(groups), 4 * self.budget.tokens):
             by_group: list[list[float]] = [[] for _ in range(batch.groups)]
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
                 by_group[number].append(score)
@@ -389,7 +393,7 @@ def normalise(
 ) -> tuple[float, float]:
     """Set gain and offset; returns mean and deviation of the raw scores they were set by."""
     if config.normalise_samples:
-        raw = _score_samples(job, config, backbone, head, codec, groups)
+        raw = _score_samples(job, config, backbone, head, codec, groups, task.budget)
     else:
         raw = np.array([score for group in task.score_groups(groups) for score in group])
     mean, deviation = float(raw.mean()), float(raw.std())
@@ -408,6 +412,7 @@ def _score_samples(
     head: ScalarHead,
     codec: Codec,
     groups: Sequence[Group],
+    budget: TokenBudget,
 ) -> reward_metrics.Floats:
     """Scores of answers that the backbone itself, with no adapter, gives to training prompts."""
     count = config.normalise_samples
@@ -423,8 +428,9 @@ def _score_samples(
         Sampling(new),
         keys=[(job.seed, 2, i) for i in range(count)],
         stop_ids=codec.stop_ids(backbone.stop_ids),
+        tokens_per_microbatch=budget.share_of(TOKENS_AT_ONCE),
     )
-    scorer = RewardModel(backbone, head, adapter=ADAPTER, tokens_per_microbatch=config.tokens_per_microbatch)
+    scorer = RewardModel(backbone, head, adapter=ADAPTER, tokens_per_microbatch=budget.tokens)
     sequences = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
     return scorer(sequences, [len(prompt) for prompt in prompts]).double().cpu().numpy()
 

@@ -10,6 +10,7 @@ Metrics
     sample/truncated_share      share cut at max_new_tokens
 """
 
+import functools
 import hashlib
 import itertools
 import time
@@ -24,6 +25,7 @@ from backend.domain.training_rows import PromptRow, SampledCompletion
 from backend.errors import Invalid
 from workers.endpoint import Endpoint
 from workers.training.backbone import Backbone
+from workers.training.budget import FILE, TokenBudget
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Sampling, generate
 from workers.training.job import Job, read_rows, write_rows
@@ -48,6 +50,8 @@ def train(job: Job) -> Iterator[Event]:
     asks: list[Ask] = list(itertools.product(prompts, range(config.completions_per_prompt)))
     total = len(asks) * len(models)
     parts: list[Path] = []
+    budget = TokenBudget(config.tokens_per_microbatch)
+    budget.recall(job.state / FILE)
     done = left_out = 0
     for number, model in enumerate(models):
         answerer: _Local | _Remote | None = None
@@ -60,7 +64,9 @@ def train(job: Job) -> Iterator[Event]:
                 rows = list(read_rows(part, SampledCompletion))
             else:
                 answerer = answerer or _open(job, config, model)
-                rows = answerer.answer(chunk)
+                rows = budget.attempt(functools.partial(answerer.answer, chunk, budget))
+                yield from budget.warnings(done)
+                budget.remember(job.state / FILE)
                 write_rows(part, rows)
                 tokens += sum(len(row.token_ids or ()) for row in rows)
                 yield StateSaved(done + len(rows))
@@ -112,7 +118,7 @@ class _Local:
         self._codec = Codec(self._backbone.tokenizer)
         self._sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
 
-    def answer(self, asks: Sequence[Ask]) -> list[SampledCompletion]:
+    def answer(self, asks: Sequence[Ask], budget: TokenBudget) -> list[SampledCompletion]:
         """Completions in the order asked; a prompt that leaves no room for an answer gets none."""
         limit = self._backbone.max_positions
         encoded = [(ask, self._codec.encode_prompt(ask[0].prompt)) for ask in asks]
@@ -125,7 +131,7 @@ class _Local:
             self._sampling,
             keys=[_key(self._seed, ask) for ask, _ in fitting],
             stop_ids=self._codec.stop_ids(self._backbone.stop_ids),
-            tokens_per_microbatch=self._config.tokens_per_microbatch,
+            tokens_per_microbatch=budget.tokens,
         )
         return [
             SampledCompletion(
@@ -151,7 +157,7 @@ class _Remote:
         self._id, self._seed, self._config = model["model"], job.seed, config
         self._endpoint = Endpoint(model["name"], model["endpoint"])
 
-    def answer(self, asks: Sequence[Ask]) -> list[SampledCompletion]:
+    def answer(self, asks: Sequence[Ask], _: TokenBudget) -> list[SampledCompletion]:
         """Completions in the order asked."""
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return list(pool.map(self._one, asks))

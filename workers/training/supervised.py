@@ -25,6 +25,7 @@ from backend.domain.training import OptimiserConfig
 from backend.errors import Invalid
 from workers.training import state
 from workers.training.backbone import sha256_of
+from workers.training.budget import TokenBudget
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
 from workers.training.sharded import gathered, is_parted, whole
@@ -35,9 +36,10 @@ Sums = dict[str, tuple[float, float]]
 
 
 class Task(Protocol[Batch]):
-    """What is trained, on `items` numbered items."""
+    """What is trained, on `items` numbered items, as many tokens at once as the budget says."""
 
     items: int
+    budget: TokenBudget
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Batch]:
         """The micro-batches of a step that learns from these items."""
@@ -143,15 +145,15 @@ class Loop(Generic[Batch]):
         self.step = 0
         self.skipped = 0
         self.bad_in_a_row = 0
-        self.budget = config.tokens_per_microbatch
+        self.budget = task.budget
 
     def run(self) -> Generator[Event, None, bool]:
         """Resume where a saved state is, train to the end, evaluate on the way."""
         self._resume()
         total = self.plan.steps
         yield Progress(self.step, total, "train")
-        if self.step == 0:
-            yield from self.task.evaluate(0)
+        if self.step in (0, total):
+            yield from self._evaluate()
         saved_at = time.monotonic()
         while self.step < total:
             values = self._one_step()
@@ -160,15 +162,21 @@ class Loop(Generic[Batch]):
                 yield StateSaved(self.step)
                 return False
             yield StepMetrics(self.step, values)
+            yield from self.budget.warnings(self.step)
             yield Progress(self.step, total, "train")
             if self.step == total or self.step % self.evaluate_every_steps == 0:
-                yield from self.task.evaluate(self.step)
-            due = time.monotonic() - saved_at >= self.config.save_every_s
-            if self.step < total and self.ranks.any(due):
+                yield from self._evaluate()
+            # At the end too: whatever keeps the result from being stored, nothing is trained again.
+            due = self.step == total or time.monotonic() - saved_at >= self.config.save_every_s
+            if self.ranks.any(due):
                 self._save()
                 yield StateSaved(self.step)
                 saved_at = time.monotonic()
         return True
+
+    def _evaluate(self) -> Iterator[Event]:
+        yield from self.budget.attempt(lambda: list(self.task.evaluate(self.step)))
+        yield from self.budget.warnings(self.step)
 
     def _one_step(self) -> dict[str, float] | None:
         """One optimiser step; None when asked to stop, with everything as it was before the step."""
@@ -205,17 +213,12 @@ class Loop(Generic[Batch]):
         }
 
     def _gradients(self) -> dict[str, float] | None:
-        """The step's gradient, left in the parameters, and its sums over the weight. Without memory: half the batch."""
+        """The step's gradient, left in the parameters, and its sums over the weight."""
         items = self.ranks.share(self.plan.step_items(self.step))
-        while True:
-            self.optimiser.zero_grad(set_to_none=True)
-            try:
-                return self._accumulate(self.task.plan(items, self.budget))
-            except torch.OutOfMemoryError:
-                if self.budget <= 64:
-                    raise
-                self.budget //= 2
-                torch.cuda.empty_cache()
+        return self.budget.attempt(
+            lambda: self._accumulate(self.task.plan(items, self.budget.tokens)),
+            before_again=lambda: self.optimiser.zero_grad(set_to_none=True),
+        )
 
     def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
         """The gradients of these batches, and of the other ranks' ones; their sums over the whole step's weight."""
@@ -264,7 +267,7 @@ class Loop(Generic[Batch]):
             "step": self.step,
             "skipped": self.skipped,
             "bad_in_a_row": self.bad_in_a_row,
-            "budget": self.budget,
+            "budget": self.budget.tokens,
             "belongs_to": self._belongs_to(),
         }
         if self.ranks.world > 1 and not self.sharded:
@@ -284,5 +287,5 @@ class Loop(Generic[Batch]):
         state.load_parameters(self.parameters, saved.tensors)
         state.load_optimiser(self.optimiser, saved.tensors)
         self.step, self.skipped = saved.scalars["step"], saved.scalars["skipped"]
-        self.bad_in_a_row, self.budget = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
+        self.bad_in_a_row, self.budget.tokens = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
         state.restore_random_states(saved)

@@ -1,0 +1,87 @@
+"""How many tokens go through a model at once, and what happens when memory runs out: half as many, once in a run.
+
+Micro-batches bound memory and change nothing else, so what is done again in smaller ones gives what it would have
+given. Knows no method: whoever works calls `attempt` with something that can be done twice.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from workers.training.events import Warned
+
+T = TypeVar("T")
+RULE = "memory"
+OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError, RuntimeError)
+"""What it is among, on a device or a CPU: where one rank meets it, all of them do their part again."""
+FILE = "tokens_at_once"
+"""Where a state that is made of files says how many tokens are left."""
+_WORDS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this error says that memory ran out, on a device or on the CPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in _WORDS)
+
+
+class TokenBudget:
+    """The `tokens` of a micro-batch: as many as were asked for, or after memory ran out for the first time half."""
+
+    def __init__(self, asked: int) -> None:
+        self.asked = self.tokens = asked
+        self._to_say = False
+
+    @property
+    def halved(self) -> bool:
+        """Whether memory ran out already."""
+        return self.tokens < self.asked
+
+    def share_of(self, tokens: int) -> int:
+        """What is left of another budget, one that was not asked for but follows this one."""
+        return tokens * self.tokens // self.asked
+
+    def attempt(self, work: Callable[[], T], before_again: Callable[[], object] = lambda: None) -> T:
+        """The result of `work`, which reads `tokens`. Where memory runs out for the first time, work is done again with
+        half of it, after `before_again` has put back what it may have changed; a second time is an error.
+        """
+        try:
+            return work()
+        except (MemoryError, RuntimeError) as error:
+            if self.halved or not is_out_of_memory(error):
+                raise
+        # Here, because the error held on to what the broken work had in memory.
+        self.tokens = max(1, self.tokens // 2)
+        self._to_say = True
+        gc.collect()
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()
+        before_again()
+        return work()
+
+    def remember(self, file: Path) -> None:
+        """Write down what is left, for a state that is made of files; nothing while all of it is."""
+        if self.halved:
+            partial = file.with_name(file.name + ".partial")
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(str(self.tokens), encoding="utf-8")
+            partial.replace(file)
+
+    def recall(self, file: Path) -> None:
+        """The opposite."""
+        with suppress(FileNotFoundError):
+            self.tokens = int(file.read_text(encoding="utf-8"))
+
+    def warnings(self, step: int) -> Iterator[Warned]:
+        """What a person should know of it, said once."""
+        if self._to_say:
+            self._to_say = False
+            yield Warned(
+                step,
+                RULE,
+                f"Memory ran out at step {step}: from here on {self.tokens} tokens are computed at once instead of "
+                f"{self.asked}. The step was done again; this costs time and changes no result.",
+            )
