@@ -382,7 +382,7 @@ def _name_of(error: Exception) -> str:
 
 
 def _plain(error: OSError, settings: Settings) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(settings.data_dir).free / 1e6
         return (
             f"The disk of the data folder {settings.data_dir} is full ({free:.0f} MB free). Make room, then resume "

@@ -28,6 +28,8 @@ class Reported:
         self._file = open(self._now, "ab", buffering=0)  # noqa: SIM115  (as long as the process)
         self._lines = 0
         self._newest = -1
+        if self._file.tell():
+            self._file.write(b"\n")  # the last line of an earlier attempt may have been cut short
 
     def keep(self, message: Mapping[str, Any]) -> None:
         """Write one message down, if it is a report that has to last."""
@@ -58,7 +60,7 @@ def read(folder: Path) -> Iterator[bytes]:
     """The whole lines, oldest first; one that a kill cut short is left out."""
     for name in FILES:
         with suppress(FileNotFoundError), open(folder / name, "rb") as file:
-            yield from (line for line in file if line.endswith(b"\n"))
+            yield from (line for line in file if line.endswith(b"}\n"))
 
 
 def clear(folder: Path) -> None:

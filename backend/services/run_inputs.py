@@ -28,7 +28,7 @@ from backend.domain.rewards import half, split
 from backend.domain.training import RunConfig
 from backend.errors import Invalid, NotFound
 from backend.services import checkpoints, corpus, rewards
-from backend.storage import Store
+from backend.storage import FolderStore, Store
 from backend.tables import (
     Checkpoint,
     CompletionRating,
@@ -251,6 +251,7 @@ def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mappi
         "inputs": named,
         "model_name": (inputs.get("model") or {}).get("name"),
         "attempt": run.attempt,
+        "store": str(store.root) if isinstance(store, FolderStore) else None,
     }
     fresh = folder / f"{JOB}.new"
     fresh.write_text(json.dumps(job, ensure_ascii=False, indent=1), encoding="utf-8")

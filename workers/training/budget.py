@@ -33,6 +33,7 @@ class TokenBudget:
 
     def __init__(self, asked: int) -> None:
         self.asked = self.tokens = asked
+        self._most = 0
         self._to_say = False
 
     @property
@@ -42,7 +43,11 @@ class TokenBudget:
 
     def share_of(self, tokens: int) -> int:
         """What is left of another budget, one that was not asked for but follows this one."""
-        return tokens * self.tokens // self.asked
+        return tokens // 2 if self.halved else tokens
+
+    def note(self, tokens: int) -> None:
+        """So many were in one micro-batch: where all of a step is less than was asked for, that is what is halved."""
+        self._most = max(self._most, tokens)
 
     def attempt(self, work: Callable[[], T], before_again: Callable[[], object] = lambda: None) -> T:
         """The result of `work`, which reads `tokens`. Where memory runs out for the first time, work is done again with
@@ -54,7 +59,7 @@ class TokenBudget:
             if self.halved or not is_out_of_memory(error):
                 raise
         # Here, because the error held on to what the broken work had in memory.
-        self.tokens = max(1, self.tokens // 2)
+        self.tokens = max(1, min(self.tokens, self._most or self.tokens) // 2)
         self._to_say = True
         gc.collect()
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

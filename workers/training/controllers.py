@@ -5,6 +5,7 @@ from the reference. The step controller acts on beta, the price of one iteration
 token between before and after it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +59,8 @@ class ZieglerLeash(_Coefficient):
             raise ValueError("The leash needs a positive target and a positive horizon.")
 
     def update(self, kl_base_per_seq_nats: float, episodes: int) -> None:
+        if math.isnan(kl_base_per_seq_nats):  # of answers that no step was made from; lambda would never recover
+            return
         error = min(max(kl_base_per_seq_nats / self.target_per_seq_nats - 1.0, -0.2), 0.2)
         self.coefficient *= 1.0 + error * episodes / self.horizon_episodes
 

@@ -39,6 +39,8 @@ class Job:
     run: str = ""
     model_name: str | None = None
     """What the model that training starts from is called in the registry: a path would only hold on this machine."""
+    store: Path | None = None
+    """The folder that the output will be copied to, where it is one of this machine."""
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     should_stop: Callable[[], bool] = _never

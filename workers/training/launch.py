@@ -15,6 +15,7 @@ import errno
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -35,6 +36,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 STOPPED = 75
 WORKER_GONE = 70
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 TRAINERS = {
     "pretrain": "workers.training.pretrain",
@@ -71,7 +73,7 @@ def main(folder: Path) -> int:
         return 0
     except BaseException as error:
         traceback.print_exc()
-        say(out, {"type": "error", "message": in_plain_words(error)})
+        say(out, {"type": "error", "message": in_plain_words(error, folder)})
         return 1
 
 
@@ -109,7 +111,7 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
     import torch  # here, because it takes seconds during which the process must already listen
 
     from backend.domain.training import read_config
-    from workers.training import ranks
+    from workers.training import ranks, room
     from workers.training.job import Job
 
     if "RANK" in os.environ:
@@ -127,11 +129,13 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
         seed=described["seed"],
         run=described["run"],
         model_name=described.get("model_name"),
+        store=Path(described["store"]) if described.get("store") else None,
         device=device,
         dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
         should_stop=stop.is_set,
         ranks=among,
     )
+    yield from room.check(job)
     yield from importlib.import_module(TRAINERS[kind]).train(job)
     ranks.leave()
 
@@ -163,14 +167,20 @@ def _absolute(inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {name: str(folder / value) if isinstance(value, str) else value for name, value in inputs.items()}
 
 
-def in_plain_words(error: BaseException) -> str:
-    """What went wrong, in a sentence for the person who started the run."""
+def in_plain_words(error: BaseException, folder: Path) -> str:
+    """What went wrong, in a sentence for the person who started the run in this folder."""
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error):
-        return "There is not enough memory for this run; lower tokens_per_microbatch or take a smaller model."
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left on device" in str(error):  # safetensors has an error of its own for it
-        return "The disk is full; nothing half-written was kept. Make room and resume the run."
+        return (
+            "There is not enough memory for this run, not even with half of tokens_per_microbatch; lower it further or "
+            "take a smaller model."
+        )
+    full = isinstance(error, OSError) and error.errno in FULL
+    if full or any(os.strerror(number) in str(error) for number in FULL):  # safetensors has an error of its own for it
+        return (
+            f"The disk that holds {folder} is full ({shutil.disk_usage(folder).free / 1e6:.0f} MB free). Nothing "
+            "half-written was kept, and the state saved before still is: make room and resume the run."
+        )
     if name == "DistBackendError" or "gloo" in str(error):  # whoever failed first has said why, if it still could
         return (
             "Another process of this run ended or no longer answered, most often because the machine ran out of "

@@ -267,13 +267,15 @@ class PPO:
         return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
 
     def _minibatches(self, batch: Rollouts, *, epoch: int) -> list[list[Layout]]:
-        return batch.minibatches(
+        plan = batch.minibatches(
             self.backbone,
             count=self.config.minibatches,
             budget=self.budget.tokens,
             seed=(self.seed, 2, self.iteration, epoch),
             ranks=self.ranks,
         )
+        self.budget.note(max(layout.ids.numel() for minibatch in plan for layout in minibatch))
+        return plan
 
     def _scored(self, batch: Rollouts) -> list[list[Layout]]:
         """Score answers; returns the micro-batches in which they were."""

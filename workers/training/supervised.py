@@ -215,10 +215,13 @@ class Loop(Generic[Batch]):
     def _gradients(self) -> dict[str, float] | None:
         """The step's gradient, left in the parameters, and its sums over the weight."""
         items = self.ranks.share(self.plan.step_items(self.step))
-        return self.budget.attempt(
-            lambda: self._accumulate(self.task.plan(items, self.budget.tokens)),
-            before_again=lambda: self.optimiser.zero_grad(set_to_none=True),
-        )
+
+        def work() -> dict[str, float] | None:
+            batches = self.task.plan(items, self.budget.tokens)
+            self.budget.note(max(map(self.task.tokens, batches), default=0))
+            return self._accumulate(batches)
+
+        return self.budget.attempt(work, before_again=lambda: self.optimiser.zero_grad(set_to_none=True))
 
     def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
         """The gradients of these batches, and of the other ranks' ones; their sums over the whole step's weight."""
@@ -230,7 +233,7 @@ class Loop(Generic[Batch]):
             if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
                 return None
-            with nullcontext() if self.sharded else self.ranks.alike(torch.OutOfMemoryError):
+            with nullcontext() if self.sharded else self.ranks.alike(torch.OutOfMemoryError, MemoryError, RuntimeError):
                 for batch in batches[number : number + 1]:
                     loss, more = self.task.loss(batch)
                     (loss / weight).backward()  # type: ignore[no-untyped-call]

@@ -23,6 +23,8 @@ NO_MEMORY = "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allo
 def test_half_once_and_the_second_time_is_an_error(error: Exception, tmp_path: Path) -> None:
     assert is_out_of_memory(error) and not is_out_of_memory(RuntimeError("shapes do not fit"))
     budget, seen, undone = TokenBudget(100), [], []
+    budget.note(90)
+    budget.note(70)
 
     def work() -> int:
         seen.append(budget.tokens)
@@ -30,10 +32,10 @@ def test_half_once_and_the_second_time_is_an_error(error: Exception, tmp_path: P
             raise error
         return budget.tokens
 
-    assert budget.attempt(work, lambda: undone.append(1)) == 50
-    assert (seen, undone, budget.halved, budget.share_of(16)) == ([100, 50], [1], True, 8)
+    assert budget.attempt(work, lambda: undone.append(1)) == 45
+    assert (seen, undone, budget.halved, budget.share_of(16)) == ([100, 45], [1], True, 8)
     (warning,) = budget.warnings(7)
-    assert warning.step == 7 and "50 tokens" in warning.message and "100" in warning.message
+    assert warning.step == 7 and "45 tokens" in warning.message and "100" in warning.message
     assert not list(budget.warnings(8))
     with pytest.raises(type(error)):
         budget.attempt(work)
@@ -42,7 +44,7 @@ def test_half_once_and_the_second_time_is_an_error(error: Exception, tmp_path: P
     again.recall(tmp_path / "not there")
     assert not again.halved
     again.recall(tmp_path / "state" / "tokens")
-    assert again.tokens == 50 and again.halved and not list(again.warnings(0))
+    assert again.tokens == 45 and again.halved and not list(again.warnings(0))
 
 
 def test_other_errors_pass() -> None:
@@ -133,7 +135,7 @@ def test_a_resumed_run_remembers_it(
     assert any(first.state.iterdir())
     if kind != "sample":
         saved = state.load(first.state)
-        assert saved is not None and saved.scalars["budget"] == runs.TOKENS // 2
+        assert saved is not None and 0 < saved.scalars["budget"] <= runs.TOKENS // 2
     memory.begin(4)
     with pytest.raises(RuntimeError, match="can't allocate"):  # once in a run, not once in an attempt
         list(runs.train(runs.job(kind, tmp_path, models)))

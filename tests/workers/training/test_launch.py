@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from backend.errors import Invalid
 from tests.workers.training.tiny import folder_of
@@ -118,10 +119,13 @@ def test_it_ends_when_the_worker_is_gone(tmp_path):
     [
         (MemoryError(), "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "runs/7 is full"),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "MB free"),
         (Invalid("The reward model belongs to another backbone."), "belongs to another backbone"),
         (ZeroDivisionError("division by zero"), "fault of the program (ZeroDivisionError: division by zero)"),
     ],
 )
-def test_faults_in_plain_words(error, said):
-    assert said in in_plain_words(error)
+def test_faults_in_plain_words(error, said, tmp_path):
+    folder = tmp_path / "runs/7"
+    folder.mkdir(parents=True)
+    assert said in in_plain_words(error, folder)

@@ -1,6 +1,7 @@
 """A whole PPO run from its folder to a checkpoint: events, files, stopping, resuming, refusals."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,8 @@ def test_a_stopped_run_goes_on_where_it_was(run: Path) -> None:
     events = list(train(job_of(run)))
     expected = load_file(run / "output" / "model.safetensors")
     numbers = {event.step: event.values for event in events if isinstance(event, StepMetrics)}
-    for file in (run / "output").iterdir():
-        if file.is_file():
-            file.unlink()
+    shutil.rmtree(run / "output")
+    shutil.rmtree(run / "state")
 
     first = list(train(job_of(run, stop_after=2)))
     assert isinstance(first[-1], StateSaved) and first[-1].step == 2
