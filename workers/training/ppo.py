@@ -274,7 +274,7 @@ class PPO:
             seed=(self.seed, 2, self.iteration, epoch),
             ranks=self.ranks,
         )
-        self.budget.note(max(layout.ids.numel() for minibatch in plan for layout in minibatch))
+        self.budget.note(max((one.ids.numel() for minibatch in plan for one in minibatch), default=0))
         return plan
 
     def _scored(self, batch: Rollouts) -> list[list[Layout]]:
@@ -300,15 +300,16 @@ class PPO:
         before the first step the ratio is 1 to the last bit; those of the sampler only tell how far it is off.
         """
         roles = self.roles
-        for layout in (layout for minibatch in plan for layout in minibatch):
-            where = batch.flat(layout)
-            states = roles.states("policy", layout)
-            logprob, entropy = roles.logprobs(states, layout)
-            _put(batch.old, where, logprob)
-            _put(batch.entropy, where, entropy)
-            _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
-            if roles.has_critic:
-                _put(batch.values, where, roles.values(layout, states))
+        with self.ranks.alike(*OUT_OF_MEMORY):
+            for layout in (layout for minibatch in plan for layout in minibatch):
+                where = batch.flat(layout)
+                states = roles.states("policy", layout)
+                logprob, entropy = roles.logprobs(states, layout)
+                _put(batch.old, where, logprob)
+                _put(batch.entropy, where, entropy)
+                _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
+                if roles.has_critic:
+                    _put(batch.values, where, roles.values(layout, states))
         batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
         self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values])  # zeros where others have computed
         bound = self.config.score_clip
@@ -442,12 +443,13 @@ class PPO:
     def _whole_step(self, batch: Rollouts, plan: list[list[Layout]]) -> Tally:
         """The step's mean divergence per token after the last update, over all tokens."""
         tally = Tally()
-        for layout in (layout for minibatch in plan for layout in minibatch):
-            logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
-            ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
-            new_old = self.config.kl_step_direction == "new_old"
-            kl = rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
-            tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
+        with self.ranks.alike(*OUT_OF_MEMORY):
+            for layout in (layout for minibatch in plan for layout in minibatch):
+                logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
+                ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
+                new_old = self.config.kl_step_direction == "new_old"
+                kl = rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
+                tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
         return tally.over(self.ranks)
 
     def _watch(self, seen: Mapping[str, float]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout, microbatches
+from workers.training.budget import OUT_OF_MEMORY
 from workers.training.ranks import ALONE, Ranks
 from workers.training.tokens import Codec, Encoded, Message
 
@@ -94,7 +95,7 @@ def scores_among(
 ) -> Tensor:
     """(B,) as the scorer gives them, each rank asking it for its share of the rows."""
     mine = ranks.share(range(len(sequences)))
-    with ranks.alike(torch.OutOfMemoryError):
+    with ranks.alike(*OUT_OF_MEMORY):
         scores = scorer([sequences[row] for row in mine], [prompt_lengths[row] for row in mine]).float()
     return scores if ranks.world == 1 else torch.tensor(ranks.joined(scores.tolist()), device=scores.device)
 

@@ -25,7 +25,7 @@ from backend.domain.training import OptimiserConfig
 from backend.errors import Invalid
 from workers.training import state
 from workers.training.backbone import sha256_of
-from workers.training.budget import TokenBudget
+from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
 from workers.training.sharded import gathered, is_parted, whole
@@ -233,7 +233,7 @@ class Loop(Generic[Batch]):
             if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
                 return None
-            with nullcontext() if self.sharded else self.ranks.alike(torch.OutOfMemoryError, MemoryError, RuntimeError):
+            with nullcontext() if self.sharded else self.ranks.alike(*OUT_OF_MEMORY):
                 for batch in batches[number : number + 1]:
                     loss, more = self.task.loss(batch)
                     (loss / weight).backward()  # type: ignore[no-untyped-call]
