@@ -34,6 +34,8 @@ class TokenBudget:
     def __init__(self, asked: int) -> None:
         self.asked = self.tokens = asked
         self._most = 0
+        self.can_repeat = True
+        """Whether work may be done again: not where other ranks are in the midst of the same."""
         self._to_say = False
 
     @property
@@ -56,7 +58,7 @@ class TokenBudget:
         try:
             return work()
         except (MemoryError, RuntimeError) as error:
-            if self.halved or not is_out_of_memory(error):
+            if self.halved or not self.can_repeat or not is_out_of_memory(error):
                 raise
         # Here, because the error held on to what the broken work had in memory.
         self.tokens = max(1, min(self.tokens, self._most or self.tokens) // 2)

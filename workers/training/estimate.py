@@ -132,12 +132,12 @@ class Needs:
         return max([*self.parts.items(), *worst], key=lambda part: part[1])[0]
 
 
-def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool) -> Needs:
+def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool, devices: int = 1) -> Needs:
     """What a run takes on one device. models: by input (`model`; `models/0` ...), those that are not here left out."""
     width = 2 if cuda else 4
     if isinstance(config, PretrainConfig) or (isinstance(config, SFTConfig) and config.method == "full"):
         shape = models["model"] if "model" in models else new_shape(config)
-        return _full(config, shape, width)
+        return _full(config, shape, width, devices)
     if isinstance(config, SFTConfig | RewardModelConfig):
         return _adapter(config, models["model"], width)
     if isinstance(config, PPOConfig):
@@ -170,10 +170,10 @@ def _logits(shape: Shape, tokens: int, kind: str = "") -> int:
     return min(tokens, CHUNK.get(kind, 4096)) * shape.vocabulary * LOGIT_BYTES["train"]
 
 
-def _full(config: PretrainConfig | SFTConfig, shape: Shape, width: int) -> Needs:
+def _full(config: PretrainConfig | SFTConfig, shape: Shape, width: int, devices: int) -> Needs:
     m, weights = config.tokens_per_microbatch, shape.weights
     return Needs(
-        {"weights": 4 * weights, "training": 12 * weights},
+        {"weights": 4 * weights // devices, "training": 12 * weights // devices},  # parted among them
         {"activations": shape.activations(m, width) + _logits(shape, m)},
         folder=2 * 12 * weights + 4 * weights + TOKENIZER,
         stored=4 * weights + TOKENIZER,

@@ -171,10 +171,7 @@ def in_plain_words(error: BaseException, folder: Path) -> str:
     """What went wrong, in a sentence for the person who started the run in this folder."""
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error):
-        return (
-            "There is not enough memory for this run, not even with half of tokens_per_microbatch; lower it further or "
-            "take a smaller model."
-        )
+        return "There is not enough memory for this run; lower tokens_per_microbatch or take a smaller model."
     full = isinstance(error, OSError) and error.errno in FULL
     if full or any(os.strerror(number) in str(error) for number in FULL):  # safetensors has an error of its own for it
         return (

@@ -29,7 +29,7 @@ CGROUP = Path("/sys/fs/cgroup")
 def check(job: Job) -> Iterator[Warned]:
     """Refuses a run that clearly lacks memory or disk, in plain words; warns where it may."""
     cuda = job.device.type == "cuda"
-    needed = needs(job.config, shapes_of(job), cuda=cuda)
+    needed = needs(job.config, shapes_of(job), cuda=cuda, devices=job.ranks.world)
     processes = 1 if cuda else job.ranks.world
     free = free_on_device(job.device) if cuda else free_memory()
     if said := _memory(job, needed, processes, free):

@@ -146,6 +146,7 @@ class Loop(Generic[Batch]):
         self.skipped = 0
         self.bad_in_a_row = 0
         self.budget = task.budget
+        self.budget.can_repeat = not self.sharded
 
     def run(self) -> Generator[Event, None, bool]:
         """Resume where a saved state is, train to the end, evaluate on the way."""

@@ -2,7 +2,7 @@
 
 import importlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def described(kind: str, folder: Path, models: Models, **settings: Any) -> dict[
     answerers = [
         {"model": name, "name": name, "folder": str(where)} for name, where in (("a", models.one), ("b", models.other))
     ]
-    inputs: dict[str, Any] = {
+    of_kind: dict[str, Callable[[], dict[str, Any]]] = {
         "pretrain": lambda: {"texts": file("texts", [{"text": text} for text in sentences(24)])},
         "sft": lambda: {
             "model": str(models.one),
@@ -104,7 +104,8 @@ def described(kind: str, folder: Path, models: Models, **settings: Any) -> dict[
             "reward_model": str(models.reward),
             "reward_model_backbone": str(models.one),
         },
-    }[kind]()
+    }
+    inputs = of_kind[kind]()
 
     config = CONFIGS[kind] | {"tokens_per_microbatch": TOKENS, "seed": 3}
     if kind in SUPERVISED:
