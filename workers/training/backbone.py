@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.budget import is_out_of_memory
+from workers.training.fused import fuse
 from workers.training.lora import LoraModel
 from workers.training.packing import ATTENTION, Document, Packed, pack
 
@@ -55,6 +56,7 @@ class Backbone:
         self._digest = digest or fingerprint(model)
         _no_dropout(model)
         model.eval()
+        fuse(model)
         if model.config._attn_implementation == "sdpa":
             model.set_attn_implementation(ATTENTION)
         self._packs: bool | None = None

@@ -33,6 +33,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads that wait for work by spinning take the cores from whoever should give it to them: on a machine that does
 # anything else at all, an iteration of PPO took 20 times as long. Read once, when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# But a short while (some 20 us) they do wait for the next operation, or each would begin with waking them.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 STOPPED = 75
 WORKER_GONE = 70

@@ -70,9 +70,11 @@ class RewardModel:
                 layout = Layout.of(
                     rows, sequences, prompt_lengths, pad_id=self.backbone.pad_id, device=self.backbone.device
                 )
-                scores[layout.rows] = self.head(
-                    last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
-                )
+                if layout.packed is not None:
+                    states = self.backbone.packed_hidden_states(layout.packed)[0, layout.packed.ends]
+                else:
+                    states = last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
+                scores[layout.rows] = self.head(states)
         return scores
 
 

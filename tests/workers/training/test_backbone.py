@@ -60,8 +60,9 @@ def test_no_forward_is_random_even_in_training_mode(family: str) -> None:
 def test_adapters_off_is_the_model_bit_for_bit_also_after_an_error(family: str) -> None:
     ids, mask = right_padded(ROWS)
     with torch.no_grad():
-        original = model_of(family).eval()(ids).logits
         backbone = backbone_of(family)
+        original = backbone.model(ids).logits
+        torch.testing.assert_close(original, model_of(family).eval()(ids).logits)
         backbone.add_adapter("policy", rank=4, alpha=8, seed=1)
         with backbone.role("policy"):
             fresh = backbone.logits(backbone.hidden_states(ids, mask))

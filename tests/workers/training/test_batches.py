@@ -2,12 +2,15 @@
 
 import itertools
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.workers.training.tiny import CPU, FAMILIES, backbone_of
 from workers.training import batches
 from workers.training.batches import Layout, microbatches
+from workers.training.logprobs import before
 
 
 def cost(groups: list[list[int]], lengths: list[int]) -> int:
@@ -38,3 +41,17 @@ def test_layout() -> None:
     assert layout.ids.tolist() == [[3, 4, 5, 6], [5, 6, 7, 9]]
     assert layout.mask.tolist() == [[True] * 4, [True, True, True, False]]
     assert layout.scored.tolist() == [[False, False, True, True], [False, True, True, False]]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_rows_give_the_states_of_padded_ones(family: str) -> None:
+    backbone = backbone_of(family)
+    sequences, prompts = [[5, 6, 7, 8, 9], [10, 11, 12], [13, 14, 15, 16]], [2, 1, 3]
+    layout = Layout.of([2, 0, 1], sequences, prompts, pad_id=0, device=CPU)
+    assert layout.packed is not None
+    assert layout.before is not None
+    assert layout.packed.ids[0, layout.before + 1].tolist() == [16, 7, 8, 9, 11, 12]
+    with torch.no_grad():
+        padded = before(backbone.hidden_states(layout.ids, layout.mask), layout.scored)
+        packed = backbone.packed_hidden_states(layout.packed)[0, layout.before]
+    torch.testing.assert_close(packed, padded)
