@@ -14,6 +14,8 @@ interface ChartProps {
   /** 0: as it is; towards 1: the past weighs more. */
   smoothing: number;
   height?: number;
+  /** The same of another run, dashed over it. */
+  beside?: { steps: number[]; values: (number | null)[] };
 }
 
 function useDark(): boolean {
@@ -27,7 +29,7 @@ function useDark(): boolean {
   );
 }
 
-export default function Chart({ name, steps, values, smoothing, height = 130 }: ChartProps) {
+export default function Chart({ name, steps, values, smoothing, height = 130, beside }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const dark = useDark();
@@ -55,9 +57,10 @@ export default function Chart({ name, steps, values, smoothing, height = 130 }: 
           {},
           { stroke: line, width: 1, alpha: 0.3, points: { show: (self) => self.data[0].length < 2 }, spanGaps: true },
           { stroke: line, width: 1.75, points: { show: false }, spanGaps: true },
+          { stroke: colourOf("soft"), width: 1.5, dash: [5, 4], points: { show: false }, spanGaps: true },
         ],
       },
-      [[], [], []],
+      [[], [], [], []],
       element,
     );
     plot.current = made;
@@ -71,8 +74,10 @@ export default function Chart({ name, steps, values, smoothing, height = 130 }: 
   }, [height, dark, theme]);
 
   useEffect(() => {
-    plot.current?.setData([steps, values, smooth(values, smoothing)]);
-  }, [steps, values, smoothing, dark, theme, height]);
+    const own: uPlot.AlignedData = [steps, values, smooth(values, smoothing)];
+    const other: uPlot.AlignedData = beside ? [beside.steps, smooth(beside.values, smoothing)] : [[], []];
+    plot.current?.setData(uPlot.join([own, other]));
+  }, [steps, values, smoothing, dark, theme, height, beside]);
 
   const last = values.findLast((value) => value !== null);
   return <div ref={box} role="img" aria-label={`Curve of ${name}: ${steps.length} points, last ${last === undefined || last === null ? "unknown" : figure(last)}`} />;

@@ -1,13 +1,12 @@
 /** One run, live: its state in words, how long it will take, its curves, texts and log, and what can be asked of it. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
-import { cancelRun, resumeRun, runLog, runMetrics, runQuery, runSamples } from "../api/queries";
+import { useEffect, useRef, useState } from "react";
+import { cancelRun, resumeRun, runLog, runQuery, runSamples } from "../api/queries";
 import type { LogLine, Run, RunWarning, Sample } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
 import { Conversation } from "../components/Conversation";
 import { Segments } from "../components/Field";
-import { curvesByGroup, gather } from "../components/metrics";
 import { Numbers } from "../components/Numbers";
 import { Page, Section } from "../components/Page";
 import { StateBadge } from "../components/StateBadge";
@@ -16,11 +15,11 @@ import { Time } from "../components/Time";
 import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
-import { clock, count, duration, fieldName, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { OpenContest } from "../runs/OpenContest";
+import { Curves } from "../runs/Curves";
 import { isWinRates, WinRates } from "../runs/WinRates";
 
-const Chart = lazy(() => import("../components/Chart"));
 const LIVE_MS = 2_000;
 
 export function RunPage() {
@@ -150,53 +149,6 @@ function valueText(value: unknown): string {
 interface PartProps {
   run: Run;
   live: boolean;
-}
-
-function Curves({ run, live }: PartProps) {
-  const { items, loading, error } = useTail((after) => runMetrics(run.id, after), gather, live, LIVE_MS);
-  const groups = useMemo(() => curvesByGroup(items), [items]);
-  const [smoothing, setSmoothing] = useState(0.6);
-  const head = (
-    <label className="flex items-center gap-2 text-sm text-soft">
-      Smoothing
-      <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} />
-    </label>
-  );
-  if (items.length === 0) {
-    return (
-      <Section title="Curves">
-        {error !== null ? <ErrorNote error={error} /> : loading ? <Bones /> : <p className="panel p-4 text-soft">{live ? "The first numbers appear after the first step." : "This run left no numbers."}</p>}
-      </Section>
-    );
-  }
-  return (
-    <Section title="Curves" actions={head}>
-      <ErrorNote error={error} className="mb-3" />
-      {[...groups].map(([group, curves]) => (
-        <section key={group} className="mb-4" aria-label={group || "metrics"}>
-          <h3 className="mb-1.5 text-sm font-medium text-faint">{group || "metrics"}</h3>
-          <div className="grid grid-cols-[repeat(auto-fill,minmax(min(17rem,100%),1fr))] gap-3">
-            {curves.map((curve) => (
-              <figure key={curve.name} className="panel min-w-0 px-3 pt-2.5 pb-1.5">
-                <figcaption className="flex items-baseline justify-between gap-3">
-                  <span className="min-w-0 truncate text-sm" title={curve.name}>{metricName(curve.title)}</span>
-                  <span className="title text-md">{curve.last === null ? "–" : figure(curve.last)}</span>
-                </figcaption>
-                <Suspense fallback={<div className="skeleton my-2 h-[7.2rem]" />}>
-                  <Chart name={curve.name} steps={curve.steps} values={curve.values} smoothing={smoothing} />
-                </Suspense>
-              </figure>
-            ))}
-          </div>
-        </section>
-      ))}
-    </Section>
-  );
-}
-
-function metricName(title: string): string {
-  const [label, unit] = fieldName(title);
-  return unit ? `${label} (${unit})` : label;
 }
 
 function append<T>(before: readonly T[], more: readonly T[]): T[] {
