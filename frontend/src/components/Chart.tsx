@@ -29,6 +29,13 @@ function useDark(): boolean {
   );
 }
 
+/** Fewer values than these show their course by themselves, and smoothed they would lag far behind it. */
+const FEW = 12;
+
+function smoothed(values: (number | null)[], weight: number): (number | null)[] {
+  return values.length < FEW ? values : smooth(values, weight);
+}
+
 export default function Chart({ name, steps, values, smoothing, height = 130, beside }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -74,8 +81,8 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
   }, [height, dark, theme]);
 
   useEffect(() => {
-    const own: uPlot.AlignedData = [steps, values, smooth(values, smoothing)];
-    const other: uPlot.AlignedData = beside ? [beside.steps, smooth(beside.values, smoothing)] : [[], []];
+    const own: uPlot.AlignedData = [steps, values, smoothed(values, smoothing)];
+    const other: uPlot.AlignedData = beside ? [beside.steps, smoothed(beside.values, smoothing)] : [[], []];
     plot.current?.setData(uPlot.join([own, other]));
   }, [steps, values, smoothing, dark, theme, height, beside]);
 
