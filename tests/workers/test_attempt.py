@@ -1,5 +1,6 @@
 """One attempt at a run, with a real database and a real process that stands in for the trainer."""
 
+import errno
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from sqlalchemy import func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from backend.embedded import Cluster
-from backend.services import checkpoints, corpus, run_records, runs
+from backend.services import checkpoints, corpus, run_inputs, run_records, runs
 from backend.tables import Checkpoint, Completion, Model, Run, RunLog
 from tests.workers.small_hub import COMMIT, small_hub
 from tests.workers.stand_in import Installation, database_away, installation
@@ -148,6 +149,24 @@ def test_a_launch_command_that_is_not_there(place: Installation) -> None:
     bench.launch = lambda folder: ["/no/such/program"]
     assert attempt.execute(bench, run.id) == "failed"
     assert "/no/such/program" in (place.find(run).message or "")
+
+
+def test_a_disk_that_is_full_while_inputs_are_written(place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = place.launch()
+    original = run_inputs._write_rows
+
+    def half(path: Path, rows: Any) -> Any:
+        original(path, list(rows)[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr(run_inputs, "_write_rows", half)
+        assert attempt.execute(place.bench(), run.id) == "failed"
+    message = place.find(run).message or ""
+    assert f"The disk of the data folder {place.settings.data_dir} is full" in message and "resume" in message
+    place.do(lambda session: runs.resume(session, run.id))
+    assert attempt.execute(place.bench(), run.id) == "succeeded"
+    assert (place.find(run).inputs or {})["files"]["texts"]["rows"] == 5  # not the half of them
 
 
 def test_what_a_killed_worker_had_heard_is_told_by_the_next_attempt(place: Installation) -> None:

@@ -213,6 +213,8 @@ class PPO:
         judged = self._watch(seen)
         watched = time.perf_counter()
         tally = Tally()
+        linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
+        self.roles.set_learning_rates(1.0 - self.iteration / config.iterations if linear else 1.0)
         if self.stopped:
             self.roles.fall_back(HEALTHY)
         else:
@@ -338,8 +340,6 @@ class PPO:
     def _update(self, batch: Rollouts, plan: list[list[Layout]], tally: Tally) -> None:
         """Exactly epochs x minibatches optimiser steps, unless a pass went too far."""
         config = self.config
-        linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
-        self.roles.set_learning_rates(1.0 - self.iteration / config.iterations if linear else 1.0)
         steps = epochs = 0
         for epoch in range(config.epochs):
             if epoch:

@@ -33,7 +33,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ppo": {
         "model": "m", "reward_model": "r", "iterations": 4, "episodes_per_iteration": 8, "max_new_tokens": 6,
         "lora_rank": 2, "lora_alpha": 4.0, "policy_learning_rate": 1e-4, "value_learning_rate": 1e-4,
-        "shown_samples": 1,
+        "shown_samples": 1, "guard": {"action": "warn"},
     },
     "sample": {"models": ("a", "b"), "max_new_tokens": 6, "completions_per_prompt": 2},
     "evaluate": {"models": ("a", "b"), "max_new_tokens": 6, "temperature": 0.0, "bootstrap_rounds": 100},
