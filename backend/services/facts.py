@@ -84,6 +84,8 @@ def load(
     prompt_id: uuid.UUID | None = None,
 ) -> Facts:
     """The judgments in the ratings that answer `question` (all, if left out), of prompts with two or more answers."""
+    # What people add and the fold takes in meanwhile comes too late: it may speak of completions not read here.
+    last = session.scalars(select(func.max(Judgment.position)).where(Judgment.project_id == project.id)).one() or 0
     query = (
         select(Completion.prompt_id, Completion.id, Completion.model_id)
         .join(Prompt, Prompt.id == Completion.prompt_id)
@@ -92,11 +94,11 @@ def load(
     )
     if prompt_id is not None:
         query = query.where(Completion.prompt_id == prompt_id)
-    found = bulk.whole(bulk.read(session, query, ("prompt", "completion", "model")))
+    found = bulk.read(session, query, ("prompt", "completion", "model"))
     prompts, group_of = Ids.numbered(found["prompt"])
     models, model_of = Ids.numbered(found["model"])
     completions = Ids(found["completion"])
-    judgments = behind(project, question or Question(), prompt_id)
+    judgments = behind(project, question or Question(), prompt_id).where(Judgment.position <= last)
     size = func.cardinality(Comparison.completions)
     sizes = sorted(session.scalars(judgments.with_only_columns(size).distinct()))
     columns = [_columns(session, judgments.where(size == k), k, completions) for k in sizes]
@@ -152,15 +154,14 @@ def _columns(session: Session, judgments: Select[Any], size: int, completions: I
     )
     shown, ranks = [f"shown {place}" for place in places], [f"rank {place}" for place in places]
     own = ("id", "people", "order")
-    pieces = [
-        {name: piece[name] for name in own}
-        | {
+
+    def told(piece: bulk.Columns) -> bulk.Columns:
+        return {name: piece[name] for name in own} | {
             "shown": np.column_stack([completions.find(piece[name]) for name in shown]),
             "ranks": np.column_stack([piece[name] for name in ranks]),
         }
-        for piece in bulk.read(session, statement, (*own, *shown, *ranks))
-    ]
-    found = bulk.whole(pieces)
+
+    found = bulk.read(session, statement, (*own, *shown, *ranks), told)
     order = np.argsort(found["order"])
     return {name: column[order] for name, column in found.items()}
 

@@ -8,15 +8,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import BigInteger, cast, func, select
 
+from backend.database import make_engine, make_session_factory
 from backend.domain import elo
 from backend.domain.judgments import Protocol, outcomes, rating_ranks
 from backend.domain.rewards import Question
-from backend.services import bulk, facts, rewards
+from backend.services import bulk, facts, ratings, rewards
 from backend.services.bulk import Ids
-from backend.tables import Comparison, Completion, Judgment, RewardOutcome
-from tests.factories import make_project, make_study, make_user
+from backend.tables import Comparison, Completion, Judgment, Project, RewardOutcome
+from tests.factories import (
+    make_completions,
+    make_judgment,
+    make_model,
+    make_project,
+    make_prompt,
+    make_study,
+    make_user,
+)
 from tests.services.test_judgments import NOW
 
 
@@ -114,6 +123,32 @@ def opened(known):
     return sorted(rows, key=lambda row: row[-1])
 
 
+def test_what_is_added_and_folded_while_it_reads_comes_too_late(database_url, monkeypatch):
+    engine = make_engine(database_url)
+    factory = make_session_factory(engine)
+    with factory.begin() as session:
+        project, user = make_study(session, prompts=1), make_user(session)
+        make_judgment(session, project, user)
+        ratings.fold(session, project.id)
+    read = bulk.read
+
+    def then_somebody_adds(session, statement, names):
+        found = read(session, statement, names)
+        monkeypatch.setattr(bulk, "read", read)
+        with factory.begin() as other:
+            here = other.get_one(Project, project.id)
+            make_completions(other, make_prompt(other, here), [make_model(other), make_model(other)])
+            make_judgment(other, here, make_user(other))
+            assert ratings.fold(other, project.id) == 1
+        return found
+
+    monkeypatch.setattr(bulk, "read", then_somebody_adds)
+    with factory() as session:
+        assert facts.load(session, project).judgments == 1
+        assert facts.load(session, project).judgments == 2
+    engine.dispose()
+
+
 def test_columns_hold_what_rows_hold_for_every_question(session, study):
     project, people = study
     questions = [
@@ -175,7 +210,19 @@ def test_many_rows_arrive_in_pieces(session, study, monkeypatch):
 def test_what_is_null_is_refused(session, study):
     statement = select(Judgment.position).where(Judgment.project_id == study[0].id)
     with pytest.raises(TypeError, match="place is null"):
-        bulk.whole(bulk.read(session, statement, ["place"]))
+        bulk.read(session, statement, ["place"])
+
+
+def test_who_fails_in_the_midst_of_reading_can_go_on(database_url, monkeypatch):
+    monkeypatch.setattr(bulk, "_BYTES_AT_ONCE", 1_000)
+    statement = select(cast(func.generate_series(1, 100_000), BigInteger))
+    engine = make_engine(database_url)
+    with make_session_factory(engine)() as session:
+        with pytest.raises(KeyError):
+            bulk.read(session, statement, ["place"], lambda piece: {"gone": piece["gone"]})
+        session.rollback()
+        assert bulk.read(session, statement, ["place"])["place"][-1] == 100_000
+    engine.dispose()
 
 
 def halves(ids):
