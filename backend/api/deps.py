@@ -88,6 +88,8 @@ class Heavy:
     ) -> T:
         """`function(session, project, ...)`, whose rows are then read-only copies."""
         if ratings.reach(self._session, project, MANY_JUDGMENTS):
+            # It may wait for others and take minutes: no transaction stays open for it, nor a connection or a lock.
+            self._session.commit()
             return self._aside.run(projects.within, project.id, function, args, kwargs)
         return function(self._session, project, *args, **kwargs)
 

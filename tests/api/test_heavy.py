@@ -72,6 +72,20 @@ def test_a_refusal_from_aside_reads_like_any_other(admin, slug, monkeypatch):
     assert "no judgments of the kind asked for" in aside.json()["detail"]
 
 
+def test_who_waits_for_it_holds_no_transaction(app, admin, slug, monkeypatch):
+    monkeypatch.setattr(deps, "MANY_JUDGMENTS", 1)
+    holding = app.state.session_factory.kw["bind"]
+    run, idle = app.state.aside.run, []
+
+    def looked_at(*args):
+        idle.append(holding.pool.checkedout())
+        return run(*args)
+
+    monkeypatch.setattr(app.state.aside, "run", looked_at)
+    assert admin.get(f"/api/v1/projects/{slug}/win-matrix").status_code == 200
+    assert idle == [0]
+
+
 def test_a_process_that_dies_is_a_503_and_the_next_try_works(app, admin, slug, monkeypatch):
     monkeypatch.setattr(deps, "MANY_JUDGMENTS", 1)
     assert admin.get(f"/api/v1/projects/{slug}/win-matrix").status_code == 200
