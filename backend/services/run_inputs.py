@@ -276,8 +276,7 @@ def _rows(session: Session, run: Run) -> dict[str, Iterable[Mapping[str, Any]]]:
         others = _prompts_of(session, run.project_id, "held_out")
         rows["judge_prompts"] = itertools.islice(others, config["judge_prompts"])
     if run.kind == "evaluate" and config.get("perplexity_on") == "demonstrations":
-        shown = corpus.demonstrations(session, run.project_id)
-        unseen = (row for row in shown if split(digest(row["prompt"])) == "held_out")
+        unseen = _held_out_demonstrations(session, run.project_id)
         rows["demonstrations"] = itertools.islice(unseen, config["max_demonstrations"])
     if inputs.get("reward_set") and run.kind in ("reward_model", "evaluate"):
         held_out = run.kind == "evaluate"
@@ -294,11 +293,22 @@ def _demonstrations(session: Session, project_id: uuid.UUID, config: Mapping[str
             if split(row["digest"]) == "train":
                 yield {"prompt": row["prompt"], "completion": row["completion"]}
         return
-    own = session.scalars(select(Prompt.digest).where(Prompt.project_id == project_id))
-    held_out = {key for key in own if split(key) == "held_out"}
+    held_out = _held_out(session, project_id)
     for row in corpus.demonstrations(session, project_id):
         if digest(row["prompt"]) not in held_out:
             yield row
+
+
+def _held_out_demonstrations(session: Session, project_id: uuid.UUID) -> Iterator[Mapping[str, Any]]:
+    """Those that no training has seen: exactly what `_demonstrations` leaves out."""
+    held_out = _held_out(session, project_id)
+    return (row for row in corpus.demonstrations(session, project_id) if digest(row["prompt"]) in held_out)
+
+
+def _held_out(session: Session, project_id: uuid.UUID) -> set[str]:
+    """Digests of the project's prompts on the held-out side."""
+    own = session.scalars(select(Prompt.digest).where(Prompt.project_id == project_id))
+    return {key for key in own if split(key) == "held_out"}
 
 
 def _prompts(session: Session, run: Run) -> Iterable[Mapping[str, Any]]:

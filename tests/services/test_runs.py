@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from backend.database import make_engine, make_session_factory
 from backend.domain import progress
+from backend.domain.digests import digest
 from backend.domain.rewards import split
 from backend.errors import Conflict, Invalid, NotFound
 from backend.services import corpus, projects, run_inputs, run_records, runs
@@ -431,11 +432,19 @@ def test_the_best_ranked_are_imitated_but_never_what_is_held_out(session: Sessio
 def test_a_demonstration_of_a_held_out_prompt_is_not_learnt(session: Session) -> None:
     project = make_project(session, "Shown", prompts=40)
     prompts = list(corpus.prompt_rows(session, project.id))
-    stranger = [{"role": "user", "content": "of no prompt here"}]
-    corpus.add_demonstrations(session, project.id, [(one["prompt"], "so") for one in prompts] + [(stranger, "so")])
+    # Of no prompt here, and on either side if they were.
+    strangers = [[{"role": "user", "content": f"strange {number}"}] for number in range(40)]
+    assert {split(digest(one)) for one in strangers} == {"train", "held_out"}
+    shown = [one["prompt"] for one in prompts] + strangers
+    corpus.add_demonstrations(session, project.id, [(one, "so") for one in shown])
     learnt = [row["prompt"] for row in run_inputs._demonstrations(session, project.id, {}) if row["completion"] == "so"]
     training = [one["prompt"] for one in prompts if split(one["digest"]) == "train"]
-    assert 0 < len(training) < 40 and learnt == [*training, stranger]
+    assert 0 < len(training) < 40 and learnt == [*training, *strangers]
+    # And what models are measured on is what none of them has learnt.
+    measured = [
+        row["prompt"] for row in run_inputs._held_out_demonstrations(session, project.id) if row["completion"] == "so"
+    ]
+    assert measured == [one for one in shown if one not in learnt]
 
 
 def test_halves_of_the_prompts_share_nothing_but_what_is_held_out() -> None:
