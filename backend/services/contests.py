@@ -4,7 +4,7 @@ the judgments nor the ratings of another study mix with it. Nobody who judges se
 
 import uuid
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -18,6 +18,9 @@ from backend.services import corpus, projects
 from backend.tables import Completion, Project, Prompt
 
 BATCH = 500
+
+# The messages of a prompt, and what the models said to it.
+Answered = tuple[list[dict[str, Any]], list[Completion]]
 
 
 def open_contest(
@@ -38,9 +41,9 @@ def open_contest(
     ids = [corpus.resolve_model(session, model, "models").id for model in models]
     if len(set(ids)) < 2:
         raise Invalid("A contest needs two models or more.", "models")
-    answered = _answered(session, source, ids, prompts)
-    batch = list(islice(answered, max_prompts))
-    if not batch:
+    answered = _answered(session, source, ids, prompts, max_prompts)
+    first = next(answered, None)
+    if first is None:
         raise Invalid(
             "There is no prompt here that all of these models have answered; let them answer the same prompts first.",
             "models",
@@ -55,8 +58,7 @@ def open_contest(
         masks=source.masks,
         created_by=created_by,
     )
-    for start in range(0, len(batch), BATCH):
-        part = batch[start : start + BATCH]
+    for part in chain([first], answered):
         new, _ = corpus.ensure_prompts(session, contest.id, [messages for messages, _ in part])
         rows = [
             {
@@ -73,9 +75,10 @@ def open_contest(
 
 
 def _answered(
-    session: Session, source: Project, models: Sequence[uuid.UUID], side: str
-) -> Iterator[tuple[list[dict[str, Any]], list[Completion]]]:
-    """The prompts that all of the models answered, with the newest answer of each, oldest prompt first."""
+    session: Session, source: Project, models: Sequence[uuid.UUID], side: str, most: int | None
+) -> Iterator[list[Answered]]:
+    """The prompts that all of the models answered, with the newest answer of each, oldest prompt first: some at a time,
+    so that their number costs no memory."""
     answer = aliased(Completion)
     full = (
         select(answer.prompt_id)
@@ -83,17 +86,21 @@ def _answered(
         .group_by(answer.prompt_id)
         .having(func.count(answer.model_id.distinct()) == len(set(models)))
     )
-    query = select(Prompt).where(Prompt.id.in_(full)).order_by(Prompt.id).execution_options(yield_per=BATCH)
-    with session.scalars(query) as found:
-        for prompt in found:
-            if side in ("all", split(prompt.digest)):
-                newest = (
-                    select(Completion)
-                    .ext(distinct_on(Completion.model_id))
-                    .where(Completion.prompt_id == prompt.id, Completion.model_id.in_(models))
-                    .order_by(Completion.model_id, Completion.id.desc())
-                )
-                yield prompt.messages, list(session.scalars(newest))
+    query = select(Prompt.id, Prompt.digest).where(Prompt.id.in_(full)).order_by(Prompt.id)
+    chosen = (id for id, digest in session.execute(query).all() if side in ("all", split(digest)))
+    rest = islice(chosen, most)
+    while some := list(islice(rest, BATCH)):
+        newest = (
+            select(Prompt.messages, Completion)
+            .ext(distinct_on(Completion.prompt_id, Completion.model_id))
+            .join(Completion, Completion.prompt_id == Prompt.id)
+            .where(Completion.prompt_id.in_(some), Completion.model_id.in_(models))
+            .order_by(Completion.prompt_id, Completion.model_id, Completion.id.desc())
+        )
+        found: dict[uuid.UUID, Answered] = {}
+        for messages, one in session.execute(newest):
+            found.setdefault(one.prompt_id, (messages, []))[1].append(one)
+        yield list(found.values())
 
 
 def _free_name(session: Session, wanted: str) -> str:
