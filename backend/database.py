@@ -1,12 +1,14 @@
 """Engine, session factory and ids; knows nothing of the tables."""
 
+import contextlib
 import os
 import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -48,6 +50,16 @@ def may_pass(error: DBAPIError) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None)
     return state is None or state.startswith(("08", "40", "53", "57P"))
+
+
+@contextlib.contextmanager
+def driver_errors(statement: str) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy's, around a COPY: it goes past SQLAlchemy, and whoever meets an error of the
+    database should know one kind of them."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 def uuid7() -> uuid.UUID:

@@ -13,6 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
+from backend.database import driver_errors
+
 
 def table(columns: Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]) -> TableValuedAlias:
     """A table of these columns, each given by its type and its values, all of the same length."""
@@ -63,7 +65,8 @@ def read(
     row = _row({name: chosen.type for name, chosen in zip(names, statement.selected_columns, strict=True)})
     cursor: Any = connection.connection.cursor()
     pieces = []
-    with cursor, cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT binary)", compiled.params) as sent:
+    out = f"COPY ({compiled}) TO STDOUT (FORMAT binary)"
+    with driver_errors(out), cursor, cursor.copy(out, compiled.params) as sent:
         waiting = bytearray()
         skip = len(_HEADER)
         for piece in sent:
@@ -92,7 +95,7 @@ def write(
     values = {name: _value(column) for name, column in columns.items()}
     into = f"COPY {table.__tablename__} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
     cursor: Any = session.connection().connection.cursor()
-    with cursor, cursor.copy(into) as sent:
+    with driver_errors(into), cursor, cursor.copy(into) as sent:
         sent.write(_HEADER)
         for start in range(0, number, _ROWS_AT_ONCE):
             rows = np.empty(min(_ROWS_AT_ONCE, number - start), row)

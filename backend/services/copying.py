@@ -8,12 +8,14 @@ from uuid import UUID
 from psycopg import sql
 from sqlalchemy.orm import Session
 
+from backend.database import driver_errors
+
 LINES_AT_ONCE = 500
 
 
 def copy(session: Session, into: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows, all with the same keys, to a table by PostgreSQL's COPY; what they leave out gets the database's own
-    defaults. JSON is given as text. Raises psycopg's errors, since nothing stands between."""
+    defaults. JSON is given as text."""
     if not rows:
         return
     columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
@@ -22,7 +24,7 @@ def copy(session: Session, into: str, rows: Sequence[Mapping[str, Any]]) -> None
     connection = session.connection().connection.driver_connection
     assert connection is not None  # the session is in a transaction
     lines = ("\t".join(map(_cell, row.values())) + "\n" for row in rows)
-    with connection.cursor() as cursor, cursor.copy(statement) as copying:
+    with driver_errors(f"COPY {into}"), connection.cursor() as cursor, cursor.copy(statement) as copying:
         while piece := "".join(islice(lines, LINES_AT_ONCE)):
             copying.write(piece.encode())
 

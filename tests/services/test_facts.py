@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from backend.database import make_engine, make_session_factory
 from backend.domain import elo
 from backend.domain.judgments import Protocol, outcomes, rating_ranks
 from backend.domain.rewards import Question
-from backend.services import bulk, facts, ratings, rewards
+from backend.services import bulk, copying, facts, ratings, rewards
 from backend.services.bulk import Ids
 from backend.tables import Comparison, Completion, Judgment, Project, RewardOutcome
 from tests.factories import (
@@ -222,6 +223,23 @@ def test_who_fails_in_the_midst_of_reading_can_go_on(database_url, monkeypatch):
             bulk.read(session, statement, ["place"], lambda piece: {"gone": piece["gone"]})
         session.rollback()
         assert bulk.read(session, statement, ["place"])["place"][-1] == 100_000
+    engine.dispose()
+
+
+def test_what_the_database_refuses_reads_like_any_other_error_of_it(database_url):
+    """Also where rows are copied past SQLAlchemy: who tries again, or says 503, must know it."""
+    engine = make_engine(database_url, limits={"lock_timeout": "50ms"})
+    factory = make_session_factory(engine)
+    row = {"name": "imported/x", "source": "{}"}
+    refused = (
+        lambda session: copying.copy(session, "models", [row]),
+        lambda session: bulk.read(session, select(cast(func.count(), BigInteger)).select_from(Judgment), ["n"]),
+    )
+    with factory() as holding:
+        holding.execute(text("LOCK TABLE models, judgments IN ACCESS EXCLUSIVE MODE"))
+        for call in refused:
+            with factory() as session, pytest.raises(OperationalError, match="lock timeout"):
+                call(session)
     engine.dispose()
 
 
