@@ -1,5 +1,6 @@
 """What a project's newest reward model gives its completions: where that contradicts the ratings, people are asked."""
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,6 +19,8 @@ def keep(session: Session, run: Run, rows: Iterable[Mapping[str, Any]]) -> int:
     only scores of one model can be compared. Returns how many; completions that are gone are passed over."""
     try:
         found = {uuid.UUID(row["completion"]): float(row["score"]) for row in rows}
+        if not all(map(math.isfinite, found.values())):
+            raise ValueError
     except (KeyError, TypeError, ValueError):
         raise Invalid("The trainer's scores name no completion, or no number.") from None
     mine = select(Completion.id).where(Completion.project_id == run.project_id)

@@ -42,7 +42,13 @@ def test_the_newest_run_replaces_what_others_said_in_its_project(session):
 
 
 @pytest.mark.parametrize(
-    "row", [{}, {"completion": "x", "score": 1.0}, {"completion": str(uuid.uuid4()), "score": None}]
+    "row",
+    [
+        {},
+        {"completion": "x", "score": 1.0},
+        {"completion": str(uuid.uuid4()), "score": None},
+        {"completion": str(uuid.uuid4()), "score": float("nan")},
+    ],
 )
 def test_what_is_no_score_is_refused(session, row):
     with pytest.raises(Invalid):
