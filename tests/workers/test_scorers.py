@@ -121,3 +121,11 @@ def test_a_service_is_asked_in_parts_with_its_key(
 def test_a_config_that_makes_no_sense_is_refused(one: dict[str, Any], fault: str) -> None:
     with pytest.raises(Invalid, match=fault):
         read_config("ppo", {"model": "a/b", "reward_model": "a/c", "scorers": [one]})
+
+
+@pytest.mark.parametrize("called", [["score"], ["length"], ["kl"], ["reward_model"], ["own", "own"]])
+def test_a_judge_of_an_evaluation_takes_nobody_elses_name(called: list[str]) -> None:
+    """`evaluate/score_mean` of a judge called score would stand where the reward model's stands."""
+    with pytest.raises(Invalid, match="names of their own"):
+        read_config("evaluate", {"models": ["a/b"], "scorers": [{"name": name, "python": "a.py:f"} for name in called]})
+    read_config("evaluate", {"models": ["a/b"], "scorers": [{"name": "own", "python": "a.py:f"}]})

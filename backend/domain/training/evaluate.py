@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from backend.domain.training.base import SPLIT_HELP, SamplingConfig, Split, names
 from backend.domain.training.scorers import ScorerConfig
 
+# What the numbers of an evaluation are called already.
+TAKEN = ("reward_model", "score", "length", "kl")
+
 
 class EvaluateConfig(SamplingConfig):
     """Several models answer the same prompts and are compared: reward, KL to a reference, win rates, lengths."""
@@ -69,6 +72,6 @@ class EvaluateConfig(SamplingConfig):
         if self.reward_set and not self.reward_model:
             raise ValueError("reward_model must be named when reward_set is: accuracy is a property of a reward model.")
         called = [scorer.name for scorer in self.scorers]
-        if len({*called, "reward_model"}) <= len(called):
-            raise ValueError("scorers must have names of their own, and none may be called reward_model.")
+        if len({*called, *TAKEN}) < len(called) + len(TAKEN):
+            raise ValueError(f"scorers must have names of their own, and none may be called {', '.join(TAKEN)}.")
         return self
