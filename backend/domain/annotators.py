@@ -47,6 +47,10 @@ TOLERANCE, TOLERANCE_ON_THE_WAY = 1e-7, 1e-3
 VOTES_AT_ONCE, GROUPS_AT_ONCE = 16_384, 8_192
 # With less than this the slopes say little, and everybody counts the same; see `Evidence`.
 VOTES_OF_ANNOTATOR, VOTES_OF_MEAN_PROMPT = 30, 4
+NEEDED = (
+    f"Needed: half of the judged pairs from people who judged {VOTES_OF_ANNOTATOR} or more, and "
+    f"{VOTES_OF_MEAN_PROMPT} pairs a judged prompt on average."
+)
 NO_BETTER_THAN_CHANCE = 0.5
 STRONG_LEAN = 1.0
 

@@ -23,11 +23,6 @@ EVERY, EVERY_SHARE = 1_000, 0.1
 # Before the first, it is looked again whether there is enough after so many judgments more, or the same share.
 LOOK_EVERY = 50
 
-NEEDED = (
-    f"Needed: half of the judged pairs from people who judged {rules.VOTES_OF_ANNOTATOR} or more, and "
-    f"{rules.VOTES_OF_MEAN_PROMPT} pairs a judged prompt on average."
-)
-
 
 class Slope(NamedTuple):
     """One annotator in one version, with the errors of both."""
@@ -121,7 +116,7 @@ def _fit(session: Session, project: Project) -> AnnotatorFit:
     there = rules.evidence(known.group_of, left, annotator)
     if not there.enough:
         raise Conflict(
-            f"There is too little to tell annotators apart. {NEEDED} "
+            f"There is too little to tell annotators apart. {rules.NEEDED} "
             f"Now half come from people with {there.of_annotator:.0f} or more, and prompts have "
             f"{there.of_mean_prompt:.1f}."
         )
@@ -170,7 +165,7 @@ def crowd(session: Session, project: Project) -> Crowd:
     """The newest version, to weigh votes with. Raises Conflict before the first."""
     made = newest(session, project)
     if made is None:
-        raise Conflict(f"Annotators cannot be weighed yet: their slopes and leans have not been fitted. {NEEDED}")
+        raise Conflict(f"Annotators cannot be weighed yet: their slopes and leans have not been fitted. {rules.NEEDED}")
     return Crowd(made.number, made.prior_deviation, made.mean_lean, slopes(session, made))
 
 

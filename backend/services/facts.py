@@ -15,7 +15,7 @@ from sqlalchemy import Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import elo
-from backend.domain.annotators import AnnotatorsFit, enough, fit_annotators
+from backend.domain.annotators import NEEDED, AnnotatorsFit, enough, fit_annotators
 from backend.domain.bradley_terry import Floats, GroupsFit, Ints
 from backend.domain.judgments import Protocol, outcomes
 from backend.domain.plackett_luce import Rankings, fit_rankings
@@ -192,8 +192,7 @@ def rate(facts: Facts, method: Method) -> Rated:
         left, right, score, annotator = pairs(facts)
         if not enough(facts.group_of, left, annotator):
             raise Invalid(
-                "There are too few judgments to tell annotators apart: half of them must come from people with 30 or "
-                "more, and prompts need 4 on average. Use Bradley-Terry until then.",
+                f"There are too few judgments to tell annotators apart. {NEEDED} Use Bradley-Terry until then.",
                 "method",
             )
         crowd = fit_annotators(
