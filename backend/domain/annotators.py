@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.bradley_terry import (
     CELLS_FOR_PRIOR,
@@ -74,18 +73,6 @@ class AnnotatorsFit:
     votes: Floats
     mean_lean: float
     ratings: GroupsFit
-
-    @property
-    def no_better_than_chance(self) -> NDArray[np.bool_]:
-        """Whose slope lies below half of the average with two errors to spare: for review, never dropped unseen."""
-        below: NDArray[np.bool_] = self.slope + 2.0 * self.slope_error < NO_BETTER_THAN_CHANCE
-        return below
-
-    @property
-    def leans_strongly(self) -> NDArray[np.bool_]:
-        """For whom the side is worth more than a full step of log-odds, beyond doubt."""
-        strong: NDArray[np.bool_] = np.abs(self.lean) - 2.0 * self.lean_error > STRONG_LEAN
-        return strong
 
 
 class Evidence(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from backend.domain import annotators, elo
 from backend.domain.annotators import AnnotatorsFit, enough, evidence, fit_annotators, fit_given
 from backend.domain.bradley_terry import chance, fit_groups
+from backend.domain.signs import of_slope
 from backend.errors import Invalid
 from tests.domain.real_data import votes as real_votes
 
@@ -99,10 +100,14 @@ def test_who_guesses_and_who_leans_is_told() -> None:
     world = crowd(5, prompts=1500, votes=16, people=40)
     fit = world.fit()
     guessing = world.slope < 0.2
-    assert guessing.any() and fit.no_better_than_chance[guessing].all()
-    assert not fit.no_better_than_chance[world.slope > 1.0].any()
-    assert fit.leans_strongly[world.lean > 1.7].all()
-    assert not fit.leans_strongly[np.abs(world.lean) < 0.8].any()
+    seen = [
+        {sign.name for sign in of_slope(*figures)}
+        for figures in zip(fit.slope, fit.slope_error, fit.lean, fit.lean_error, strict=True)
+    ]
+    blind = np.array([bool(names & {"chance", "contrary"}) for names in seen])
+    leaning = np.array(["lean" in names for names in seen])
+    assert guessing.any() and blind[guessing].all() and not blind[world.slope > 1.0].any()
+    assert leaning[world.lean > 1.7].all() and not leaning[np.abs(world.lean) < 0.8].any()
     inside = np.abs(fit.lean - world.lean) < 2 * fit.lean_error
     assert inside.mean() > 0.75
 
