@@ -12,7 +12,7 @@ from backend.api.deps import Admin, AdminReader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate, paginate_rows
 from backend.errors import NotFound
-from backend.services import corpus, ratings
+from backend.services import corpus, rating_lists
 from backend.tables import Checkpoint, Completion, CompletionRating, Judgment, Model, Prompt
 
 router = APIRouter(tags=["corpus"])
@@ -193,7 +193,7 @@ def read_prompt(project: ProjectDep, prompt_id: uuid.UUID, session: SessionDep, 
         raise NotFound("There is no such prompt in this project.")
     prompt, judged = row
     completions = [_completion(*found) for found in corpus.prompt_completions(session, prompt.id)]
-    duels = [DuelOut.model_validate(duel) for duel in ratings.duels(session, project.id, prompt.id)]
+    duels = [DuelOut.model_validate(duel) for duel in rating_lists.duels(session, project.id, prompt.id)]
     return PromptDetail.model_validate(
         {**prompt.__dict__, "judgments": judged, "completions": completions, "duels": duels}
     )

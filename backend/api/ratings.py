@@ -10,7 +10,7 @@ from backend.api.projects import ProjectDep
 from backend.api.wire import IdStr, Time, Wire
 from backend.domain.leaderboard import Cluster
 from backend.errors import Invalid
-from backend.services import annotator_fits, leaderboards, rating_history, rating_orders, ratings
+from backend.services import annotator_fits, leaderboards, rating_history, rating_lists, rating_orders
 
 router = APIRouter(tags=["ratings"])
 
@@ -54,8 +54,8 @@ def read_ratings(
     session: SessionDep,
     heavy: HeavyDep,
     caller: AdminReader,
-    of: ratings.Of = "models",
-    method: ratings.Method = "elo",
+    of: rating_lists.Of = "models",
+    method: rating_lists.Method = "elo",
     k: Annotated[float | None, Query(gt=0, le=1000, description="Elo's K; left out: 4 for models, 32 else")] = None,
     prompt: uuid.UUID | None = None,
     orders: Annotated[
@@ -66,10 +66,14 @@ def read_ratings(
 ) -> LeaderboardOut:
     """Ratings of models, or of the completions of a prompt."""
     crowd = annotator_fits.crowd(session, project) if weighted else None
-    if prompt is not None or ratings.is_stored(of, method, k, prompt):
-        items, judged = ratings.leaderboard(session, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd)
+    if prompt is not None or rating_lists.is_stored(of, method, k, prompt):
+        items, judged = rating_lists.leaderboard(
+            session, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd
+        )
     else:
-        items, judged = heavy(ratings.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd)
+        items, judged = heavy(
+            rating_lists.leaderboard, project, of=of, method=method, k=k, prompt_id=prompt, crowd=crowd
+        )
     lines = [RatingOut.model_validate(item) for item in items]
     if orders:
         if method != "elo":
@@ -82,7 +86,7 @@ def read_ratings(
         items=lines,
         of=of,
         method=method,
-        k=ratings.k_used(of, method, k),
+        k=rating_lists.k_used(of, method, k),
         judgments=judged,
         annotator_fit=crowd.number if crowd else None,
     )

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from backend.domain import elo
 from backend.domain.judgments import outcomes
 from backend.errors import Invalid
-from backend.services import ratings
+from backend.services import rating_lists, ratings
 from backend.tables import Project
 
 # Together some ten seconds.
@@ -20,7 +20,7 @@ def spread(
     session: Session,
     project: Project,
     *,
-    of: ratings.Of = "models",
+    of: rating_lists.Of = "models",
     k: float | None = None,
     prompt_id: uuid.UUID | None = None,
     orders: int = 100,
@@ -42,4 +42,4 @@ def spread(
                 "Bradley-Terry, which knows no order, is the better answer.",
                 field="orders",
             )
-    return elo.rate_orders(rows, k or ratings.k_used(of, "elo", None) or elo.K_MODEL, orders, seed)
+    return elo.rate_orders(rows, k or rating_lists.k_used(of, "elo", None) or elo.K_MODEL, orders, seed)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from backend.database import make_engine, make_session_factory
 from backend.domain.judgments import Verdict
 from backend.errors import Conflict, Invalid, NotFound
-from backend.services import annotator_fits, comparisons, facts, imports, judgments, leaderboards, ratings
+from backend.services import annotator_fits, comparisons, facts, imports, judgments, leaderboards, rating_lists, ratings
 from backend.tables import AnnotatorFit, AnnotatorSlope, Completion, Judgment
 from tests.factories import make_project, make_study, make_user
 from tests.services.test_imports import study_archive
@@ -151,16 +151,16 @@ def test_ratings_weigh_votes_by_the_newest_version(session, crowd_of_five):
     assert board.annotator_fit == 1
     spread = [of(line).rating - line.raw.rating for line in board.lines]
     assert spread[0] > 50 and spread[-1] < -50  # who guesses and who contradicts held them together
-    rated, judged = ratings.leaderboard(session, project, of="models", method="bradley_terry", crowd=crowd)
+    rated, judged = rating_lists.leaderboard(session, project, of="models", method="bradley_terry", crowd=crowd)
     assert [item.rating for item in rated] == [of(line).rating for line in board.lines] and judged == 180
 
     prompt = session.scalar(select(Judgment.prompt_id).limit(1))
     asked = {"of": "completions", "method": "bradley_terry", "prompt_id": prompt}
-    raw, _ = ratings.leaderboard(session, project, **asked)
-    weighed, _ = ratings.leaderboard(session, project, **asked, crowd=crowd)
+    raw, _ = rating_lists.leaderboard(session, project, **asked)
+    weighed, _ = rating_lists.leaderboard(session, project, **asked, crowd=crowd)
     assert {item.id for item in raw} == {item.id for item in weighed} and raw != weighed
     with pytest.raises(Invalid, match="Elo"):
-        ratings.leaderboard(session, project, of="models", crowd=crowd)
+        rating_lists.leaderboard(session, project, of="models", crowd=crowd)
 
     # Who came after the fit is taken for the average; who contradicts counts nothing, and is not turned round.
     stranger = uuid.uuid4()

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from backend.database import make_engine, make_session_factory
 from backend.errors import Invalid
-from backend.services import comparisons, imports, ratings, rewards
+from backend.services import comparisons, imports, rating_lists, ratings, rewards
 from backend.tables import Completion, Demonstration, Document, Judgment, Project, Prompt, User
 from tests.factories import make_project, make_user
 
@@ -46,7 +46,7 @@ def test_the_real_study_gives_the_golden_leaderboard(session):
         "prompts": 19, "models": 70, "completions": 1133, "annotators": 124, "comparisons": 8931, "judgments": 8931
     }  # fmt: skip
     assert ratings.fold_pending(session) == 0
-    board, judged = ratings.leaderboard(session, project, of="models")
+    board, judged = rating_lists.leaderboard(session, project, of="models")
     assert judged == 8931
     assert [(item.name, round(item.rating, 6)) for item in board[:5]] == [
         ("imported/GPT 4", 1095.593548),
@@ -55,13 +55,13 @@ def test_the_real_study_gives_the_golden_leaderboard(session):
         ("imported/GPT 3.5 Turbo (16k)", 1075.096480),
         ("imported/LLaMA-2-Chat (70B)", 1059.199390),
     ]
-    board, _ = ratings.leaderboard(session, project, of="models", k=32)
+    board, _ = rating_lists.leaderboard(session, project, of="models", k=32)
     assert [(item.name, round(item.rating, 6)) for item in board[:3]] == [
         ("imported/GPT 4", 1186.166889),
         ("imported/GPT 3.5 Turbo (16k)", 1170.405978),
         ("imported/Chronos Hermes (13B)", 1167.854043),
     ]
-    board, _ = ratings.leaderboard(session, project, of="models", method="bradley_terry")
+    board, _ = rating_lists.leaderboard(session, project, of="models", method="bradley_terry")
     assert board[0].name == "imported/GPT 4"
     assert board[0].rating == pytest.approx(1172.132556, abs=1e-5)
     assert board[0].standard_error == pytest.approx(37.7763, abs=1e-3)
@@ -127,7 +127,7 @@ def test_completions_and_pairs_meet_on_the_same_prompt(session):
     assert session.scalar(select(func.count()).select_from(Completion).where(Completion.project_id == project.id)) == 3
     ratings.fold_pending(session)
     prompt_id = session.scalars(select(Prompt.id).where(Prompt.project_id == project.id)).one()
-    board, _ = ratings.leaderboard(session, project, of="completions", prompt_id=prompt_id)
+    board, _ = rating_lists.leaderboard(session, project, of="completions", prompt_id=prompt_id)
     assert [(item.name, item.rating) for item in board] == [("imported/big", 1016.0), ("imported/unknown", 984.0)]
 
 
@@ -213,7 +213,7 @@ def votes(number: int) -> bytes:
 
 
 def board(session, project):
-    return [(item.name, item.rating) for item in ratings.leaderboard(session, project, of="models")[0]]
+    return [(item.name, item.rating) for item in rating_lists.leaderboard(session, project, of="models")[0]]
 
 
 def test_an_import_broken_off_goes_on_where_it_was(session, monkeypatch):

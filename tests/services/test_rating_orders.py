@@ -7,7 +7,7 @@ import pytest
 
 from backend.domain.judgments import Protocol, Verdict
 from backend.errors import Invalid
-from backend.services import comparisons, judgments, rating_orders, ratings
+from backend.services import comparisons, judgments, rating_lists, rating_orders, ratings
 from backend.services.rating_orders import spread
 from tests.factories import judge_next, make_judgment, make_study, make_user
 
@@ -39,7 +39,7 @@ def test_a_win_each_by_hand(session):
     ratings.fold(session, project.id)
     prompt_id = item.comparison.prompt_id
     distance = 32.0 / (1.0 + 10.0 ** (-32.0 / 400.0)) - 16.0
-    board, _ = ratings.leaderboard(session, project, of="completions", prompt_id=prompt_id)
+    board, _ = rating_lists.leaderboard(session, project, of="completions", prompt_id=prompt_id)
     assert [line.id for line in board] == winners[::-1]
     assert [line.rating for line in board] == pytest.approx([1000.0 + distance, 1000.0 - distance], abs=1e-9)
     found = spread(session, project, of="completions", prompt_id=prompt_id, orders=200)

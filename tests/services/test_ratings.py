@@ -9,7 +9,7 @@ from sqlalchemy import select
 from backend.domain import elo
 from backend.domain.judgments import Protocol
 from backend.errors import Invalid
-from backend.services import judgments, ratings
+from backend.services import judgments, rating_lists, ratings
 from backend.tables import Comparison, CompletionRating, Judgment, ModelRating, RatingSnapshot
 from tests.factories import judge_next, make_judgment, make_study, make_user
 from tests.services.test_judgments import NOW
@@ -41,9 +41,9 @@ def test_one_judgment_by_hand(session):
     assert ratings.fold_pending(session) == 1
     session.refresh(judgment)
     assert judgment.position == 1
-    board, judged = ratings.leaderboard(session, project, of="completions", prompt_id=judgment.prompt_id)
+    board, judged = rating_lists.leaderboard(session, project, of="completions", prompt_id=judgment.prompt_id)
     assert [(item.rating, item.judgments) for item in board] == [(1016.0, 1), (984.0, 1)]
-    board, judged = ratings.leaderboard(session, project, of="models")
+    board, judged = rating_lists.leaderboard(session, project, of="models")
     assert [item.rating for item in board] == [1002.0, 998.0]
     assert judged == 1
 
@@ -78,7 +78,7 @@ def test_another_k_is_played_from_the_facts(session):
     project, user = make_study(session, prompts=1), make_user(session)
     make_judgment(session, project, user)
     ratings.fold_pending(session)
-    board, _ = ratings.leaderboard(session, project, of="models", k=32)
+    board, _ = rating_lists.leaderboard(session, project, of="models", k=32)
     assert [item.rating for item in board] == [1016.0, 984.0]
 
 
@@ -88,23 +88,23 @@ def test_the_usual_k_asked_for_by_number_is_the_stored_one(session):
     while judge_next(session, project, user):
         pass
     ratings.fold_pending(session)
-    stored, _ = ratings.leaderboard(session, project, of="models")
+    stored, _ = rating_lists.leaderboard(session, project, of="models")
     for prompt_id in session.scalars(select(Judgment.prompt_id).where(Judgment.project_id == project.id).distinct()):
-        ratings.leaderboard(session, project, of="models", prompt_id=prompt_id)
-    played, _ = ratings.leaderboard(session, project, of="models", k=4.0)
+        rating_lists.leaderboard(session, project, of="models", prompt_id=prompt_id)
+    played, _ = rating_lists.leaderboard(session, project, of="models", k=4.0)
     assert played == stored
 
 
 def test_completions_need_their_prompt(session):
     project = make_study(session)
     with pytest.raises(Invalid) as refused:
-        ratings.leaderboard(session, project, of="completions")
+        rating_lists.leaderboard(session, project, of="completions")
     assert refused.value.field == "prompt"
 
 
 def test_an_empty_project_has_an_empty_leaderboard(session):
     project = make_study(session)
-    assert ratings.leaderboard(session, project, of="models") == ([], 0)
+    assert rating_lists.leaderboard(session, project, of="models") == ([], 0)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -167,7 +167,8 @@ def test_duels_of_a_prompt_by_hand(session):
         shown.append(session.get_one(Comparison, judgment.comparison_id).completions)
     ratings.fold(session, project.id)
     found = {
-        (duel.a, duel.b): (duel.wins, duel.judgments) for duel in ratings.duels(session, project.id, judgment.prompt_id)
+        (duel.a, duel.b): (duel.wins, duel.judgments)
+        for duel in rating_lists.duels(session, project.id, judgment.prompt_id)
     }
     assert len(found) == 3
     expected = dict.fromkeys(found, 0.0)
