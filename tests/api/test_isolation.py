@@ -159,6 +159,7 @@ def test_no_body_takes_a_field_that_nobody_declared():
 # Lists that are as long as something short: the people or models of a project, what a person may hold at once.
 SHORT = {
     "list_annotators",
+    "read_agreement_history",
     "read_leaderboard",
     "read_people_ranking",
     "read_ratings",
