@@ -29,7 +29,9 @@ from workers.training.tokens import Codec, train_tokenizer
 DIALOGUES = 2000
 SCORED = 64
 """Answers that the scale of the reward is taken from."""
-FORM = 1
+STRENGTH = 5.0
+"""How much of a word is carried: with this, about as much as the rest of a hidden state has."""
+FORM = 2
 """Raised when what is prepared changes."""
 
 
@@ -100,20 +102,31 @@ def _rows(folder: Path, codec: Codec, dialogues: Sequence[text.Dialogue]) -> lis
 
 @torch.no_grad()
 def _reward(folder: Path, backbone: Backbone, prompts: Sequence[list[int]], seed: int) -> None:
-    """A head in a random direction, without what all answers share, scaled by how much they differ along it.
+    """Likes some words and dislikes others, each by where its embedding points: what PPO can learn in some rounds.
 
-    Its adapter changes nothing: TRL's reward model is the model's own trunk with this head.
+    No training is needed for it: in the first layer one channel of attention, which here is a mean over all tokens
+    before, carries the embedding's share in a random direction to another direction, along which the head reads.
     """
+    draw = torch.Generator().manual_seed(seed + 1)
+    directions = torch.randn(2, backbone.hidden_size, generator=draw)
+    liked, read = torch.nn.functional.normalize(directions, dim=1)
+    backbone.add_adapter("reward", rank=LORA["rank"], alpha=LORA["alpha"], seed=seed)
+    adapter = backbone.adapters["reward"]
+    (into, channel), (out_of, along) = (adapter.pairs[f"model.layers.0.self_attn.{name}_proj"] for name in "vo")
+    into[0], channel[0, 0] = liked, STRENGTH / adapter.scale
+    out_of[0], along[:, 0] = 0.0, read / adapter.scale
+    out_of[0, 0] = 1.0
     sampling = Sampling(ANSWER, PPO["temperature"])
     answers = generate(backbone, prompts, sampling, keys=[(seed, 0, i) for i in range(len(prompts))], stop_ids=(-1,))
     whole = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
-    states = torch.cat([_last(backbone, whole[start : start + 16]) for start in range(0, len(whole), 16)])
-    head = ScalarHead(backbone.hidden_size, seed=seed + 1)
+    with backbone.role("reward"):
+        states = torch.cat([_last(backbone, whole[start : start + 16]) for start in range(0, len(whole), 16)])
     common = states.mean(0)
-    weight = head.weight - (head.weight @ common / common.square().sum()) * common
-    head.weight.copy_(weight / (states @ weight.T).std(correction=0))
+    weight = read - (read @ common / common.square().sum()) * common
+    head = ScalarHead(backbone.hidden_size, zero=True)
+    head.weight.copy_((weight / (states @ weight).std(correction=0)).unsqueeze(0))
     head.save(folder)
-    backbone.save_adapter("first", folder / "adapter")
+    backbone.save_adapter("reward", folder / "adapter")
 
 
 def _last(backbone: Backbone, rows: list[list[int]]) -> torch.Tensor:

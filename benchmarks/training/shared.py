@@ -43,7 +43,7 @@ WORKLOADS = {
     "rm-tiny-lora": Workload("rm", "tiny", 16, 30, 5, 1e-3),
     "rm-small-lora": Workload("rm", "small", 4, 8, 2, 1e-4),
     "ppo-tiny-53": Workload("ppo", "tiny", 64, 6, 2, 1e-4),
-    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 1e-3, shared_critic=True, target=1.5),
+    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 2e-4, shared_critic=True, target=1.0),
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
 }
 PPO = {

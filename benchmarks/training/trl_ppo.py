@@ -20,7 +20,7 @@ from shared import ANSWER, LORA, PPO, Measured, Workload
 from transformers import AutoTokenizer
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 from trl.experimental.ppo import ppo_trainer as inside
-from trl_side import TARGETS, Timer, arguments, begin_with, language_model, scalar_model, with_adapter
+from trl_side import TARGETS, Timer, arguments, begin_with, fold_in, language_model, scalar_model, with_adapter
 
 LOGGED = {
     "score": "objective/scores", "kl": "objective/kl", "policy_loss": "loss/policy_avg", "value_loss": "loss/value_avg",
@@ -36,9 +36,13 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     prompts = shared.rows(folder, workload)
     model_folder = folder / workload.model
     tokenizer = AutoTokenizer.from_pretrained(model_folder / "model", padding_side="left")
-    value = scalar_model(model_folder, "reward")
+    # Both begin as the reward model.
+    reward, value = (scalar_model(model_folder, "reward") for _ in range(2))
+    fold_in(reward, model_folder / "reward" / "adapter")
     if critic == "lora":
-        value = _with_adapter_inside(value, model_folder)
+        value = _with_adapter_inside(value, model_folder / "reward" / "adapter")
+    else:
+        fold_in(value, model_folder / "reward" / "adapter")
     settings = PPOConfig(
         **arguments(workload, seed), num_mini_batches=PPO["minibatches"], num_ppo_epochs=PPO["epochs"],
         total_episodes=workload.steps * workload.per_step, local_rollout_forward_batch_size=workload.per_step,
@@ -52,7 +56,7 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     trainer = PPOTrainer(
         args=settings, processing_class=tokenizer, ref_model=None, value_model=value, train_dataset=data,
         model=with_adapter(language_model(model_folder), model_folder, "CAUSAL_LM"),
-        reward_model=scalar_model(model_folder, "reward"), eval_dataset=data.select(range(workload.per_step)),
+        reward_model=reward, eval_dataset=data.select(range(workload.per_step)),
         callbacks=[timer],
     )  # fmt: skip
     timer.watch(tokenizer.pad_token_id)
@@ -67,13 +71,13 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     said.numbers = {name: timer.logged(theirs) for name, theirs in LOGGED.items()}
 
 
-def _with_adapter_inside(model: Any, folder: Path) -> Any:
+def _with_adapter_inside(model: Any, adapter: Path) -> Any:
     """Without peft's wrapper, which the trainer would look in vain through for the critic's trunk."""
     made = inject_adapter_in_model(
         LoraConfig(r=LORA["rank"], lora_alpha=LORA["alpha"], lora_dropout=0.0, target_modules=TARGETS, bias="none"),
         model,
     )
-    begin_with(made, folder)
+    begin_with(made, adapter)
     made.score.weight.requires_grad_(True)
     return made
 

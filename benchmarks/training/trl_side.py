@@ -81,13 +81,24 @@ def with_adapter(model: Any, folder: Path, task: str) -> Any:
         modules_to_save=["score"] if task == "SEQ_CLS" else None,
     )  # fmt: skip
     wrapped = get_peft_model(model, settings)
-    begin_with(wrapped, folder)
+    begin_with(wrapped, folder / "adapter")
     return wrapped
 
 
-def begin_with(model: Any, folder: Path) -> None:
-    """Copy the folder's adapter into a model that has one."""
-    stored = load_file(folder / "adapter" / "adapter_model.safetensors")
+def fold_in(model: Any, adapter: Path) -> Any:
+    """The model with a stored adapter in its weights."""
+    stored = load_file(adapter / "adapter_model.safetensors")
+    with torch.no_grad():
+        for key, a in stored.items():
+            if key.endswith(".lora_A.weight"):
+                layer = model.get_submodule(key.removeprefix("base_model.model.").removesuffix(".lora_A.weight"))
+                layer.weight.add_(stored[key.replace("lora_A", "lora_B")] @ a, alpha=LORA["alpha"] / LORA["rank"])
+    return model
+
+
+def begin_with(model: Any, adapter: Path) -> None:
+    """Copy a stored adapter into a model that has one."""
+    stored = load_file(adapter / "adapter_model.safetensors")
     by_layer = {key.partition("layers.")[2]: value for key, value in stored.items()}
     found = 0
     with torch.no_grad():
