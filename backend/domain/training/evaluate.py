@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, SamplingConfig, Split, names
-from backend.domain.training.scorers import ScorerConfig
+from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
 # What the numbers of an evaluation are called already.
 TAKEN = ("reward_model", "score", "length", "kl")
@@ -45,6 +45,7 @@ class EvaluateConfig(SamplingConfig):
         (),
         max_length=16,
         description="Further judges: functions on the worker or services, each with win rates of its own.",
+        examples=EXAMPLES,
     )
     perplexity_on: Literal["nothing", "demonstrations"] = Field(
         "nothing",

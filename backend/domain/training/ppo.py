@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, LoraConfig, OutputConfig, Split, names
 from backend.domain.training.guard import GuardConfig
-from backend.domain.training.scorers import ScorerConfig
+from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
 
 class PPOConfig(LoraConfig, OutputConfig):
@@ -32,6 +32,7 @@ class PPOConfig(LoraConfig, OutputConfig):
         (),
         max_length=16,
         description="Further scorers beside the reward model: functions on the worker, or services asked over HTTP.",
+        examples=EXAMPLES,
     )
     reward_model_weight: float = Field(
         1.0, ge=0, le=1000, description="The reward model's share of the sum, where there are further scorers."

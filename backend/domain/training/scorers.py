@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+EXAMPLES = [[{"name": "polite", "python": "tone.py:score", "weight": 0.5}]]
+
 
 class ScorerConfig(BaseModel):
     """One scorer. It is given prompts as messages and completions as texts, and gives a number for each."""

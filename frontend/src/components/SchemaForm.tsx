@@ -21,7 +21,7 @@ interface SchemaFormProps {
 const OPEN = 8;
 
 export function SchemaForm({ fields, values, onChange, errors, offers }: SchemaFormProps) {
-  const first = fields.filter((field, at) => field.required || (field.source !== null && field.source !== "output_name") || at < OPEN);
+  const first = fields.filter((field, at) => field.required || (field.source !== null && field.source !== "output_name") || (at < OPEN && !field.path.includes(".")));
   const rest = fields.filter((field) => !first.includes(field));
   const [open, setOpen] = useState(false);
   const wrong = rest.some((field) => errors[field.path]);
@@ -50,7 +50,7 @@ interface InputProps {
 
 function Input({ field, value, onChange, error, offers, offered }: InputProps) {
   const bounds = boundsText(field.bounds);
-  const fallback = shown(field.fallback);
+  const fallback = field.type === "json" ? written(field.fallback) : shown(field.fallback);
   const changed = fallback !== null && !field.required && JSON.stringify(shown(value)) !== JSON.stringify(fallback);
   const hint: ReactNode = (
     <>
@@ -58,7 +58,7 @@ function Input({ field, value, onChange, error, offers, offered }: InputProps) {
       {bounds && <span className="whitespace-nowrap"> ({bounds})</span>}
       {changed && (
         <button type="button" className="link ml-1.5" onClick={() => onChange(Array.isArray(field.fallback) ? field.fallback.map(String) : typeof field.fallback === "boolean" ? field.fallback : fallback)}>
-          Back to {fallback === "" ? "empty" : fallback}
+          Back to {fallback === "" || fallback === "[]" ? "empty" : fallback}
         </button>
       )}
     </>
@@ -78,6 +78,11 @@ function Input({ field, value, onChange, error, offers, offered }: InputProps) {
       {(ids) => <Control ids={ids} field={field} value={value} onChange={onChange} offers={offers} offered={offered} />}
     </Field>
   );
+}
+
+/** As it stands in the form, where it is written as JSON. */
+function written(value: unknown): string | null {
+  return value === undefined ? null : value === null ? "" : JSON.stringify(value);
 }
 
 function shown(value: unknown): string | null {
@@ -108,7 +113,7 @@ function Control({ ids, field, value, onChange, offers, offered }: Omit<InputPro
     case "list":
       return <textarea {...ids} className="field min-h-20" placeholder="One a line" value={text} onChange={(event) => onChange(event.target.value.split("\n"))} />;
     case "json":
-      return <textarea {...ids} className="field min-h-20 font-mono text-sm" value={text} onChange={(event) => onChange(event.target.value)} />;
+      return <textarea {...ids} className="field min-h-20 font-mono text-sm" placeholder={field.example ?? undefined} value={text === "[]" ? "" : text} onChange={(event) => onChange(event.target.value)} />;
     default:
       return (
         <input

@@ -80,3 +80,18 @@ it("puts the server's errors at their fields, and keeps those that belong to non
   expect(known).toEqual({ learning_rate: "too high", models: "unknown", "inner.rank": "too big" });
   expect(other).toEqual(["is closed"]);
 });
+
+describe("settings written as JSON", () => {
+  const [scorers] = fieldsOf({ type: "object", properties: { scorers: { type: "array", items: { type: "object" }, default: [], examples: [[{ name: "polite" }]] } } });
+
+  it("shows how to fill it, and takes an emptied list for an empty one", () => {
+    expect(scorers).toMatchObject({ type: "json", example: '[{"name":"polite"}]' });
+    expect(parse(scorers!, "")).toEqual({ value: [] });
+    expect(parse(scorers!, '[{"name": "a"}]')).toEqual({ value: [{ name: "a" }] });
+    expect(parse(scorers!, "[")).toEqual({ error: "This is not valid JSON." });
+  });
+
+  it("names the group of a nested setting", () => {
+    expect(field("inner.rank").label).toBe("Inner: rank");
+  });
+});

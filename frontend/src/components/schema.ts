@@ -30,6 +30,7 @@ export interface JsonSchema {
   pattern?: string;
   minItems?: number;
   maxItems?: number;
+  examples?: unknown[];
   "x-podium"?: string;
 }
 
@@ -45,6 +46,8 @@ export interface FieldSpec {
   nullable: boolean;
   fallback: unknown;
   choices: string[];
+  /** One way to fill it, as JSON. */
+  example: string | null;
   /** What registered things to offer: model, checkpoint, reward_set, output_name … */
   source: string | null;
   bounds: Bounds;
@@ -105,13 +108,14 @@ export function fieldsOf(root: JsonSchema, schema: JsonSchema = root, prefix = "
     return [
       {
         path,
-        label,
+        label: prefix === "" ? label : `${fieldName(prefix.slice(0, -1))[0]}: ${label.toLowerCase()}`,
         unit,
         description: inner.description ?? "",
         type,
         required: required.has(name),
         nullable,
         fallback: given.default !== undefined ? given.default : inner.default,
+        example: inner.examples?.[0] === undefined ? null : JSON.stringify(inner.examples[0]),
         choices: choicesOf(type === "list" ? resolve(inner.items ?? {}, root) : inner),
         source: inner["x-podium"] ?? inner.items?.["x-podium"] ?? null,
         bounds: boundsOf(inner),
@@ -204,6 +208,7 @@ export function parse(field: FieldSpec, raw: Raw): Parsed {
   const text = field.type === "text" ? raw : raw.trim();
   if (text.trim() === "") {
     if (field.nullable) return { value: null };
+    if (field.type === "json" && Array.isArray(field.fallback)) return { value: [] };
     return field.required || field.type !== "text" ? { error: "This has to be given." } : { value: "" };
   }
   switch (field.type) {

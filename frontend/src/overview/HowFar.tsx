@@ -17,7 +17,8 @@ export function HowFar({ slug, project, progress }: { slug: string; project: Pro
   const params = { project: slug };
   const today = people?.reduce((sum, person) => sum + person.today, 0) ?? 0;
   const open = disputes?.items.length ?? 0;
-  const waiting = (flags?.items.length ?? 0) + (skips?.items.length ?? 0);
+  const standOut = people?.filter((person) => person.signs.length > 0).length ?? 0;
+  const waiting = (flags?.items.length ?? 0) + (skips?.items.length ?? 0) + standOut;
   const used = gold?.filter((one) => one.retired_at === null).length ?? 0;
   return (
     <section aria-label="How far it is" className="panel mt-4 px-5 py-3.5">

@@ -4,7 +4,7 @@ import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { agreementQuery, annotatorsQuery } from "../api/queries";
 import { Button, ButtonLink } from "../components/Button";
-import { Figure, Figures } from "../components/Figures";
+import { Fact, Facts } from "../components/Facts";
 import { InviteDialog } from "../components/InviteDialog";
 import { Page } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
@@ -31,11 +31,11 @@ export function AnnotatorsPage() {
       }
     >
       {agreement && agreement.units > 0 && (
-        <Figures className="mb-4">
-          <Figure name="With the majority" value={agreement.majority_agreement === null ? "–" : percent(agreement.majority_agreement)} hint="How often a person says what most of the others said of the same answers." />
-          <Figure name="Krippendorff’s α" value={agreement.alpha_nominal === null ? "–" : agreement.alpha_nominal.toFixed(2)} hint="Agreement beyond chance: 0 is chance, 1 is perfect." />
-          <Figure name="Judged more than once" value={count(agreement.units)} hint="Sets of answers on which agreement can be measured." />
-        </Figures>
+        <Facts className="mb-4">
+          <Fact name="With the majority" value={agreement.majority_agreement === null ? "–" : percent(agreement.majority_agreement)} hint="How often a person says what most of the others said of the same answers." />
+          <Fact name="Krippendorff’s α" value={agreement.alpha_nominal === null ? "–" : agreement.alpha_nominal.toFixed(2)} hint="Agreement beyond chance: 0 is chance, 1 is perfect." />
+          <Fact name="Judged more than once" value={count(agreement.units)} hint="Sets of answers on which agreement can be measured." />
+        </Facts>
       )}
       <Loaded query={annotators}>
         {({ items }) =>

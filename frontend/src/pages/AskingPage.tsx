@@ -7,7 +7,7 @@ import { gainLines, gainRows, pays } from "../asking/gain";
 import { Distribution } from "../asking/Distribution";
 import { ButtonLink } from "../components/Button";
 import { Figure } from "../components/Figure";
-import { Figure as Value, Figures } from "../components/Figures";
+import { Fact, Facts } from "../components/Facts";
 import { Lines } from "../components/Lines";
 import { Page } from "../components/Page";
 import { Bones, Empty, Loaded } from "../components/Status";
@@ -71,12 +71,12 @@ function Stand({ asking, project }: { asking: Asking; project: Project }) {
           </div>
         </>
       )}
-      <Figures className="mt-3.5">
-        {target !== null && <Value name="Settled" value={percent(share)} />}
-        <Value name="Typical error" value={typical === null ? "–" : `±${count(Math.round(typical))}`} hint="The median standard error of the rating of an answer that was judged, in Elo points." />
-        <Value name="Judgments left" value={forecast.judgments_left === null ? "–" : `about ${count(roughly(forecast.judgments_left))}`} hint={target === null ? "As many as the project wants of each set of answers." : "If each teaches as much as those so far have taught in the mean."} />
-        <Value name="At this pace" value={forecast.days_left === null ? "–" : days(forecast.days_left)} hint="The pace of the last days on which anybody judged." />
-      </Figures>
+      <Facts className="mt-3.5">
+        {target !== null && <Fact name="Settled" value={percent(share)} />}
+        <Fact name="Typical error" value={typical === null ? "–" : `±${count(Math.round(typical))}`} hint="The median standard error of the rating of an answer that was judged, in Elo points." />
+        <Fact name="Judgments left" value={forecast.judgments_left === null ? "–" : forecast.judgments_left === 0 ? "none" : `about ${count(roughly(forecast.judgments_left))}`} hint={target === null ? "As many as the project wants of each set of answers." : "If each teaches as much as those so far have taught in the mean."} />
+        <Fact name="At this pace" value={forecast.days_left === null || forecast.judgments_left === 0 ? "–" : days(forecast.days_left)} hint="The pace of the last days on which anybody judged." />
+      </Facts>
     </section>
   );
 }

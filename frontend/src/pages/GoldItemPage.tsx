@@ -6,7 +6,7 @@ import { changeGold, goldQuery } from "../api/quality";
 import type { Gold, GoldChange, Project } from "../api/types";
 import { Button } from "../components/Button";
 import { Conversation } from "../components/Conversation";
-import { Figure, Figures } from "../components/Figures";
+import { Fact, Facts } from "../components/Facts";
 import { Page } from "../components/Page";
 import { Bones, Empty, ErrorNote, Loaded } from "../components/Status";
 import { useAction } from "../components/useAction";
@@ -51,10 +51,10 @@ function Shown({ slug, gold, project }: { slug: string; gold: Gold; project: Pro
       }
     >
       <ErrorNote error={action.problem} className="mb-3" />
-      <Figures className="mb-4">
-        <Figure name="Judged" value={count(gold.answers)} />
-        <Figure name="Right" value={gold.right_share === null ? "–" : percent(gold.right_share)} hint="Of those who judged it, so many gave the known answer." />
-      </Figures>
+      <Facts className="mb-4">
+        <Fact name="Judged" value={count(gold.answers)} />
+        <Fact name="Right" value={gold.right_share === null ? "–" : percent(gold.right_share)} hint="Of those who judged it, so many gave the known answer." />
+      </Facts>
       <Loaded query={prompt}>{(data) => <section aria-label="Prompt" className="panel max-h-72 overflow-y-auto p-4" tabIndex={0}><Conversation messages={data.messages} /></section>}</Loaded>
       <GoldForm
         protocol={project.protocol}

@@ -1,11 +1,11 @@
 /** A few numbers in a row, each with what it means in its tooltip. */
 import type { ReactNode } from "react";
 
-export function Figures({ children, className }: { children: ReactNode; className?: string }) {
+export function Facts({ children, className }: { children: ReactNode; className?: string }) {
   return <dl className={`flex flex-wrap gap-x-8 gap-y-2 ${className ?? ""}`}>{children}</dl>;
 }
 
-export function Figure({ name, value, hint }: { name: string; value: ReactNode; hint?: string }) {
+export function Fact({ name, value, hint }: { name: string; value: ReactNode; hint?: string }) {
   return (
     <div title={hint}>
       <dt className="text-sm text-faint">{name}</dt>
