@@ -144,18 +144,18 @@ def test_further_judges_have_win_rates_of_their_own(tmp_path, folders, monkeypat
     )
     monkeypatch.setenv("PODIUM_SCORERS_DIR", str(tmp_path))
     scorers = (
-        {"name": "length", "python": "judges.py:length"},
+        {"name": "long", "python": "judges.py:length"},
         {"name": "shorter", "python": "judges.py:shorter", "compares": True},
     )
     events = list(evaluate.train(job(tmp_path, folders, "model", "other", scorers=scorers)))
     values, last = result(events), events[-1]
     assert isinstance(last, Result)
     tables = last.tables["win_rates"]
-    assert [one["judge"] for one in tables] == ["reward_model", "length", "shorter"]
+    assert [one["judge"] for one in tables] == ["reward_model", "long", "shorter"]
     assert tables[1]["rate"][0][1] == pytest.approx(tables[2]["rate"][1][0])  # one likes long answers, one short ones
-    assert values["evaluate/length_win_rate:m1"] == tables[1]["rate"][1][0]
-    assert values["evaluate/length_win_rate_low:m1"] <= values["evaluate/length_win_rate:m1"]
-    assert values["evaluate/length_mean:m0"] > 0 and "evaluate/shorter_mean:m0" not in values
+    assert values["evaluate/long_win_rate:m1"] == tables[1]["rate"][1][0]
+    assert values["evaluate/long_win_rate_low:m1"] <= values["evaluate/long_win_rate:m1"]
+    assert values["evaluate/long_mean:m0"] > 0 and "evaluate/shorter_mean:m0" not in values
 
 
 def test_perplexity_is_that_of_the_exact_sum(tmp_path, folders):
