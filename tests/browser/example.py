@@ -9,7 +9,6 @@ from typing import Any
 from backend.client import Client
 from tests.browser.study import send
 
-NAME = "Helpful answers"
 GUIDELINES = """Choose the answer that you would rather receive from a **knowledgeable colleague**.
 
 1. **Is it true?** A confident mistake is worse than an honest “I do not know”.
@@ -126,11 +125,11 @@ STUDY: tuple[tuple[str, tuple[str, str, str]], ...] = (
 )
 
 
-def make_example(client: Client, judgments: int = 160, seed: int = 7) -> str:
-    """The project with its prompts, answers and so many judgments by five people; its slug."""
+def make_example(client: Client, name: str, judgments: int = 160, seed: int = 7) -> str:
+    """A project of this name with its prompts, answers and so many judgments by five people; its slug."""
     protocol = {"comment": "optional"}
     fields: dict[str, Any] = {"overlap": 8, "random_share": 0.5, "protocol": protocol}
-    slug = str(client.post("projects", {"name": NAME, "guidelines": GUIDELINES, **fields})["slug"])
+    slug = str(client.post("projects", {"name": name, "guidelines": GUIDELINES, **fields})["slug"])
     rows = [
         {"prompt": prompt, "model": model, "completion": text}
         for prompt, texts in STUDY

@@ -22,7 +22,7 @@ RULES = {
 @pytest.fixture(scope="session")
 def places(client: Client) -> dict[str, str]:
     """The address of each page of an admin, on a Podium where there is something to see."""
-    slug = make_example(client)
+    slug = make_example(client, "Helpful answers")
     address = f"/projects/{slug}"
     send(client, slug, "documents", [{"text": text} for text in DOCUMENTS])
     config = {**TINY, "epochs": 2.0, "output_name": new_name("example")}

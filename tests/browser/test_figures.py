@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def address(client: Client) -> str:
     """A project with 160 judgments of three models, all in the ratings."""
-    return f"/projects/{make_example(client)}"
+    return f"/projects/{make_example(client, 'Plotted answers')}"
 
 
 def saved(page: Page, figure: str, button: str) -> tuple[str, bytes]:
