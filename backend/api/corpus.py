@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from backend.api.deps import Admin, AdminReader, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, Id, IdStr, Limit, Page, Time, Wire, paginate, paginate_rows
+from backend.domain.training.base import KEY_VARIABLE, KEY_VARIABLE_HELP
 from backend.errors import NotFound
 from backend.services import corpus, rating_lists
 from backend.tables import Checkpoint, Completion, CompletionRating, Judgment, Model, Prompt
@@ -97,21 +98,12 @@ class FolderSource(Body):
 
 
 class EndpointSource(Body):
-    """An OpenAI-style endpoint; the key is read from the worker's environment, never stored here.
-
-    Only a variable that is there to be sent to an endpoint may be named: whoever chooses where it is sent could
-    otherwise read any secret of the machine.
-    """
+    """An OpenAI-style endpoint; the key is read from the worker's environment, never stored here."""
 
     kind: Literal["endpoint"]
     url: str = Field(pattern=r"^https?://", max_length=2000)
     model: str = Field(min_length=1, max_length=200)
-    api_key_env: str | None = Field(
-        default=None,
-        pattern=r"^([A-Z][A-Z0-9_]*_API_KEY|API_KEY|HF_TOKEN)$",
-        max_length=100,
-        description="such as OPENAI_API_KEY; the name ends in API_KEY, or is HF_TOKEN",
-    )
+    api_key_env: str | None = Field(default=None, pattern=KEY_VARIABLE, max_length=100, description=KEY_VARIABLE_HELP)
 
 
 class ImportedSource(Body):

@@ -98,8 +98,8 @@ def test_a_service_is_asked_in_parts_with_its_key(
     service: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, asked = service
-    monkeypatch.setenv("SCORE_KEY", "s3cret")
-    score = scorers.load(ScorerConfig(name="letters", url=url, api_key_env="SCORE_KEY"))
+    monkeypatch.setenv("SCORE_API_KEY", "s3cret")
+    score = scorers.load(ScorerConfig(name="letters", url=url, api_key_env="SCORE_API_KEY"))
     many = [f"{'x' * (i % 7)}" for i in range(scorers.AT_ONCE + 5)]
     assert score([PROMPTS[0]] * len(many), many) == [float(len(text)) for text in many]
     assert [(path, key, len(body["completions"])) for path, key, body in asked] == [
@@ -115,6 +115,7 @@ def test_a_service_is_asked_in_parts_with_its_key(
         ({"name": "x", "python": "a.py:f", "url": "http://h/"}, "either python or url"),
         ({"name": "x", "python": "../a.py:f"}, "python"),
         ({"name": "x", "url": "file:///etc/passwd"}, "url"),
+        ({"name": "x", "url": "http://h/", "api_key_env": "AWS_SECRET_ACCESS_KEY"}, "api_key_env"),
         ({"name": "reward_model", "python": "a.py:f"}, "names of their own"),
     ],
 )

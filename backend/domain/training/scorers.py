@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from backend.domain.training.base import KEY_VARIABLE, KEY_VARIABLE_HELP
+
 EXAMPLES = [[{"name": "polite", "python": "tone.py:score", "weight": 0.5}]]
 
 
@@ -37,7 +39,10 @@ class ScorerConfig(BaseModel):
         ),
     )
     api_key_env: str | None = Field(
-        None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$", description="The worker's environment variable that holds the key."
+        None,
+        pattern=KEY_VARIABLE,
+        max_length=100,
+        description=f"The worker's environment variable that holds the key, {KEY_VARIABLE_HELP}.",
     )
 
     @model_validator(mode="after")

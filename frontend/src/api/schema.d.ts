@@ -2252,9 +2252,6 @@ export interface components {
         /**
          * EndpointSource
          * @description An OpenAI-style endpoint; the key is read from the worker's environment, never stored here.
-         *
-         *     Only a variable that is there to be sent to an endpoint may be named: whoever chooses where it is sent could
-         *     otherwise read any secret of the machine.
          */
         EndpointSource: {
             /**

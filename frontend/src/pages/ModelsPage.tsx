@@ -117,7 +117,7 @@ function Register({ onClose }: { onClose: () => void }) {
           <>
             <Field label="Address" hint="OpenAI style, up to /v1." error={at("url")}>{(ids) => <input {...ids} name="url" type="url" className="field" required placeholder="https://llm.example.org/v1" />}</Field>
             <Field label="Model at the endpoint" error={at("model")}>{(ids) => <input {...ids} name="model" className="field" required />}</Field>
-            <Field label="Variable with the key" optional hint="The name of an environment variable of the worker. The key itself is never stored." error={at("api_key_env")}>{(ids) => <input {...ids} name="api_key_env" className="field font-mono text-sm" placeholder="VENDOR_KEY" pattern="[A-Z][A-Z0-9_]*" title="Capital letters, digits and underscores" />}</Field>
+            <Field label="Variable with the key" optional hint="The name of an environment variable of the worker. The key itself is never stored." error={at("api_key_env")}>{(ids) => <input {...ids} name="api_key_env" className="field font-mono text-sm" placeholder="VENDOR_API_KEY" pattern="([A-Z][A-Z0-9_]*_)?API_KEY|HF_TOKEN" title="A name that ends in API_KEY, or HF_TOKEN" />}</Field>
           </>
         )}
       </form>
