@@ -5,8 +5,7 @@ same or not), `interval` (the square of the difference), `ordinal` (the square o
 by a bootstrap over units, since the answers on one unit hang together. Knows nothing of what is answered.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,20 +24,6 @@ class Estimate(NamedTuple):
 
     value: float
     error: float | None
-
-
-def krippendorff_alpha(values: Iterable[tuple[Hashable, float]], level: Level) -> float | None:
-    """Krippendorff's alpha of (unit, value) rows; None when fewer than two values can be paired within units.
-
-    Where all values are the same there is nothing to disagree on by chance: full agreement.
-    """
-    units: dict[Hashable, Counter[float]] = defaultdict(Counter)
-    for unit, value in values:
-        units[unit][value] += 1
-    known = sorted({value for counts in units.values() for value in counts})
-    table = np.array([[counts[value] for value in known] for counts in units.values()]).reshape(len(units), len(known))
-    found = alphas(table, np.array(known), [level], draws=0)
-    return found[level].value if found else None
 
 
 def alphas(
