@@ -3,7 +3,6 @@
 python -m benchmarks.training.ours FOLDER WORKLOAD [--steps N] [--per-step N] [--threads N] [--seed N]
 """
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,13 +32,7 @@ Row = TypeVar("Row")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("workload")
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--per-step", type=int)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = shared.arguments()
     given = parser.parse_args()
     workload = shared.workload_of(given.workload, given.steps, given.per_step)
     launch.settle(torch.device("cpu"), given.seed, given.threads)

@@ -1,5 +1,6 @@
 """What both sides must agree on, and how both are measured. Standard library alone: TRL's Python reads it too."""
 
+import argparse
 import json
 import os
 import time
@@ -50,6 +51,18 @@ PPO = {
     "epochs": 4, "minibatches": 4, "temperature": 0.7, "kl": 0.05, "clip": 0.2, "value_clip": 0.2, "value_loss": 0.1,
     "discount": 1.0, "gae_lambda": 0.95, "adam_eps": 1e-5,
 }  # fmt: skip
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What either side is started with."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("workload")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--per-step", type=int)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
 
 
 def workload_of(name: str, steps: int | None = None, per_step: int | None = None) -> Workload:

@@ -8,7 +8,6 @@ AdamW, nothing saved or reported but the loss, the whole batch at once. Rows com
 losses can be compared step by step; TRL pads them to the longest of a batch.
 """
 
-import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -160,13 +159,7 @@ def _supervised(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("workload")
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--per-step", type=int)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = shared.arguments()
     parser.add_argument("--critic", choices=("lora", "full"), default="lora")
     given = parser.parse_args()
     workload = shared.workload_of(given.workload, given.steps, given.per_step)
