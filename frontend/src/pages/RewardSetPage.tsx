@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { rewardSetQuery, rewardsQuery } from "../api/queries";
-import { Button, ButtonLink } from "../components/Button";
+import { ButtonLink } from "../components/Button";
 import { Page, Section, TableFrame } from "../components/Page";
 import { Pager, useCursor } from "../components/Pager";
 import { Loaded } from "../components/Status";
@@ -53,7 +53,7 @@ export function RewardSetPage() {
                           <td className="number">{figure(item.weight)}</td>
                           <td className="number">{count(item.judgments)}</td>
                           <td className="text-faint">{item.split === "held_out" ? "held out" : "train"}</td>
-                          <td>{item.judgments > 0 && <Button look="quiet" className="min-h-7" onClick={() => setOpen(item.completion)}>Why</Button>}</td>
+                          <td>{item.judgments > 0 && <button type="button" className="link min-h-7" onClick={() => setOpen(item.completion)}>Why</button>}</td>
                         </tr>
                       ))}
                     </tbody>

@@ -17,7 +17,9 @@ import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
 import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { OpenContest } from "../runs/OpenContest";
+import { byModel } from "../runs/byModel";
 import { Curves } from "../runs/Curves";
+import { Models } from "../runs/Models";
 import { isWinRates, WinRates } from "../runs/WinRates";
 
 const LIVE_MS = 2_000;
@@ -42,7 +44,8 @@ function Shown({ run }: { run: Run }) {
       wide
     >
       <State run={run} />
-      <Curves run={run} live={live} />
+      {/* The steps of an evaluation are models, which no curve joins. */}
+      {run.kind !== "evaluate" && <Curves run={run} live={live} />}
       <Samples run={run} live={live} />
       <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
         <Log run={run} live={live} />
@@ -92,7 +95,7 @@ function State({ run }: { run: Run }) {
       {run.state === "running" && run.started_at && <p className="mt-1.5 text-sm text-faint">Running for {duration((now - Date.parse(run.started_at)) / 1000)}.{silent && " The worker has been silent for a while; if it is gone, the run is queued again by itself."}</p>}
       {run.message && run.state !== "cancelled" && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
       {run.warnings.length > 0 && <Warnings warnings={run.warnings} />}
-      {run.result && <Result values={run.result} />}
+      {run.result && <Result name={run.name} values={run.result} />}
     </div>
   );
 }
@@ -113,12 +116,13 @@ function Warnings({ warnings }: { warnings: RunWarning[] }) {
   );
 }
 
-function Result({ values }: { values: Record<string, unknown> }) {
-  const { win_rates: winRates, ...numbers } = values;
+function Result({ name, values }: { name: string; values: Record<string, unknown> }) {
+  const [table, { win_rates: winRates, ...numbers }] = byModel(values);
   const others = Object.entries(numbers).filter(([, value]) => typeof value !== "number");
   return (
     <>
       {isWinRates(winRates) && <WinRates tables={winRates} />}
+      {table.models.length > 0 && <Models table={table} file={name} />}
       {others.length < Object.keys(numbers).length && <div className="mt-4"><Numbers values={numbers} /></div>}
       {others.length > 0 && <div className="mt-4"><Pairs values={Object.fromEntries(others)} /></div>}
     </>
