@@ -1,7 +1,6 @@
 """Agreement: golden values of a real study, a table worked by hand, and what must not change the numbers."""
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,8 @@ from backend.domain.agreement import (
     length_lean,
     repeat_consistency,
 )
-from backend.domain.alpha import Level, alphas
 from backend.domain.shares import Share, share_of
+from tests.domain.alpha import krippendorff_alpha
 from tests.domain.real_data import votes
 
 RANKS = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}
@@ -37,17 +36,6 @@ def left_lean(judged: Iterable[Judged]) -> Share | None:
 
 def majority(judged: Iterable[Judged], who: str) -> Share | None:
     return annotators(Answers.of(judged))[who].majority_agreement
-
-
-def krippendorff_alpha(rows: Iterable[tuple[Hashable, float]], level: Level) -> float | None:
-    """Of (unit, value) rows."""
-    units: dict[Hashable, Counter[float]] = defaultdict(Counter)
-    for unit, value in rows:
-        units[unit][value] += 1
-    known = sorted({value for counts in units.values() for value in counts})
-    table = np.array([[counts[value] for value in known] for counts in units.values()]).reshape(len(units), len(known))
-    found = alphas(table, np.array(known), [level], draws=0)
-    return found[level].value if found else None
 
 
 def test_golden_alpha_of_a_real_study() -> None:

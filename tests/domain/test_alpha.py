@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.alpha import Level, alphas, distinct, krippendorff_alpha, ratio_error, resampled
+from backend.domain.alpha import Level, alphas, distinct, ratio_error, resampled
+from tests.domain.alpha import krippendorff_alpha
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), part C: four observers, twelve units, five values.
 TEXTBOOK = """
