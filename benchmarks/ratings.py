@@ -31,7 +31,7 @@ import numpy as np
 from backend.aside import environment
 from backend.domain.annotators import fit_annotators
 from backend.domain.bradley_terry import fit_groups
-from backend.domain.leaderboard import fit_columns, fit_utilities
+from backend.domain.model_fit import fit_columns, fit_utilities
 
 Columns = dict[str, Any]
 NAMES = ("bare", "models", "prompts", "annotators")

@@ -13,6 +13,7 @@ from backend.domain import leaderboard as rules
 from backend.domain.bradley_terry import Floats, Ints
 from backend.domain.elo import POINTS_PER_LOG_ODDS, START
 from backend.domain.leaderboard import CONTROL_RIDGE, SIDE, Cluster, Coefficient
+from backend.domain.model_fit import Fit, fit_columns
 from backend.domain.style import Style, contrast, style
 from backend.errors import Invalid
 from backend.services import facts
@@ -189,13 +190,13 @@ def _fit(
     penalties: Sequence[float],
     ridge: float = 0.0,
     crowd: Crowd | None = None,
-) -> tuple[rules.Fit, float]:
+) -> tuple[Fit, float]:
     """With the weak prior only where it is needed (who counts nothing holds no models together); returns the prior's
     precision too."""
     slope, lean = crowd.of_votes(votes.annotators, votes.annotator) if crowd else (None, None)
 
-    def fit(ridge: float) -> rules.Fit:
-        return rules.fit_columns(
+    def fit(ridge: float) -> Fit:
+        return fit_columns(
             votes.left,
             votes.right,
             votes.score,
@@ -216,7 +217,7 @@ def _fit(
         return fit(WEAK_RIDGE), WEAK_RIDGE
 
 
-def _places(fit: rules.Fit) -> list[Place]:
+def _places(fit: Fit) -> list[Place]:
     count = len(fit.utility)
     covariance = fit.covariance[:count, :count]
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))

@@ -1,4 +1,4 @@
-"""The leaderboard: golden values of a real study, hand-worked numbers, clusters, controls and Davidson's ties."""
+"""The leaderboard: golden values of a real study, hand-worked numbers, clusters and controls."""
 
 import math
 from itertools import pairwise
@@ -6,20 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backend.domain import leaderboard
-from backend.domain.elo import POINTS_PER_LOG_ODDS, START
+from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.domain.leaderboard import (
     SIDE,
     Cluster,
     Vote,
     chance_of_best,
-    fit_columns,
-    fit_davidson,
     fit_models,
-    fit_utilities,
     ranks,
 )
 from backend.errors import Invalid
@@ -188,36 +182,6 @@ def test_golden_lean_to_the_left_of_a_real_study() -> None:
     assert 0.012 < board.controls[SIDE].standard_error < 0.022562 < by_prompt.standard_error
 
 
-def test_golden_ties_of_a_real_study() -> None:
-    votes = real_votes()
-    place = {name: i for i, name in enumerate(sorted({name for vote in votes for name in (vote.left, vote.right)}))}
-    wins, ties = np.zeros((2, len(place), len(place)))
-    for vote in votes:
-        a, b = place[vote.left], place[vote.right]
-        if vote.score == 0.5:
-            ties[a, b] += 1
-            ties[b, a] += 1
-        else:
-            wins[(a, b) if vote.score == 1.0 else (b, a)] += 1
-    fit = fit_davidson(wins, ties)
-    rated = {name: START + POINTS_PER_LOG_ODDS * float(fit.utility[i]) for name, i in place.items()}
-    best = sorted(rated.items(), key=lambda item: -item[1])[:5]
-    assert fit.v == pytest.approx(0.739854, abs=1e-6)
-    assert [name for name, _ in best][:3] == ["GPT 4", "Platypus-2 Instruct (70B)", "command"]
-    assert [rating for _, rating in best] == pytest.approx(
-        [1304.278690, 1197.361711, 1193.336067, 1174.843255, 1166.217477], abs=1e-5
-    )
-
-
-def test_ties_by_hand() -> None:
-    # Two models, 6 decisions for a, 2 for b, 4 ties: e^d = 3, and 2v/(e^(d/2) + e^(-d/2)) = 4/8.
-    fit = fit_davidson(np.array([[0.0, 6.0], [2.0, 0.0]]), np.array([[0.0, 4.0], [4.0, 0.0]]))
-    assert fit.utility[0] - fit.utility[1] == pytest.approx(math.log(3))
-    assert fit.v == pytest.approx((math.sqrt(3) + 1 / math.sqrt(3)) / 4)
-    with pytest.raises(Invalid):
-        fit_davidson(np.array([[0.0, 6.0], [2.0, 0.0]]), np.zeros((2, 2)))
-
-
 def simulated(seed: int, effect: float, lean: float, votes: int = 6_000) -> list[Vote]:
     """Votes between four equal models of which the first writes long, by people who like length and the left side."""
     rng = np.random.default_rng(seed)
@@ -277,98 +241,3 @@ def test_chances_of_being_best_by_hand() -> None:
     assert list(found) == [3, 1, 1]
     assert list(ranks(np.array([0.0, 2.1]), np.diag([0.0, 1.0]))) == [2, 1]
     assert list(ranks(np.array([0.0, 2.1, 2.0]), np.diag([0.0, 1.0, 1.0]))) == [1, 1, 1]
-
-
-def test_columns_refuse_what_is_no_vote() -> None:
-    one = np.array([1.0])
-    for left, right, score, weight in [
-        ([0], [0], one, None),
-        ([0], [2], one, None),
-        ([-1], [1], one, None),
-        ([0], [1], one * math.nan, None),
-        ([0], [1], one * 2, None),
-        ([0], [1], one, -one),
-        ([0], [1], one, one * math.inf),
-        ([0, 1], [1, 0], one, None),
-    ]:
-        with pytest.raises(Invalid):
-            fit_columns(np.array(left), np.array(right), score, weight, models=2, ridge=1.0)
-
-
-def a_mixed_crowd(seed: int) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """20 models, 30 people of whom a third guess, some of them always for the first shown: votes and the truth."""
-    rng = np.random.default_rng(seed)
-    utility = rng.normal(0, 0.8, 20)
-    slope = np.where(np.arange(30) < 10, 0.0, rng.uniform(0.8, 1.6, 30))
-    lean = np.where(np.arange(30) < 5, 2.0, rng.normal(0, 0.3, 30))
-    left = rng.integers(0, 20, 4000)
-    right = (left + rng.integers(1, 20, 4000)) % 20
-    person = rng.integers(0, 30, 4000)
-    p = 1 / (1 + np.exp(-(slope[person] * (utility[left] - utility[right]) + lean[person])))
-    score = (rng.random(4000) < p).astype(float)
-    return (
-        {"left": left, "right": right, "score": score, "slope": slope[person], "lean": lean[person]},
-        utility - utility.mean(),
-        person,
-    )
-
-
-def test_slopes_of_one_and_leans_of_zero_are_the_plain_leaderboard() -> None:
-    votes, _, person = a_mixed_crowd(1)
-    plain = {name: votes[name] for name in ("left", "right", "score")}
-    several: list[dict[str, Any]] = [{}, {"clusters": [person]}, {"controls": np.ones((4000, 1)), "penalties": [0.0]}]
-    for more in several:
-        raw = fit_columns(**plain, models=20, **more)
-        same = fit_columns(**plain, models=20, slope=np.ones(4000), lean=np.zeros(4000), **more)
-        assert np.abs(same.utility - raw.utility).max() < 1e-9
-        assert np.abs(same.covariance - raw.covariance).max() < 1e-9
-
-
-def test_known_slopes_and_leans_bring_the_leaderboard_closer_to_the_truth() -> None:
-    votes, truth, person = a_mixed_crowd(2)
-    plain = fit_columns(votes["left"], votes["right"], votes["score"], models=20)
-    weighed = fit_columns(**votes, models=20, clusters=[person])
-    off = [float(np.sqrt(((fit.utility - truth) ** 2).mean())) for fit in (plain, weighed)]
-    assert off[1] < 0.6 * off[0]
-    inside = np.abs(weighed.utility - truth) < 2 * np.sqrt(np.diag(weighed.covariance))
-    assert inside.mean() >= 0.8
-
-
-def test_who_counts_nothing_changes_and_connects_nothing() -> None:
-    """Of two votes one decides for each model; told by somebody of slope 0, the second is none."""
-    left, right, score = np.array([0, 0]), np.array([1, 1]), np.array([1.0, 0.0])
-    one = fit_columns(left[:1], right[:1], score[:1], models=2, ridge=1.0)
-    both = fit_columns(left, right, score, models=2, ridge=1.0, slope=np.array([1.0, 0.0]), lean=np.array([0.0, 3.0]))
-    assert both.utility == pytest.approx([0.337415807, -0.337415807], abs=1e-9)
-    assert np.allclose(both.covariance, one.covariance) and not both.connected
-    with pytest.raises(Invalid, match="do not connect"):
-        fit_columns(left, right, score, models=2, slope=np.array([1.0, 0.0]))
-    with pytest.raises(Invalid, match="slope"):
-        fit_columns(left, right, score, models=2, slope=np.array([1.0, -1.0]))
-
-
-def test_the_utilities_alone_are_those_of_the_whole_fit() -> None:
-    rng = np.random.default_rng(2)
-    left = rng.integers(0, 12, 4_000)
-    right = (left + rng.integers(1, 12, 4_000)) % 12
-    score = rng.choice([0.0, 0.5, 1.0], 4_000)
-    alone = fit_utilities(left, right, score, models=12)
-    np.testing.assert_array_equal(alone, fit_columns(left, right, score, models=12).utility)
-    with pytest.raises(Invalid, match="do not connect"):
-        fit_utilities(left[:3], right[:3], score[:3], models=12)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 2**40)) | st.tuples(st.integers(0, 2**20), st.just(1)), min_size=1
-    )
-)
-def test_pairs_of_labels_are_numbered_in_their_order(pairs: list[tuple[int, int]]) -> None:
-    first, second = np.array(pairs).T
-    order = leaderboard._order(first, second)
-    assert [pairs[i] for i in order] == sorted(pairs)
-    assert all(i < j for i, j in pairwise(order.tolist()) if pairs[i] == pairs[j]), "stable"
-    ranked = {pair: number for number, pair in enumerate(sorted(set(pairs)))}
-    assert leaderboard._together(first, second).tolist() == [ranked[pair] for pair in pairs]
-    values = sorted(set(second.tolist()))
-    assert leaderboard._numbered(second).tolist() == [values.index(label) for label in second.tolist()]
