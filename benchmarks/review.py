@@ -140,7 +140,10 @@ def measure(engine: Engine, project_id: uuid.UUID, one: uuid.UUID, repeats: int)
     run("list of annotators, with signs of slopes", lambda s, p: agreement.annotators(s, p, now))
     run("models, weighed", lambda s, p: leaderboards.board(s, p, crowd=annotator_fits.crowd(s, p)).annotator_fit)
     run("progress", lambda s, p: progress.of_project(s, p, one, now).judgments)
-    run("forecast", lambda s, p: progress.forecast(s, p, 1000, now).days_left)
+    so_far = progress.Progress(
+        judgments=0, wanted=1000, left=1000, open_leases=0, skipped=0, mine=0, today=0, settled=0, unsettled=100
+    )
+    run("forecast", lambda s, p: progress.forecast(s, p, so_far, now).days_left)
     run("disagreements made anew", lambda s, p: disagreements.refresh(s, p.id), 1)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE disagreements"))

@@ -79,8 +79,8 @@ def read_asking(
     """How precise ratings are, when they will be as precise as asked for, and whether choosing what to ask pays."""
     found = heavy(asking.of_project, project)
     today = midnight(utc_offset_minutes)
-    left = progress.of_project(session, project, caller.user.id, today).left
-    ahead = progress.forecast(session, project, left, today)
+    so_far = progress.of_project(session, project, caller.user.id, today)
+    ahead = progress.forecast(session, project, so_far, today)
     gain = found.gain
     return AskingOut(
         target_error=found.target_error,
@@ -98,6 +98,7 @@ def read_asking(
             high=gain.advantage.high,
         ),
         forecast=ForecastOut(
-            judgments_left=left if ahead.expected_left is None else ahead.expected_left, days_left=ahead.days_left
+            judgments_left=so_far.left if ahead.expected_left is None else ahead.expected_left,
+            days_left=ahead.days_left,
         ),
     )

@@ -44,5 +44,5 @@ def read_progress(
     found = progress.of_project(session, project, caller.user.id, today)
     ahead = progress.Forecast(None, None, None, None)
     if caller.user.role == "admin":
-        ahead = progress.forecast(session, project, found.left, today)
+        ahead = progress.forecast(session, project, found, today)
     return ProgressOut.model_validate({**found.__dict__, **ahead.__dict__, "target_error": project.target_error})

@@ -135,25 +135,25 @@ def advantage(informative: Sequence[Step], random: Sequence[Step]) -> Advantage:
 
 class Alike(NamedTuple):
     """So many `prompts` that are alike: how many completions and judgments each has, the largest variance of its
-    completions (squared log-odds), how many judgments may still be asked, and whether they are settled."""
+    completions (squared log-odds), and how many judgments may still be asked."""
 
     size: int
     judgments: int
     variance: float
     free: int
-    settled: bool
     prompts: int = 1
 
 
-def judgments_left(prompts: Sequence[Alike], target: float) -> int | None:
-    """How many judgments until no prompt has a variance above `target` (squared log-odds); None while nothing tells.
+def judgments_left(told: Sequence[Alike], unsettled: Sequence[Alike], target: float) -> int | None:
+    """How many judgments until no prompt of `unsettled` has a variance above `target` (squared log-odds); None while
+    nothing tells.
 
     A judgment adds precision, 1 / variance above that of the prior. Each of those to come is taken to add as much as
-    the mean of those so far on prompts of that many completions (or on all, where none of those was judged).
+    the mean of those so far on prompts `told` of that many completions (or on all, where none of those was judged).
     """
     gained: dict[int, float] = {}
     judged: dict[int, int] = {}
-    for one in prompts:
+    for one in told:
         more = 1.0 / one.variance - 1.0 / _prior_variance(one.size)
         gained[one.size] = gained.get(one.size, 0.0) + one.prompts * more
         judged[one.size] = judged.get(one.size, 0) + one.prompts * one.judgments
@@ -161,10 +161,8 @@ def judgments_left(prompts: Sequence[Alike], target: float) -> int | None:
     if number == 0 or whole <= 0:
         return None
     left = 0
-    for one in prompts:
-        if one.settled:
-            continue
-        here, times = gained[one.size], judged[one.size]
+    for one in unsettled:
+        here, times = gained.get(one.size, 0.0), judged.get(one.size, 0)
         pace = here / times if times and here > 0 else whole / number
         # One that is precise enough and yet not settled has islands: at least one judgment is missing.
         needed = max(1, math.ceil((1.0 / target - 1.0 / one.variance) / pace))

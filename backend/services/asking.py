@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Integer, Text, case, cast, func, select
+from sqlalchemy import Integer, Select, Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain import asking
@@ -19,6 +19,8 @@ from backend.tables import Comparison, Completion, CompletionRating, Judgment, P
 
 # Whether choosing pays is told from so many judgments of so many prompts, in an order that says nothing of them.
 MOST_PROMPTS, MOST_JUDGMENTS = 2_000, 20_000
+# How far it is to the precision asked for is told from so many prompts, or from all where there are no more.
+SOME_PROMPTS = 2_000
 POLICIES = ("informative", "random")
 # The table of errors has so many lines at most; errors are told apart by so many Elo points.
 MOST_LINES = 24
@@ -81,23 +83,35 @@ def of_project(session: Session, project: Project) -> Asking:
     return Asking(project.target_error, prompts, settled, typical, _errors(known), _distribution(known), gain)
 
 
-def judgments_left(session: Session, project: Project) -> int | None:
-    """How many judgments until all prompts are settled; None without a target, or while nothing was judged."""
+def judgments_left(session: Session, project: Project, unsettled: int) -> int | None:
+    """How many judgments until all prompts are settled, of which so many are not; None without a target, or while
+    nothing was judged.
+
+    Of a large project a part is read, which chance has chosen: what a judgment teaches, and how many a prompt needs, is
+    then told from that part. `unsettled` beyond that part scales it to all.
+    """
     if project.target_error is None:
         return None
-    known = _precision(session, project, Protocol.model_validate(project.protocol).size)
-    rows = [
-        asking.Alike(
-            one.size,
-            one.judgments,
-            (max(one.error, 1.0) / POINTS_PER_LOG_ODDS) ** 2,
-            one.free,
-            one.settled,
-            one.prompts,
-        )
+    size = Protocol.model_validate(project.protocol).size
+    here = select(Prompt.id).where(Prompt.project_id == project.id, Prompt.completions >= size)
+    # The digests of prompts are in an order that says nothing of them, and have an index.
+    known = _precision(session, project, size, here.order_by(Prompt.digest).limit(SOME_PROMPTS))
+    open_ones = [one for one in known if not one.settled]
+    if unsettled <= SOME_PROMPTS:
+        # Few among many: these have an index as well.
+        open_ones = _precision(session, project, size, here.where(~Prompt.settled, Prompt.completions >= 2))
+    left = asking.judgments_left(
+        _variances(known), _variances(open_ones), (project.target_error / POINTS_PER_LOG_ODDS) ** 2
+    )
+    read = sum(one.prompts for one in open_ones)
+    return left if left is None or read == 0 else round(left * unsettled / read)
+
+
+def _variances(known: "list[_Alike]") -> list[asking.Alike]:
+    return [
+        asking.Alike(one.size, one.judgments, (max(one.error, 1.0) / POINTS_PER_LOG_ODDS) ** 2, one.free, one.prompts)
         for one in known
     ]
-    return asking.judgments_left(rows, (project.target_error / POINTS_PER_LOG_ODDS) ** 2)
 
 
 class _Alike(NamedTuple):
@@ -112,7 +126,13 @@ class _Alike(NamedTuple):
     prompts: int
 
 
-def _precision(session: Session, project: Project, size: int) -> list[_Alike]:
+def _precision(session: Session, project: Project, size: int, these: Select[uuid.UUID] | None = None) -> list[_Alike]:
+    """Of these prompts; left out: of all that can be asked about."""
+    ratings, prompts = CompletionRating.project_id == project.id, Prompt.project_id == project.id
+    if these is not None:
+        chosen = these.cte("chosen")
+        ratings &= CompletionRating.prompt_id.in_(select(chosen.c.id))
+        prompts &= Prompt.id.in_(select(chosen.c.id))
     rated = (
         select(
             CompletionRating.prompt_id,
@@ -120,7 +140,7 @@ def _precision(session: Session, project: Project, size: int) -> list[_Alike]:
             func.count(CompletionRating.standard_error).label("completions"),
             func.sum(CompletionRating.judgments).label("shown"),
         )
-        .where(CompletionRating.project_id == project.id)
+        .where(ratings)
         .group_by(CompletionRating.prompt_id)
         .subquery()
     )
@@ -137,7 +157,7 @@ def _precision(session: Session, project: Project, size: int) -> list[_Alike]:
     rows = session.execute(
         select(*columns, func.count())
         .outerjoin(rated, rated.c.prompt_id == Prompt.id)
-        .where(Prompt.project_id == project.id, Prompt.completions >= size)
+        .where(prompts, Prompt.completions >= size)
         .group_by(*columns)
     )
     return [_Alike(*row) for row in rows]

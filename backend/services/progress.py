@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from statistics import mean, median
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain.judgments import Protocol
 from backend.services import asking
 from backend.services.queue import sets_of
-from backend.tables import Comparison, Judgment, Project, Prompt
+from backend.tables import Comparison, Judgment, Project, Prompt, User
 
 # The pace is that of the last days on which anybody was asked and judged. Days of imports alone are passed over, as
 # long as they are not too many.
@@ -25,7 +25,7 @@ LATEST_TIMES = 1_000
 @dataclass(frozen=True)
 class Progress:
     """`wanted` is what the overlap asks for in all, `left` what of it is not judged and can still be handed out:
-    nothing of prompts that are `settled`."""
+    nothing of prompts that are `settled`. `unsettled` are the other prompts that can be asked about."""
 
     judgments: int
     wanted: int
@@ -35,6 +35,7 @@ class Progress:
     mine: int
     today: int
     settled: int
+    unsettled: int
 
 
 @dataclass(frozen=True)
@@ -56,35 +57,58 @@ def of_project(session: Session, project: Project, annotator_id: uuid.UUID, sinc
     size = Protocol.model_validate(project.protocol).size
     sets = sets_of(Prompt.completions, size)
     free = (sets - Prompt.sets_retired) * project.overlap - Prompt.handed_out
-    wanted, free, settled = session.execute(
+    wanted, free, settled, unsettled = session.execute(
         select(
             func.coalesce(func.sum(sets * project.overlap), 0),
             func.coalesce(func.sum(func.greatest(free, 0)).filter(~Prompt.settled), 0),
             func.count().filter(Prompt.settled),
+            func.count().filter(~Prompt.settled),
         ).where(Prompt.project_id == project.id, Prompt.completions >= size)
     ).one()
-    judgments, mine, today = session.execute(
-        select(
-            func.count().filter(or_(Judgment.position.is_(None), Judgment.position > 0)),
-            func.count().filter(Judgment.annotator_id == annotator_id),
-            func.count().filter(Judgment.annotator_id == annotator_id, Judgment.created_at >= since),
-        ).where(Judgment.project_id == project.id, Judgment.stands)
+    mine, today = session.execute(
+        select(func.count(), func.count().filter(Judgment.created_at >= since)).where(
+            Judgment.project_id == project.id, Judgment.annotator_id == annotator_id, Judgment.stands
+        )
     ).one()
+    # Each kind of them has an index of its own.
     regular = Comparison.kind == "regular"
-    leased, to_judge, skipped = session.execute(
-        select(
-            func.count().filter(Comparison.state == "leased"),
-            func.count().filter(Comparison.state == "leased", regular),
-            func.count().filter(Comparison.state == "skipped"),
-        ).where(Comparison.project_id == project.id, Comparison.state.in_(("leased", "skipped")))
+    leased, to_judge = session.execute(
+        select(func.count(), func.count().filter(regular)).where(
+            Comparison.project_id == project.id, Comparison.state == "leased"
+        )
     ).one()
-    return Progress(judgments, int(wanted), int(free) + to_judge, leased, skipped, mine, today, settled)
+    skipped = session.scalar(
+        select(func.count()).where(Comparison.project_id == project.id, Comparison.state == "skipped")
+    )
+    return Progress(
+        judgments=_judgments(session, project),
+        wanted=int(wanted),
+        left=int(free) + to_judge,
+        open_leases=leased,
+        skipped=skipped or 0,
+        mine=mine,
+        today=today,
+        settled=settled,
+        unsettled=unsettled,
+    )
 
 
-def forecast(session: Session, project: Project, left: int, midnight: datetime) -> Forecast:
+def _judgments(session: Session, project: Project) -> int:
+    """Judgments that stand and are in the ratings or wait for them: those with a place, less those that were voided.
+
+    The project knows how many have a place; the others are few, so that a million judgments are not counted.
+    """
+    here = select(func.count()).where(Judgment.project_id == project.id)
+    waiting = here.where(Judgment.position.is_(None), Judgment.stands).scalar_subquery()
+    voided = here.where(Judgment.position > 0, Judgment.voided_at.is_not(None)).scalar_subquery()
+    # In one statement: a fold that ends meanwhile moves them from the one to the other.
+    return session.scalars(select(Project.judgments_folded + waiting - voided).where(Project.id == project.id)).one()
+
+
+def forecast(session: Session, project: Project, so_far: Progress, midnight: datetime) -> Forecast:
     """When the rest will be done; days begin at the hour of `midnight`, which begins today."""
-    expected = asking.judgments_left(session, project)
-    left = left if expected is None else min(left, expected)
+    expected = asking.judgments_left(session, project, so_far.unsettled)
+    left = so_far.left if expected is None else min(so_far.left, expected)
     pace = _per_day(session, project, midnight)
     times = session.scalars(
         _asked_here(Judgment.active_ms, project)
@@ -144,15 +168,14 @@ def _by_day(session: Session, project: Project, start: datetime, end: datetime) 
 
 
 def _asked_here(what: Any, project: Project) -> Select[Any]:
-    """Judgments that people were asked for here: what was imported says nothing of the pace."""
-    return (
-        select(what)
-        .select_from(Judgment)
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(
-            Judgment.project_id == project.id,
-            Judgment.stands,
-            Comparison.kind == "regular",
-            Comparison.policy != "imported",
-        )
+    """Judgments that people were asked for here: what was imported, by people who cannot sign in, says nothing of the
+    pace. Told without the comparisons, which would be read as a whole."""
+    here = select(User.id).where(User.email.is_not(None))
+    adjudications = select(Comparison.id).where(Comparison.project_id == project.id, Comparison.kind == "adjudication")
+    return select(what).where(
+        Judgment.project_id == project.id,
+        Judgment.stands,
+        Judgment.position.is_distinct_from(0),  # neither gold nor a repeat
+        Judgment.annotator_id.in_(here),
+        Judgment.comparison_id.not_in(adjudications),
     )

@@ -36,6 +36,7 @@ class Judgment(Base):
             postgresql_where="position IS NULL AND voided_at IS NULL AND uncounted_reason IS NULL",
         ),
         Index("ix_judgments_folded", "project_id", "position"),
+        Index("ix_judgments_voided", "project_id", postgresql_where="voided_at IS NOT NULL AND position > 0"),
         Index("ix_judgments_annotator", "annotator_id", "project_id", "sequence"),
         Index("ix_judgments_prompt_id", "prompt_id"),
         Index("ix_judgments_created_at", "project_id", "created_at"),

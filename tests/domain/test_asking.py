@@ -88,12 +88,13 @@ def test_the_interval_holds_what_is_true() -> None:
 
 def test_what_is_left_by_hand() -> None:
     # Of two completions the prior says 1/2. Two judgments brought one prompt to 1/4: each added one to the precision.
-    done = Alike(2, 2, 0.25, 10, True)
-    assert judgments_left([done, Alike(2, 0, 0.5, 10, False, 3)], 0.25) == 3 * 2
-    assert judgments_left([done, Alike(2, 0, 0.5, 10, False, 3)], 0.125) == 3 * 6
-    assert judgments_left([done, Alike(2, 0, 0.5, 1, False, 3)], 0.25) == 3, "no more than may be asked"
+    done, fresh = Alike(2, 2, 0.25, 10), Alike(2, 0, 0.5, 10, 3)
+    assert judgments_left([done, fresh], [fresh], 0.25) == 3 * 2
+    assert judgments_left([done, fresh], [fresh], 0.125) == 3 * 6
+    assert judgments_left([done], [Alike(2, 0, 0.5, 1, 3)], 0.25) == 3, "no more than may be asked"
     # Of another number of completions nothing is known: each adds what it added elsewhere.
-    assert judgments_left([done, Alike(4, 0, 0.75, 10, False)], 0.375) == 2
+    assert judgments_left([done], [Alike(4, 0, 0.75, 10)], 0.375) == 2
     # Precise, and yet not settled: somebody was not compared.
-    assert judgments_left([done, Alike(2, 2, 0.2, 10, False)], 0.25) == 1
-    assert judgments_left([Alike(2, 0, 0.5, 10, False, 3)], 0.25) is None
+    assert judgments_left([done], [Alike(2, 2, 0.2, 10)], 0.25) == 1
+    assert judgments_left([fresh], [fresh], 0.25) is None
+    assert judgments_left([done], [], 0.25) == 0

@@ -1,12 +1,13 @@
 """Progress and its forecast: counted by hand, and silent where nothing tells it."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
-from backend.services import leases, progress, skips
-from backend.tables import Comparison, Judgment, Prompt
+from backend.services import judgments, leases, progress, ratings, skips
+from backend.tables import Judgment, Prompt, User
 from tests.factories import judge_next, make_judgment, make_project, make_study, make_user
 from tests.services.test_comparisons import hold
 
@@ -40,25 +41,45 @@ def test_more_judgments_of_one_prompt_do_not_stand_for_another(session):
     assert progress.of_project(session, project, make_user(session).id, MIDNIGHT).left == 1
 
 
+def test_what_was_taken_back_is_not_counted_before_and_after_the_fold(session):
+    project, user = make_study(session, prompts=5), make_user(session)
+    given = [make_judgment(session, project, user) for _ in range(5)]
+    _take_back(session, given[0])
+    ratings.fold(session, project.id)
+    _take_back(session, given[1])
+    assert judge_next(session, project, user), "waits for the fold"
+    assert progress.of_project(session, project, user.id, MIDNIGHT).judgments == 4
+    ratings.fold(session, project.id)
+    assert progress.of_project(session, project, user.id, MIDNIGHT).judgments == 4
+
+
+def _take_back(session, judgment):
+    judgments.void(session, judgment.id, by=judgment.annotator_id, may_void_others=False, at=leases.now())
+
+
 @pytest.fixture
 def judged(session):
     """Sets the days on which judgments were made, by hours before midnight; a judgment each."""
     project = make_study(session, prompts=40)
     user = make_user(session)
 
-    def at(*hours: float, ms: int | None = None, policy: str = "random") -> None:
+    elsewhere = User(external_id="somebody of another study", name="Somebody", role="annotator")
+    session.add(elsewhere)
+    session.flush()
+
+    def at(*hours: float, ms: int | None = None, imported: bool = False) -> None:
         for hour in hours:
-            judgment = make_judgment(session, project, user)
+            judgment = make_judgment(session, project, elsewhere if imported else user)
             judgment.created_at = MIDNIGHT - hour * HOUR
             judgment.active_ms = ms
-            session.execute(update(Comparison).where(Comparison.id == judgment.comparison_id).values(policy=policy))
         session.flush()
 
     return project, at
 
 
 def ahead(session, project, left=100):
-    found = progress.forecast(session, project, left, MIDNIGHT)
+    counts = dict.fromkeys((one.name for one in fields(progress.Progress)), 0)
+    found = progress.forecast(session, project, progress.Progress(**counts | {"left": left}), MIDNIGHT)
     return found.judgments_per_day, found.days_left, found.work_ms_left
 
 
@@ -66,7 +87,7 @@ def test_nothing_tells_nothing(session, judged):
     project, at = judged
     assert ahead(session, project) == (None, None, None)
     assert ahead(session, project, left=0) == (None, 0.0, 0)
-    at(5, 30, policy="imported", ms=1000)
+    at(5, 30, imported=True, ms=1000)
     assert ahead(session, project) == (None, None, None)
 
 
@@ -92,7 +113,7 @@ def test_no_more_than_seven_days_tell_it(session, judged):
 
 def test_days_of_imports_alone_are_passed_over(session, judged):
     project, at = judged
-    at(*(24 * day + 1 for day in range(9)), policy="imported")
+    at(*(24 * day + 1 for day in range(9)), imported=True)
     at(24 * 12 + 1, 24 * 12 + 2, 24 * 13 + 1, 24 * 13 + 2, 24 * 13 + 3, 24 * 13 + 4)
     assert ahead(session, project)[0] == 3.0
 
