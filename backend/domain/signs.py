@@ -113,10 +113,10 @@ def one_answer(answers: Mapping[T, Mapping[str, int]]) -> dict[T, Sign]:
     everything = total.total()
     found = {}
     for who, said in answers.items():
-        n = sum(said.values())
-        answer = max(said, key=lambda one: (said[one], one), default="")
-        if n < ANSWERS or said[answer] < SAME_ANSWER * n:
+        answer = mostly(said)
+        if answer is None:
             continue
+        n = sum(said.values())
         mine, others = share_of(said[answer], n), share_of(total[answer] - said[answer], everything - n)
         if mine is not None and others is not None and mine.low > others.high:
             found[who] = Sign(
@@ -125,6 +125,13 @@ def one_answer(answers: Mapping[T, Mapping[str, int]]) -> dict[T, Sign]:
                 f"{others.share:.0%}.",
             )
     return found
+
+
+def mostly(said: Mapping[str, int]) -> str | None:
+    """The answer that somebody gives so often that it could be a sign; None where there is no such answer."""
+    n = sum(said.values())
+    answer = max(said, key=lambda one: (said[one], one), default="")
+    return None if n < ANSWERS or said[answer] < SAME_ANSWER * n else answer
 
 
 def _told(answer: str) -> str:
