@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, Float, bindparam, cast, delete, select, text, tuple_
+from sqlalchemy import Float, cast, select, text, tuple_
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
@@ -49,32 +49,37 @@ WITH said AS MATERIALIZED (
     UNION ALL
     SELECT set_key, NULL, (array_agg(prompt_id))[1], min(completions), count(*), max(sequence)
     FROM said GROUP BY set_key
+), found AS (
+    SELECT set_key, (array_agg(prompt_id) FILTER (WHERE prompt_id IS NOT NULL))[1] AS prompt_id,
+           (SELECT array_agg(id ORDER BY id) FROM unnest(max(completions)) AS id) AS completions,
+           sum(judgments) AS judgments, sum(conflict)::double precision AS conflict, max(latest) AS latest
+    FROM parts GROUP BY set_key HAVING sum(conflict) IS NOT NULL
+), settled AS (
+    DELETE FROM disagreements d
+    WHERE project_id = :project {those} AND NOT EXISTS (SELECT FROM found WHERE found.set_key = d.set_key)
 )
 INSERT INTO disagreements (project_id, set_key, prompt_id, completions, judgments, conflict, latest)
-SELECT :project, set_key, (array_agg(prompt_id) FILTER (WHERE prompt_id IS NOT NULL))[1],
-       (SELECT array_agg(id ORDER BY id) FROM unnest(max(completions)) AS id),
-       sum(judgments), sum(conflict)::double precision, max(latest)
-FROM parts GROUP BY set_key HAVING sum(conflict) IS NOT NULL
+SELECT :project, set_key, prompt_id, completions, judgments, conflict, latest FROM found
+ON CONFLICT (project_id, set_key) DO UPDATE
+SET judgments = excluded.judgments, conflict = excluded.conflict, latest = excluded.latest
 """
-_THESE = "AND c.prompt_id = ANY(:prompts) AND c.set_key = ANY(:keys)"
+_ALL = text(_CONFLICTS.format(these="", those=""))
+_THESE = text(
+    _CONFLICTS.format(
+        these="AND c.prompt_id = ANY(CAST(:prompts AS uuid[])) AND c.set_key = ANY(CAST(:keys AS uuid[]))",
+        those="AND set_key = ANY(CAST(:keys AS uuid[]))",
+    )
+)
 
 
 def refresh(session: Session, project_id: uuid.UUID, sets: Mapping[uuid.UUID, uuid.UUID] | None = None) -> None:
     """Tell anew which of these sets (key: prompt; left out: all of the project) are disagreed on."""
-    if sets is not None and len(sets) > MANY_SETS:
-        sets = None
-    old = delete(Disagreement).where(Disagreement.project_id == project_id)
-    ids = ARRAY(UUID(as_uuid=True))
-    if sets is None:
-        session.execute(old)
-        session.execute(text(_CONFLICTS.format(these="")), {"project": project_id})
+    connection = session.connection()
+    if sets is None or len(sets) > MANY_SETS:
+        connection.execute(_ALL, {"project": project_id})
     elif sets:
-        keys = list(sets)
-        session.execute(old.where(Disagreement.set_key.in_(keys)).execution_options(synchronize_session=False))
-        statement = text(_CONFLICTS.format(these=_THESE)).bindparams(
-            bindparam("prompts", type_=ids), bindparam("keys", type_=ids)
-        )
-        session.execute(statement, {"project": project_id, "prompts": list(set(sets.values())), "keys": keys})
+        given = {"project": project_id, "prompts": list(set(sets.values())), "keys": list(sets)}
+        connection.execute(_THESE, given)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Double, and_, false, func, select, update
+from sqlalchemy import ColumnElement, and_, false, func, select, text, update
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,31 @@ from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.domain.judgments import Protocol, rating_ranks
 from backend.domain.plackett_luce import Rankings, fit_rankings
 from backend.services import bulk
-from backend.tables import Comparison, Completion, CompletionRating, Judgment, Project, Prompt
+from backend.tables import CompletionRating, Project, Prompt
 
 # The width of the prior in log-odds. It is not learnt: a judgment elsewhere must not move the ratings of this prompt.
 PRIOR_DEVIATION = 1.0
 PROMPTS_AT_ONCE = 1_000
+
+# All completions of each prompt, at position 0; then what was said of some of them, in the order of the ratings.
+_SAID = text("""
+SELECT prompt_id, array_agg(id ORDER BY id) AS completions, CAST(NULL AS bigint[]) AS ranks, 0 AS position
+FROM completions WHERE prompt_id = ANY(CAST(:prompts AS uuid[])) GROUP BY prompt_id
+UNION ALL
+SELECT j.prompt_id, c.completions, j.ranks, j.position FROM judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.prompt_id = ANY(CAST(:prompts AS uuid[])) AND j.position > 0
+  AND j.voided_at IS NULL AND j.uncounted_reason IS NULL
+ORDER BY position
+""")
+# Into the rows that Elo has made: a completion that nobody judged has none.
+_STORE = text("""
+UPDATE completion_ratings r SET bradley_terry = told.bradley_terry, standard_error = told.standard_error,
+                                best = told.best, component = told.component
+FROM unnest(CAST(:ids AS uuid[]), CAST(:bradley_terry AS float8[]), CAST(:standard_error AS float8[]),
+            CAST(:best AS float8[]), CAST(:component AS bigint[]))
+     AS told (id, bradley_terry, standard_error, best, component)
+WHERE r.completion_id = told.id
+""")
 
 
 def refresh(session: Session, project: Project, prompts: Collection[uuid.UUID] | None = None) -> None:
@@ -64,20 +84,13 @@ def settle(session: Session, project: Project, prompts: Sequence[uuid.UUID] | No
 
 
 def _fit(session: Session, prompts: Sequence[uuid.UUID], partial: bool) -> None:
-    number: dict[uuid.UUID, int] = {}
     members: dict[uuid.UUID, list[uuid.UUID]] = {}
-    completions = select(Completion.prompt_id, Completion.id).where(Completion.prompt_id.in_(prompts))
-    for prompt, id in session.execute(completions.order_by(Completion.prompt_id, Completion.id)):
-        members.setdefault(prompt, []).append(id)
     said: dict[uuid.UUID, list[tuple[list[uuid.UUID], tuple[int, ...]]]] = {}
-    facts = (
-        select(Judgment.prompt_id, Comparison.completions, Judgment.ranks)
-        .join(Comparison, Comparison.id == Judgment.comparison_id)
-        .where(Judgment.prompt_id.in_(prompts), Judgment.position > 0, Judgment.stands)
-        .order_by(Judgment.position)
-    )
-    for prompt, shown, ranks in session.execute(facts):
-        said.setdefault(prompt, []).append((shown, rating_ranks(ranks, len(shown))))
+    for prompt, completions, ranks, position in session.connection().execute(_SAID, {"prompts": list(prompts)}):
+        if position == 0:
+            members[prompt] = completions
+        else:
+            said.setdefault(prompt, []).append((completions, rating_ranks(ranks, len(completions))))
     # Pairs alone and rankings of several are solved in different ways, whose last digits differ: each by its own.
     several = {prompt for prompt, told in said.items() if any(len(shown) > 2 for shown, _ in told)}
     for chosen in (sorted(said.keys() - several), sorted(several)):
@@ -107,18 +120,13 @@ def _columns(
 def _store(session: Session, ids: Sequence[uuid.UUID], fit: GroupsFit) -> None:
     """Into the rows that Elo has made: a completion that nobody judged has none."""
     assert fit.best is not None
-    fitted = bulk.table(
+    session.connection().execute(
+        _STORE,
         {
-            "id": (UUID(as_uuid=True), ids),
-            "bradley_terry": (Double(), (POINTS_PER_LOG_ODDS * fit.log_odds).tolist()),
-            "standard_error": (Double(), (POINTS_PER_LOG_ODDS * fit.standard_deviation).tolist()),
-            "best": (Double(), fit.best.tolist()),
-            "component": (BigInteger(), fit.component.tolist()),
-        }
-    )
-    session.execute(
-        update(CompletionRating)
-        .where(CompletionRating.completion_id == fitted.c.id)
-        .values({name: fitted.c[name] for name in ("bradley_terry", "standard_error", "best", "component")})
-        .execution_options(synchronize_session=False)
+            "ids": list(ids),
+            "bradley_terry": (POINTS_PER_LOG_ODDS * fit.log_odds).tolist(),
+            "standard_error": (POINTS_PER_LOG_ODDS * fit.standard_deviation).tolist(),
+            "best": fit.best.tolist(),
+            "component": fit.component.tolist(),
+        },
     )

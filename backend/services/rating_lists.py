@@ -15,7 +15,8 @@ from backend.domain.judgments import outcomes
 from backend.errors import Invalid
 from backend.services import annotator_fits, facts, leaderboards
 from backend.services.annotator_fits import Crowd
-from backend.services.ratings import Ranking, rankings_of
+from backend.services.rating_state import Ranking
+from backend.services.ratings import rankings_of
 from backend.tables import Completion, CompletionRating, Judgment, Model, ModelRating, Project
 
 Of = Literal["models", "completions"]

@@ -94,7 +94,7 @@ def test_conflict_by_hand(session, trio):
 
 
 def test_kept_piece_by_piece_or_made_anew_they_are_the_same(session):
-    project = make_study(session, prompts=4, models=4, overlap=3, protocol=Protocol(size=3))
+    project = make_study(session, prompts=8, models=3, overlap=3, protocol=Protocol(size=3))
     people = [make_user(session) for _ in range(4)]
     rng = random.Random(1)
     for n in range(40):

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from sqlalchemy import select
 
-from backend.services import judgments, rating_history, ratings
+from backend.services import judgments, rating_history, rating_state, ratings
 from backend.services.rating_history import history, places
 from backend.tables import Judgment, ModelRating, Project
 from tests.factories import judge_next, make_judgment, make_study, make_user
@@ -101,7 +101,7 @@ def test_what_was_taken_back_is_gone(session):
 
 
 def test_snapshots_tell_the_same_as_playing(session, monkeypatch):
-    monkeypatch.setattr(ratings, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(rating_state, "SNAPSHOT_EVERY", 5)
     project = judged(session, many=43)
     played = history(session, project)
     monkeypatch.setattr(rating_history, "MOST_REPLAYED", 0)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from backend.domain import elo
 from backend.domain.judgments import Protocol
 from backend.errors import Invalid
-from backend.services import judgments, rating_lists, ratings
+from backend.services import judgments, rating_lists, rating_state, ratings
 from backend.tables import Comparison, CompletionRating, Judgment, ModelRating, RatingSnapshot
 from tests.factories import judge_next, make_judgment, make_study, make_user
 from tests.services.test_judgments import NOW
@@ -110,7 +110,7 @@ def test_an_empty_project_has_an_empty_leaderboard(session):
 @pytest.mark.parametrize("seed", range(6))
 def test_taking_back_here_and_there_equals_making_all_anew(session, monkeypatch, seed):
     """Judgments come, are taken back and folded in any order; snapshots of any age lie between."""
-    monkeypatch.setattr(ratings, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(rating_state, "SNAPSHOT_EVERY", 5)
     monkeypatch.setattr(ratings, "MANY_PROMPTS", 3)
     rng = random.Random(seed)
     project = make_study(session, prompts=6, models=3, overlap=3)
@@ -138,7 +138,7 @@ def test_taking_back_here_and_there_equals_making_all_anew(session, monkeypatch,
 
 
 def test_what_is_taken_back_is_played_around_from_the_snapshot_before_it(session, monkeypatch):
-    monkeypatch.setattr(ratings, "SNAPSHOT_EVERY", 10)
+    monkeypatch.setattr(rating_state, "SNAPSHOT_EVERY", 10)
     project, user = make_study(session, prompts=30, models=2), make_user(session)
     made = [make_judgment(session, project, user) for _ in range(30)]
     ratings.fold(session, project.id)
