@@ -41,7 +41,7 @@ function Card({ answer, rank, apart, view }: { answer: Answer; rank: number; apa
       <div className="border-b border-line px-4 py-2.5">
         <div className="flex items-baseline gap-2.5">
           {answer.judgments > 0 && <span className="text-sm text-faint tabular-nums">{rank}</span>}
-          <h3 className="min-w-0 flex-1 font-medium [overflow-wrap:anywhere]">{answer.name}</h3>
+          <h3 className="min-w-0 flex-1 font-medium [overflow-wrap:anywhere]" title={answer.model.name}>{answer.name}</h3>
           {answer.judgments > 0 && <span className="text-sm whitespace-nowrap text-faint">{plural(answer.judgments, "judgment")}</span>}
         </div>
         {answer.judgments === 0 ? (

@@ -3,6 +3,7 @@ import { Fragment } from "react";
 import type { StoredSpan } from "../api/types";
 import { answerName } from "../annotate/answers";
 import { Markdown } from "../components/Markdown";
+import { shortNames } from "../components/plot";
 
 export interface ShownAnswer {
   id: string;
@@ -21,6 +22,7 @@ interface AnswersProps {
 const COLUMNS = (size: number): string => (size === 2 ? "lg:grid-cols-2" : size === 3 ? "lg:grid-cols-3" : "md:grid-cols-2 2xl:grid-cols-4");
 
 export function Answers({ answers, plain = false, models, ranks, spans = [] }: AnswersProps) {
+  const short = shortNames(answers.map((answer) => answer.model));
   return (
     <ol className={`grid gap-3 ${COLUMNS(answers.length)}`}>
       {answers.map((answer, place) => {
@@ -30,7 +32,7 @@ export function Answers({ answers, plain = false, models, ranks, spans = [] }: A
           <li key={answer.id} className="panel min-w-0">
             <div className="flex flex-wrap items-baseline gap-x-3 border-b border-line px-4 py-2">
               <h3 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h3>
-              {models && <span className="min-w-0 text-sm text-soft [overflow-wrap:anywhere]">{answer.model}</span>}
+              {models && <span className="min-w-0 text-sm text-soft [overflow-wrap:anywhere]" title={answer.model}>{short(answer.model)}</span>}
               {ranks && <span className="ml-auto text-sm text-faint">{ranks[place] === 1 ? "best" : `place ${ranks[place]}`}</span>}
             </div>
             <div className="max-h-[26rem] overflow-y-auto px-4 py-3" tabIndex={0} role="region" aria-label={`Text of answer ${name}`}>

@@ -2,11 +2,13 @@
 import { Link } from "@tanstack/react-router";
 import type { JudgmentRow } from "../api/types";
 import { TableFrame } from "../components/Page";
+import { shortNames } from "../components/plot";
 import { Time } from "../components/Time";
 import { duration } from "../format";
 import { Verdict } from "./Verdict";
 
 export function JudgmentTable({ slug, items, label, annotator = true }: { slug: string; items: readonly JudgmentRow[]; label: string; annotator?: boolean }) {
+  const short = shortNames([...new Set(items.flatMap(modelsOf))]);
   return (
     <TableFrame label={label}>
       <table className="table">
@@ -32,7 +34,7 @@ export function JudgmentTable({ slug, items, label, annotator = true }: { slug: 
                 </td>
               )}
               <td className="min-w-56">
-                <span className={judgment.voided_at ? "line-through" : ""}><Verdict names={judgment.completions.map((one) => one.model.name)} ranks={judgment.ranks} strength={judgment.strength} /></span>
+                <span className={judgment.voided_at ? "line-through" : ""}><Verdict names={modelsOf(judgment).map(short)} titles={modelsOf(judgment)} ranks={judgment.ranks} strength={judgment.strength} /></span>
                 {judgment.voided_at && <span className="block text-sm">set aside</span>}
                 {judgment.reason && <span className="block text-sm">not counted: {judgment.reason}</span>}
               </td>
@@ -45,4 +47,8 @@ export function JudgmentTable({ slug, items, label, annotator = true }: { slug: 
       </table>
     </TableFrame>
   );
+}
+
+function modelsOf(judgment: JudgmentRow): string[] {
+  return judgment.completions.map((one) => one.model.name);
 }
