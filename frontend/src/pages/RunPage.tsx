@@ -231,7 +231,7 @@ function Log({ run, live }: PartProps) {
           const element = event.currentTarget;
           setFollow(element.scrollHeight - element.scrollTop - element.clientHeight < 24);
         }}
-        className="panel h-80 overflow-auto bg-sunken px-3 py-2 font-mono text-xs leading-5"
+        className="panel max-h-80 overflow-auto bg-sunken px-3 py-2 font-mono text-xs leading-5"
       >
         {items.length === 0 ? <p className="text-faint">{live ? "Nothing written yet." : "This run wrote nothing."}</p> : items.map((line) => (
           <div key={line.id} className="whitespace-pre-wrap [overflow-wrap:anywhere]"><span className="text-faint select-none">{clock(new Date(line.at))} </span>{line.line}</div>
