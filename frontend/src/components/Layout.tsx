@@ -63,18 +63,18 @@ export function Layout() {
             <Rule />
             {project && (
               <>
-                <Item to="/projects/$project" params={{ project }} icon="overview" label={t("overview")} rail={rail} exact />
+                <Item to="/projects/$project" params={{ project }} icon="overview" label={t("overview")} rail={rail} exact also={`/projects/${project}/asking`} />
                 <Item to="/projects/$project/prompts" params={{ project }} icon="prompts" label={t("prompts")} rail={rail} />
-                <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label={t("leaderboard")} rail={rail} />
+                <Item to="/projects/$project/leaderboard" params={{ project }} icon="leaderboard" label={t("leaderboard")} rail={rail} also={`/projects/${project}/history`} />
                 <Item to="/projects/$project/judgments" params={{ project }} icon="judgments" label={t("judgments")} rail={rail} />
                 <Item to="/projects/$project/disagreements" params={{ project }} icon="split" label={t("disagreements")} rail={rail} />
                 <Attention project={project} rail={rail} />
-                <Item to="/projects/$project/annotators" params={{ project }} icon="team" label={t("annotators")} rail={rail} />
+                <Item to="/projects/$project/annotators" params={{ project }} icon="team" label={t("annotators")} rail={rail} also={`/projects/${project}/agreement`} />
                 <Item to="/projects/$project/gold" params={{ project }} icon="gold" label={t("gold")} rail={rail} />
                 <Item to="/projects/$project/rewards" params={{ project }} icon="rewards" label={t("rewards")} rail={rail} />
               </>
             )}
-            <Item to="/runs" icon="runs" label={t("runs")} rail={rail} />
+            <Item to="/runs" icon="runs" label={t("runs")} rail={rail} also={`/projects/${project}/new-run`} />
             <Item to="/checkpoints" icon="checkpoints" label={t("checkpoints")} rail={rail} />
             <Item to="/models" icon="models" label={t("models")} rail={rail} />
             <Rule />
@@ -124,13 +124,17 @@ interface ItemProps {
   label: string;
   rail: boolean;
   exact?: boolean;
+  /** The path of a page that belongs here although it does not lie below. */
+  also?: string;
   /** A count of what waits there. */
   badge?: { short: string; said: string };
 }
 
-function Item({ to, params, icon, label, rail, exact, badge }: ItemProps) {
+function Item({ to, params, icon, label, rail, exact, also, badge }: ItemProps) {
+  const here = { className: HERE, "aria-current": "page" } as const;
+  const { pathname } = useLocation();
   return (
-    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} relative px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={{ className: HERE, "aria-current": "page" }} inactiveProps={{ className: ELSEWHERE }} title={rail ? label : undefined}>
+    <Link to={to} params={params as never} activeOptions={{ exact, includeSearch: false }} className={`${ITEM} relative px-2.5 ${rail ? "md:justify-center md:px-0" : ""}`} activeProps={here} inactiveProps={pathname === also ? here : { className: ELSEWHERE }} title={rail ? label : undefined}>
       <Icon name={icon} />
       <Label rail={rail}>{label}</Label>
       {badge && <span className={`rounded-full bg-warn-wash px-1.5 text-xs font-medium text-warn ${rail ? "md:absolute md:top-0 md:right-0" : "ml-auto"}`}><span aria-hidden="true">{badge.short}</span><span className="sr-only">, {badge.said}</span></span>}
