@@ -4,7 +4,7 @@
  * The values at one place are read by pointing, or with the arrow keys: the plot is a slider along its axis.
  */
 import { type KeyboardEvent, type PointerEvent, useState } from "react";
-import { clock, count, day, moment } from "../format";
+import { clock, count, day, figure, moment } from "../format";
 import { linear, range, seriesColour, seriesDash, shortened, spread, textWidth, ticks, timeTicks, useWidth } from "./plot";
 
 export interface Line {
@@ -58,7 +58,11 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
   const yAt = linear(ySpan, [bottom, top]);
   const room = Math.max(2, Math.floor((width - left - right) / (time ? 95 : width < 500 ? 38 : 64)));
   const times = time ? timeTicks(xSpan, room) : null;
-  const spoken = (place: number): string => (time ? moment(new Date(place)) : `${count(place)}${xName ? ` ${xName}` : ""}`);
+  // Between two whole things that are counted there is nothing.
+  const counted = x.every(Number.isInteger);
+  const marks = times?.at ?? ticks(xSpan, room).filter((tick) => !counted || Number.isInteger(tick));
+  const number = counted ? count : figure;
+  const spoken = (place: number): string => (time ? moment(new Date(place)) : `${number(place)}${xName ? ` ${xName}` : ""}`);
   const at = pointed === null ? null : Math.min(pointed, x.length - 1);
   const read = at === null ? [] : lines.flatMap((line, index) => (line.values[at] === null || line.values[at] === undefined ? [] : [{ line, index, value: line.values[at] }])).toSorted((a, b) => b.value - a.value);
 
@@ -104,8 +108,8 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
             <text x={left - 8} y={yAt(tick) + 4} textAnchor="end" className="fill-faint" fontSize={11}>{format(tick)}</text>
           </g>
         ))}
-        {(times?.at ?? ticks(xSpan, room)).map((tick) => (
-          <text key={tick} x={xAt(tick)} y={bottom + 17} textAnchor="middle" className="fill-faint" fontSize={11}>{times ? (times.whole ? day(new Date(tick)) : clock(new Date(tick)).replace(/:\d\d(?=\s|$)/, "")) : count(tick)}</text>
+        {marks.map((tick) => (
+          <text key={tick} x={xAt(tick)} y={bottom + 17} textAnchor="middle" className="fill-faint" fontSize={11}>{times ? (times.whole ? day(new Date(tick)) : clock(new Date(tick)).replace(/:\d\d(?=\s|$)/, "")) : number(tick)}</text>
         ))}
         {xName && <text x={(left + width - right) / 2} y={height - 3} textAnchor="middle" className="fill-faint" fontSize={11}>{xName}</text>}
         {lines.map((line, index) => <Band key={line.key} line={line} colour={seriesColour(line.colour ?? index)} x={x.map(xAt)} y={yAt} />)}

@@ -87,6 +87,7 @@ function Precision({ slug, asking: { errors, distribution, target_error: target,
   if (target !== null) lines.push({ key: "target", name: "asked for", values: x.map(() => target) });
   const judged = errors.reduce((sum, line) => sum + line.prompts, 0);
   const none = prompts > judged && ` ${plural(prompts - judged, "prompt has", "prompts have")} no judgment yet.`;
+  const only = errors.length === 1 ? errors[0] : undefined;
   const byJudgments = { columns: ["judgments", "prompts", "median error"], rows: errors.map((line) => [line.judgments === line.upto ? line.judgments : `${line.judgments} to ${line.upto}`, line.prompts, line.median_error]) };
   const byError = { columns: ["error from", "to", "prompts"], rows: distribution.map((bin) => [bin.low, bin.high, bin.prompts]) };
   return (
@@ -95,7 +96,11 @@ function Precision({ slug, asking: { errors, distribution, target_error: target,
         <Distribution bins={distribution} target={target} />
       </Figure>
       <Figure title="Error by judgments" caption="The same error, its median over prompts with so many judgments." file={`${slug}-errors-by-judgments`} data={byJudgments}>
-        <Lines label="Error by number of judgments" x={x} lines={lines} xName="judgments of a prompt" yName="± Elo points" within={[0]} height={260} format={(value) => count(Math.round(value))} />
+        {only ? (
+          <p className="py-4 text-soft">Each judged prompt has {only.upto === 1 ? "one judgment" : `${only.judgments === only.upto ? "" : `${only.judgments} to `}${only.upto} judgments`}, and the median error is ±{count(Math.round(only.median_error))} Elo points. A line shows once some have more than others.</p>
+        ) : (
+          <Lines label="Error by number of judgments" x={x} lines={lines} xName="judgments of a prompt" yName="± Elo points" within={[0]} height={260} format={(value) => count(Math.round(value))} />
+        )}
       </Figure>
     </div>
   );
@@ -110,7 +115,11 @@ function Pays({ slug, project, gain }: { slug: string; project: Project; gain: A
       file={`${slug}-asking`}
       data={gainRows(gain)}
     >
-      <Lines label="What judgments taught, chosen and by chance" x={x} lines={lines} xName="judgments of a prompt" yName="uncertainty removed" within={[0]} format={(value) => value.toFixed(2)} />
+      {x.length === 1 ? (
+        <p className="py-4 text-soft">So far this is told from one judgment of each prompt. Lines show once prompts have several.</p>
+      ) : (
+        <Lines label="What judgments taught, chosen and by chance" x={x} lines={lines} xName="judgments of a prompt" yName="uncertainty removed" within={[0]} format={(value) => value.toFixed(2)} />
+      )}
     </Figure>
   );
 }

@@ -8,6 +8,7 @@ import { Figure } from "../components/Figure";
 import { type Line, Lines } from "../components/Lines";
 import type { Cell } from "../components/rows";
 import { Empty, Loaded } from "../components/Status";
+import { day, plural } from "../format";
 import { CLOSE } from "./Whisker";
 
 type By = "time" | "guidelines_version";
@@ -56,6 +57,8 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
           >
             {used.length === 0 ? (
               <Empty icon="team" level={2} title="Nothing to tell it from yet">Agreement needs the same answers judged by two people; gold and repeats are set in the settings.</Empty>
+            ) : items.length === 1 ? (
+              <p className="py-4 text-soft">{single(items[0]!, by)}</p>
             ) : (
               <Lines
                 label={`${used.map(({ name }) => name).join(", ")}, ${by === "time" ? "over time" : "by version of the guidelines"}`}
@@ -72,6 +75,14 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
       }}
     </Loaded>
   );
+}
+
+/** A course begins with its second point; of the first, the numbers are in the table. */
+function single(point: AgreementPoint, by: By): string {
+  const judged = `${plural(point.judgments, "judgment")} so far ${point.judgments === 1 ? "was" : "were"}`;
+  return by === "time"
+    ? `The ${judged} made on ${day(new Date(point.from))}: a course shows from the second day on.`
+    : `The ${judged} made under version ${point.label} of the guidelines: a course shows once people have judged under another.`;
 }
 
 /** So it is where nobody is asked how strong a preference is. */
