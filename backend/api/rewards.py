@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from sqlalchemy import select
 
+from backend.api.comparisons import excerpt
 from backend.api.deps import Admin, AdminReader, HeavyDep, SessionDep
 from backend.api.projects import ProjectDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain.rewards import Normalisation, Question
-from backend.services import facts, reward_shapes, rewards
-from backend.tables import Reward, RewardSet
+from backend.services import facts, reward_reasons, reward_shapes, rewards
+from backend.tables import Prompt, Reward, RewardSet
 
 router = APIRouter(tags=["rewards"])
 
@@ -46,10 +47,12 @@ class RewardSetOut(Wire):
 
 
 class RewardOut(Wire):
-    """One completion's reward and the rating it came from."""
+    """One completion's reward and the rating it came from; `prompt_excerpt` is the beginning of its last message."""
 
     completion: IdStr
+    model: str
     prompt: IdStr
+    prompt_excerpt: str
     split: Literal["train", "held_out"]
     rating: float
     standard_error: float | None
@@ -133,11 +136,13 @@ def list_rewards(
     rewards.find(session, reward_set_id)
     query = select(Reward).where(Reward.reward_set_id == reward_set_id)
     rows, cursor = paginate(session, query, key=Reward.completion_id, after=after, limit=limit, newest_first=False)
-    items = [
-        RewardOut.model_validate({**row.__dict__, "completion": row.completion_id, "prompt": row.prompt_id})
-        for row in rows
-    ]
-    return Page(items=items, next=cursor)
+    named = reward_reasons.names(session, [row.completion_id for row in rows])
+    return Page(items=[RewardOut.model_validate(_named(row, *named[row.completion_id])) for row in rows], next=cursor)
+
+
+def _named(row: Reward, model: str, prompt: Prompt) -> dict[str, Any]:
+    told = {"completion": row.completion_id, "model": model, "prompt": row.prompt_id, "prompt_excerpt": excerpt(prompt)}
+    return {**row.__dict__, **told}
 
 
 @router.get("/reward-sets/{reward_set_id}/rewards/{completion_id}")
@@ -145,12 +150,11 @@ def read_reward(
     reward_set_id: uuid.UUID, completion_id: uuid.UUID, session: SessionDep, caller: AdminReader
 ) -> OpenedReward:
     """One reward, opened down to the judgments and people behind it."""
-    reward, found = rewards.because(session, reward_set_id, completion_id)
+    reward, found = reward_reasons.because(session, reward_set_id, completion_id)
+    named = reward_reasons.names(session, [completion_id])
     return OpenedReward.model_validate(
         {
-            **reward.__dict__,
-            "completion": reward.completion_id,
-            "prompt": reward.prompt_id,
+            **_named(reward, *named[completion_id]),
             "because": [
                 BecauseOut.model_validate(
                     {

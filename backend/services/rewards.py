@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain import elo
@@ -24,7 +24,7 @@ from backend.domain.rewards import (
 )
 from backend.errors import Invalid, NotFound
 from backend.services import bulk, facts, ratings
-from backend.tables import Completion, Judgment, Model, Project, Prompt, Reward, RewardOutcome, RewardSet, User
+from backend.tables import Completion, Project, Prompt, Reward, RewardOutcome, RewardSet
 
 OUTCOMES_AT_ONCE = 200_000
 
@@ -228,51 +228,6 @@ def _correlation(a: list[float], b: list[float]) -> float | None:
         return statistics.correlation(a, b)
     except statistics.StatisticsError:
         return None
-
-
-@dataclass(frozen=True)
-class Because:
-    """One outcome behind a reward, told from the completion's view: the score against `other`, who said so and when."""
-
-    judgment: Judgment
-    annotator: str
-    other: uuid.UUID
-    model: str
-    score: float
-    weight: float
-
-
-def because(session: Session, reward_set_id: uuid.UUID, completion_id: uuid.UUID) -> tuple[Reward, list[Because]]:
-    """A reward opened down to the judgments and people behind it. Raises NotFound."""
-    reward = session.get(Reward, (reward_set_id, completion_id))
-    if reward is None:
-        raise NotFound("This reward set has no reward for that completion.")
-    rows = session.execute(
-        select(RewardOutcome, Judgment, User.name)
-        .join(Judgment, Judgment.id == RewardOutcome.judgment_id)
-        .join(User, User.id == Judgment.annotator_id)
-        .where(
-            RewardOutcome.reward_set_id == reward_set_id,
-            RewardOutcome.prompt_id == reward.prompt_id,
-            or_(RewardOutcome.a == completion_id, RewardOutcome.b == completion_id),
-        )
-        .order_by(RewardOutcome.id)
-    ).all()
-    others = {outcome.b if outcome.a == completion_id else outcome.a for outcome, _, _ in rows}
-    models = dict(
-        session.execute(
-            select(Completion.id, Model.name)
-            .join(Model, Model.id == Completion.model_id)
-            .where(Completion.id.in_(others))
-        ).all()
-    )
-    found = []
-    for outcome, judgment, name in rows:
-        first = outcome.a == completion_id
-        other = outcome.b if first else outcome.a
-        score = outcome.score if first else 1.0 - outcome.score
-        found.append(Because(judgment, name, other, models[other], score, outcome.weight))
-    return reward, found
 
 
 def find(session: Session, reward_set_id: uuid.UUID, field: str | None = None) -> RewardSet:

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from backend.domain.judgments import Protocol, Verdict
 from backend.domain.rewards import Question
 from backend.errors import Invalid, NotFound
-from backend.services import comparisons, judgments, ratings, rewards
-from backend.tables import Completion, Judgment, Prompt, Reward, RewardOutcome
+from backend.services import comparisons, judgments, ratings, reward_reasons, rewards
+from backend.tables import Completion, Judgment, Model, Prompt, Reward, RewardOutcome
 from tests.factories import judge_next, make_completions, make_judgment, make_model, make_prompt, make_study, make_user
 from tests.services.test_judgments import NOW
 
@@ -135,12 +135,15 @@ def test_a_reward_opens_down_to_its_judgments(session):
     made = [make_judgment(session, project, user) for _ in range(3)]
     reward_set = rewards.freeze(session, project)
     row = session.scalars(select(Reward).where(Reward.reward_set_id == reward_set.id)).first()
-    reward, found = rewards.because(session, reward_set.id, row.completion_id)
+    reward, found = reward_reasons.because(session, reward_set.id, row.completion_id)
     assert reward.judgments == len(found) == 2
     assert {one.annotator for one in found} == {"Ada"} and {one.judgment.id for one in found} <= {m.id for m in made}
     assert len({one.other for one in found}) == 2
+    model, prompt = reward_reasons.names(session, [row.completion_id])[row.completion_id]
+    answer = session.get_one(Completion, row.completion_id)
+    assert (model, prompt.id) == (session.get_one(Model, answer.model_id).name, answer.prompt_id)
     with pytest.raises(NotFound):
-        rewards.because(session, reward_set.id, user.id)
+        reward_reasons.because(session, reward_set.id, user.id)
 
 
 def test_a_project_that_ranks_several_is_rated_by_whole_rankings(session):

@@ -3038,8 +3038,12 @@ export interface components {
             completion: string;
             /** Judgments */
             judgments: number;
+            /** Model */
+            model: string;
             /** Prompt */
             prompt: string;
+            /** Prompt Excerpt */
+            prompt_excerpt: string;
             /** Rating */
             rating: number;
             /** Reward */
@@ -3771,15 +3775,19 @@ export interface components {
         };
         /**
          * RewardOut
-         * @description One completion's reward and the rating it came from.
+         * @description One completion's reward and the rating it came from; `prompt_excerpt` is the beginning of its last message.
          */
         RewardOut: {
             /** Completion */
             completion: string;
             /** Judgments */
             judgments: number;
+            /** Model */
+            model: string;
             /** Prompt */
             prompt: string;
+            /** Prompt Excerpt */
+            prompt_excerpt: string;
             /** Rating */
             rating: number;
             /** Reward */

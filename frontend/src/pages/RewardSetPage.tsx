@@ -5,6 +5,7 @@ import { useState } from "react";
 import { rewardSetQuery, rewardsQuery } from "../api/queries";
 import { ButtonLink } from "../components/Button";
 import { Page, Section, TableFrame } from "../components/Page";
+import { shortNames } from "../components/plot";
 import { Pager, useCursor } from "../components/Pager";
 import { Loaded } from "../components/Status";
 import { count, figure, signed } from "../format";
@@ -38,15 +39,17 @@ export function RewardSetPage() {
         <Loaded query={rewards}>
           {({ items, next }) => {
             const most = Math.max(1e-9, ...items.map((item) => Math.abs(item.reward)));
+            const short = shortNames([...new Set(items.map((item) => item.model))]);
             return (
               <>
                 <TableFrame label="Rewards">
                   <table className="table">
-                    <thead><tr><th>Prompt</th><th className="number">Rating</th><th className="number">Reward</th><th className="w-40"><span className="sr-only">Size</span></th><th className="number">Weight</th><th className="number">Judgments</th><th>Part</th><th><span className="sr-only">Why</span></th></tr></thead>
+                    <thead><tr><th>Prompt</th><th>Model</th><th className="number">Rating</th><th className="number">Reward</th><th className="w-28"><span className="sr-only">Size</span></th><th className="number">Weight</th><th className="number">Judgments</th><th>Part</th><th><span className="sr-only">Why</span></th></tr></thead>
                     <tbody>
                       {items.map((item) => (
                         <tr key={item.completion} className="*:align-middle">
-                          <td><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="link">open</Link></td>
+                          <td className="min-w-44"><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="quiet-link line-clamp-2 [overflow-wrap:anywhere]" title={item.prompt_excerpt}>{item.prompt_excerpt || "(empty prompt)"}</Link></td>
+                          <td className="[overflow-wrap:anywhere]" title={item.model}>{short(item.model)}</td>
                           <td className="number">{count(item.rating)}{item.standard_error !== null && <span className="text-faint"> ± {count(item.standard_error)}</span>}</td>
                           <td className="number">{signed(item.reward, 3)}</td>
                           <td aria-hidden="true"><Size share={item.reward / most} /></td>
