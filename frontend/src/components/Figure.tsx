@@ -25,6 +25,8 @@ interface FigureProps {
   tabled?: boolean;
   /** The plot is a canvas: there is no SVG of it. */
   raster?: boolean;
+  /** Words stand where the plot would be, for there is too little to draw. */
+  words?: boolean;
   /** Drawn for the picture where the page shows something else than an SVG or a canvas. Gets no context. */
   picture?: (width: number) => ReactElement;
   /** What can be chosen about the plot. */
@@ -34,7 +36,7 @@ interface FigureProps {
   children: ReactNode;
 }
 
-export function Figure({ title, caption, file, data, tabled, raster, picture, actions, level = 2, className, children }: FigureProps) {
+export function Figure({ title, caption, file, data, tabled, raster, words, picture, actions, level = 2, className, children }: FigureProps) {
   const id = useId();
   const plot = useRef<HTMLDivElement>(null);
   const said = useRef<HTMLDivElement>(null);
@@ -43,8 +45,8 @@ export function Figure({ title, caption, file, data, tabled, raster, picture, ac
   const Title = `h${level}` as const;
 
   const take = (): Picture => {
-    const words = said.current?.innerText ?? "";
-    return picture ? drawn(picture(PICTURE_WIDTH), (box) => pictureOf(box, title, words)) : pictureOf(plot.current!, title, words);
+    const told = said.current?.innerText ?? "";
+    return picture ? drawn(picture(PICTURE_WIDTH), (box) => pictureOf(box, title, told)) : pictureOf(plot.current!, title, told);
   };
   const hand = async (ending: string, make: () => Blob | Promise<Blob>): Promise<void> => {
     try {
@@ -69,8 +71,8 @@ export function Figure({ title, caption, file, data, tabled, raster, picture, ac
       <div className="flex flex-wrap items-center gap-x-1 border-t border-line px-2 py-1 text-sm">
         {!tabled && <Small icon={open ? "down" : "right"} aria-expanded={open} onClick={() => setOpen(!open)}>Show as table</Small>}
         <span className="grow" />
-        <Small icon="download" onClick={() => void hand("png", () => pngFile(take()))}>Save picture</Small>
-        {!raster && <Small aria-label="Save picture as SVG" onClick={() => void hand("svg", () => svgFile(take()))}>SVG</Small>}
+        {!words && <Small icon="download" onClick={() => void hand("png", () => pngFile(take()))}>Save picture</Small>}
+        {!words && !raster && <Small aria-label="Save picture as SVG" onClick={() => void hand("svg", () => svgFile(take()))}>SVG</Small>}
         <Small icon="download" onClick={() => void hand("csv", () => new Blob([csv(data)], { type: "text/csv" }))}>Save data</Small>
       </div>
       {open && <div className="border-t border-line p-3"><Table data={data} label={title} /></div>}

@@ -95,7 +95,7 @@ function Precision({ slug, asking: { errors, distribution, target_error: target,
       <Figure title="Prompts by error" caption={<>The standard error of the least certain answer of each prompt, in Elo points.{none}</>} file={`${slug}-errors`} data={byError}>
         <Distribution bins={distribution} target={target} />
       </Figure>
-      <Figure title="Error by judgments" caption="The same error, its median over prompts with so many judgments." file={`${slug}-errors-by-judgments`} data={byJudgments}>
+      <Figure title="Error by judgments" caption="The same error, its median over prompts with so many judgments." file={`${slug}-errors-by-judgments`} data={byJudgments} words={only !== undefined}>
         {only ? (
           <p className="py-4 text-soft">Each judged prompt has {only.upto === 1 ? "one judgment" : `${only.judgments === only.upto ? "" : `${only.judgments} to `}${only.upto} judgments`}, and the median error is ±{count(Math.round(only.median_error))} Elo points. A line shows once some have more than others.</p>
         ) : (
@@ -114,6 +114,7 @@ function Pays({ slug, project, gain }: { slug: string; project: Project; gain: A
       caption={<>{pays(gain, project.random_share)} Drawn: by how much the first judgments of a prompt lowered the uncertainty of its ratings together (variance, squared log-odds), with 95% bands.</>}
       file={`${slug}-asking`}
       data={gainRows(gain)}
+      words={x.length === 1}
     >
       {x.length === 1 ? (
         <p className="py-4 text-soft">So far this is told from one judgment of each prompt. Lines show once prompts have several.</p>

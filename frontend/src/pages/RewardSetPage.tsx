@@ -48,14 +48,14 @@ export function RewardSetPage() {
                     <tbody>
                       {items.map((item) => (
                         <tr key={item.completion} className="*:align-middle">
-                          <td className="min-w-44"><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="quiet-link line-clamp-2 [overflow-wrap:anywhere]" title={item.prompt_excerpt}>{item.prompt_excerpt || "(empty prompt)"}</Link></td>
-                          <td className="[overflow-wrap:anywhere]" title={item.model}>{short(item.model)}</td>
+                          <td className="min-w-52"><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="quiet-link line-clamp-2 [overflow-wrap:anywhere]" title={item.prompt_excerpt}>{item.prompt_excerpt || "(empty prompt)"}</Link></td>
+                          <td className="min-w-32 [overflow-wrap:anywhere]" title={item.model}>{short(item.model)}</td>
                           <td className="number">{count(item.rating)}{item.standard_error !== null && <span className="text-faint"> ± {count(item.standard_error)}</span>}</td>
                           <td className="number">{signed(item.reward, 3)}</td>
                           <td aria-hidden="true"><Size share={item.reward / most} /></td>
                           <td className="number">{figure(item.weight)}</td>
                           <td className="number">{count(item.judgments)}</td>
-                          <td className="text-faint">{item.split === "held_out" ? "held out" : "train"}</td>
+                          <td className="whitespace-nowrap text-faint">{item.split === "held_out" ? "held out" : "train"}</td>
                           <td>{item.judgments > 0 && <button type="button" className="link min-h-7" onClick={() => setOpen(item.completion)}>Why</button>}</td>
                         </tr>
                       ))}

@@ -49,6 +49,7 @@ export function Course({ slug, annotator, file }: { slug: string; annotator?: st
             title={`${annotator === undefined ? "Agreement" : "Care"} ${by === "time" ? "over time" : "by guidelines"}`}
             file={`${file}-${by === "time" ? "over-time" : "by-guidelines"}`}
             caption={`${told}, with 95 % intervals. ${whose}`}
+            words={used.length === 0 || items.length === 1}
             actions={<Segments label="Course" value={by} onChange={setBy} options={[{ value: "time", label: "Over time" }, { value: "guidelines_version", label: "By guidelines" }]} />}
             data={{
               columns: [by === "time" ? "period" : "guidelines version", "from", "to", "judgments", ...used.flatMap(({ name }) => [name, `${name} low`, `${name} high`])],
