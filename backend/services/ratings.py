@@ -62,6 +62,12 @@ def _facts() -> Any:
 
 
 _PENDING = _pending()
+_NUMBERING = (
+    select(Project)
+    .where(Project.id == bindparam("project"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 # Locked, so that one that is voided meanwhile is either left out, or known to be in the ratings.
 _WAITING = (
     _facts()
@@ -175,8 +181,7 @@ def _lock(session: Session, project_id: uuid.UUID) -> None:
 
 def _numbering(session: Session, project_id: uuid.UUID) -> Project:
     """The project, whose judgments nobody else numbers meanwhile; that, too, keeps nobody from judging."""
-    query = select(Project).where(Project.id == project_id).with_for_update(key_share=True)
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    return session.scalars(_NUMBERING, {"project": project_id}).one()
 
 
 def _play_changes(session: Session, project_id: uuid.UUID) -> Collection[uuid.UUID] | None:
