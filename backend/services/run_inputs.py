@@ -6,7 +6,8 @@ is written last and makes the folder complete. Knows nothing of processes and of
 
     run.inputs   model, reference   {id, name, source, checkpoint?, revision?}
                  models             a list of those
-                 reward_model, judge    {checkpoint, name, revision, kind, backbone: a model as above}
+                 reward_model, judge    {checkpoint, name, revision, kind, backbone: a model as above, where it is an
+                                        adapter on one}
                  reward_set         {id, number, name}
                  files              {input: {rows, sha256}}, added when the rows are written
 """
@@ -132,12 +133,13 @@ def _reward_model(session: Session, name: str, field: str) -> dict[str, Any]:
     if checkpoint.kind != "reward_model":
         raise Invalid(f"“{checkpoint.name}” is no reward model but the result of a {checkpoint.kind} run.", field)
     made_by = session.get_one(Run, checkpoint.run_id)
+    whole = made_by.config.get("method") == "full"
     return {
         "checkpoint": str(checkpoint.id),
         "name": checkpoint.name,
         "revision": checkpoint.revision,
         "kind": checkpoint.kind,
-        "backbone": (made_by.inputs or {}).get("model"),
+        "backbone": None if whole else (made_by.inputs or {}).get("model"),
     }
 
 

@@ -31,7 +31,8 @@ def seconds(workload: Workload, run: Measured, *, full_critic: bool = False) -> 
     own_critic = not (ours and workload.shared_critic)
     floor = Floor.of(
         work, rate, [a - b for a, b in run.lengths], at_head, adapter=adapter,
-        critic_adapter=(0 if full_critic else adapter) if own_critic else None, reward_models=1, epochs=PPO["epochs"],
+        critic_adapter=(0 if full_critic else adapter) if own_critic else None, reward_models=[work],
+        epochs=PPO["epochs"],
     )  # fmt: skip
     update, scoring = floor.update, floor.scoring
     if full_critic:

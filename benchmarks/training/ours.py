@@ -24,7 +24,8 @@ from workers.training.events import StepMetrics
 from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.packing import Document
-from workers.training.reward_model import Group, RewardTask
+from workers.training.reward_groups import Group
+from workers.training.reward_model import RewardTask
 from workers.training.scoring import RewardModel, Rewards, Weighted
 from workers.training.supervised import Loop, Plan
 

@@ -149,6 +149,12 @@ def test_ppo_wants_the_reward_model_of_its_own_backbone(
     run_inputs._check_backbone("ppo", entries)
     with pytest.raises(Invalid, match="another reward model"):
         run_inputs._check_backbone("ppo", entries | {"judge": entries["reward_model"]})
+    run.config = run.config | {"method": "full"}  # a model of its own may teach any other
+    whole = run_inputs._reward_model(session, scorer.name, "reward_model")
+    run_inputs._check_backbone(
+        "ppo", {"model": run_inputs._model(session, "ppo", other.name, "model")} | {"reward_model": whole}
+    )
+    assert whole["backbone"] is None
 
 
 def test_a_judge_reads_prompts_that_nobody_else_does(

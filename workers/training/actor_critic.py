@@ -47,9 +47,11 @@ class ActorCritic:
 
     def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
         """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
-        head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn.
+        head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn. A reward
+        model that is no adapter cannot be copied.
         """
-        if not self.shared_trunk and self.config.value_init == "reward" and reward_model:
+        copied = self.config.value_init == "reward" and not self.shared_trunk
+        if copied and reward_model and reward_model.adapter is not None:
             self.backbone.copy_adapter(reward_model.adapter, VALUE)
             head = reward_model.head.copy().requires_grad_(True)
         else:

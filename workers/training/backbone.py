@@ -10,8 +10,8 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import Cache
 from transformers.utils import logging as transformers_logging
 
@@ -36,7 +36,10 @@ transformers_logging.disable_progress_bar()
 
 
 class Backbone:
-    """`hidden_states` and `logits` see the adapter that `role` switched on; outside of `role` all adapters are off."""
+    """`hidden_states` and `logits` see the adapter that `role` switched on; outside of `role` all adapters are off.
+
+    A model that was read without its language head has no `logits`.
+    """
 
     def __init__(self, model: Any, tokenizer: Any, *, digest: str = "") -> None:
         """`digest` identifies the stored weights (see `load`)."""
@@ -46,13 +49,13 @@ class Backbone:
         self.dtype: torch.dtype = next(model.parameters()).dtype
         text_config = model.config.get_text_config()
         self.hidden_size: int = text_config.hidden_size
-        self.vocabulary_size: int = model.get_output_embeddings().weight.shape[0]
+        self._head: nn.Module | None = model.get_output_embeddings()
+        self.vocabulary_size: int = (self._head or model.get_input_embeddings()).weight.shape[0]
         self.layers: int = text_config.num_hidden_layers
         self.max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
-        self._stored_config = copy.deepcopy(model.config)
+        self.stored_config = copy.deepcopy(model.config)
         self._softcap: float | None = getattr(text_config, "final_logit_softcapping", None)
         self._trunk: nn.Module = model.base_model
-        self._head: nn.Module = model.get_output_embeddings()
         self._digest = digest or fingerprint(model)
         _no_dropout(model)
         model.eval()
@@ -60,20 +63,24 @@ class Backbone:
         if model.config._attn_implementation == "sdpa":
             model.set_attn_implementation(ATTENTION)
         self._packs: bool | None = None
-        self.adapters = LoraModel(model, never=[self._head])
+        self.adapters = LoraModel(model, never=[self._head] if self._head else [])
         self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
         self.pad_id: int = _pad_id(tokenizer, self.stop_ids)
-        self._check_logits()
+        if self._head is not None:
+            self._check_logits()
 
     @classmethod
-    def load(cls, folder: Path, *, device: torch.device, dtype: torch.dtype) -> "Backbone":
-        """From a transformers folder with safetensors weights. Nothing is downloaded, no code from the folder runs."""
+    def load(cls, folder: Path, *, device: torch.device, dtype: torch.dtype, language_head: bool = True) -> "Backbone":
+        """From a transformers folder with safetensors weights. Nothing is downloaded, no code from the folder runs.
+
+        Without `language_head` only what gives hidden states is read: all that a reward model needs.
+        """
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise NotFound(f"There is no model in {folder}: config.json is missing.")
         try:
             digest = digest_of(folder)
-            model, tokenizer = _read(folder, dtype)
+            model, tokenizer = _read(folder, dtype, AutoModelForCausalLM if language_head else AutoModel)
         except (PodiumError, MemoryError, torch.OutOfMemoryError):
             raise
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
@@ -125,6 +132,12 @@ class Backbone:
         """
         with self.adapters.on(name):
             yield
+
+    def precision(self, adapter: str | None) -> AbstractContextManager[object]:
+        """Within, what trains `adapter` computes, or with None all weights: a GPU then multiplies in bfloat16."""
+        if adapter is None and self.dtype == torch.float32 and self.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
 
     # -- forward --------------------------------------------------------------------------------------------------
 
@@ -201,6 +214,7 @@ class Backbone:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., d) to (..., V) in the precision of the model; give it only the positions that are needed."""
+        assert self._head is not None, "this model was read without its language head"
         logits: Tensor = self._head(hidden)
         if self._softcap:
             logits = torch.tanh(logits / self._softcap) * self._softcap
@@ -231,7 +245,7 @@ class Backbone:
             for path, weight in self.adapters.merged_weights(name):
                 state[f"{path}.weight"] = weight.t().contiguous() if self.adapters.is_transposed(path) else weight
         config = self.model.config
-        self.model.config = self._stored_config  # with the dropout rates it came with
+        self.model.config = self.stored_config  # with the dropout rates it came with
         try:
             self.model.save_pretrained(folder, state_dict=state)
         finally:
@@ -266,9 +280,11 @@ class ScalarHead(nn.Module):
         raw = nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
         return raw * self.gain + self.offset
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+        """`weights`: its state, where the head itself holds only a part of it."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        save_file({k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}, Path(folder) / HEAD_FILE)
+        state = weights or self.state_dict()
+        save_file({k: v.detach().cpu().contiguous() for k, v in state.items()}, Path(folder) / HEAD_FILE)
 
     @classmethod
     def load(cls, folder: Path, *, device: torch.device) -> "ScalarHead":
@@ -285,11 +301,11 @@ class ScalarHead(nn.Module):
         return copy.deepcopy(self)
 
 
-def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+def _read(folder: Path, dtype: torch.dtype, kind: Any) -> tuple[Any, Any]:
     """Model and tokenizer of a folder, or an error: weights that are missing are not made up."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    model, found = AutoModelForCausalLM.from_pretrained(
+    model, found = kind.from_pretrained(
         folder,
         config=config,
         dtype=dtype,

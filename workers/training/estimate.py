@@ -135,13 +135,16 @@ class Needs:
 def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool, devices: int = 1) -> Needs:
     """What a run takes on one device. models: by input (`model`; `models/0` ...), those that are not here left out."""
     width = 2 if cuda else 4
-    if isinstance(config, PretrainConfig) or (isinstance(config, SFTConfig) and config.method == "full"):
+    if isinstance(config, PretrainConfig) or (
+        isinstance(config, SFTConfig | RewardModelConfig) and config.method == "full"
+    ):
         shape = models["model"] if "model" in models else new_shape(config)
         return _full(config, shape, width, devices)
     if isinstance(config, SFTConfig | RewardModelConfig):
         return _adapter(config, models["model"], width)
     if isinstance(config, PPOConfig):
-        return _ppo(config, models["model"], width, cuda)
+        own = sum(models[name].weights for name in ("reward_model", "judge") if name in models)
+        return _ppo(config, models["model"], width, cuda, own)
     if isinstance(config, SampleConfig | EvaluateConfig) and models:
         return _answering(config, models, width)
     return Needs({}, {})
@@ -170,11 +173,19 @@ def _logits(shape: Shape, tokens: int, kind: str = "") -> int:
     return min(tokens, CHUNK.get(kind, 4096)) * shape.vocabulary * LOGIT_BYTES["train"]
 
 
-def _full(config: PretrainConfig | SFTConfig, shape: Shape, width: int, devices: int) -> Needs:
+def _full(config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, width: int, devices: int) -> Needs:
     m, weights = config.tokens_per_microbatch, shape.weights
+    peaks = {"activations": shape.activations(m, width)}
+    if not isinstance(config, RewardModelConfig):
+        peaks["activations"] += _logits(shape, m)
+    else:
+        peaks["copies"] = 4 * weights
+        if config.normalise_samples:  # written by the model as it was
+            answers = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
+            peaks["answers"] = weights * width + answers
     return Needs(
         {"weights": 4 * weights // devices, "training": 12 * weights // devices},  # parted among them
-        {"activations": shape.activations(m, width) + _logits(shape, m)},
+        peaks,
         folder=2 * 12 * weights + 4 * weights + TOKENIZER,
         stored=4 * weights + TOKENIZER,
     )
@@ -198,7 +209,8 @@ def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int) ->
     )
 
 
-def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool) -> Needs:
+def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models: int) -> Needs:
+    """reward_models: weights of those that are no adapters."""
     m, adapter = config.tokens_per_microbatch, shape.adapter(config.lora_rank)
     own_critic = config.advantage_estimator == "gae" and config.critic == "separate"
     trained = adapter * (1 + own_critic)
@@ -207,7 +219,10 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool) -> Needs:
     answers = _answers(shape, config.episodes_per_iteration, config.max_new_tokens, width)
     output = merged + 4 * adapter + TOKENIZER
     return Needs(
-        {"weights": merged, "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge))},
+        {
+            "weights": merged + reward_models * width,
+            "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge)),
+        },
         {
             "activations": shape.activations(m, width, config.lora_rank) + _logits(shape, m, "ppo"),
             "answers": answers + (0 if cuda else merged),

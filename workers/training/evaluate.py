@@ -39,7 +39,7 @@ from workers.training.job import Job, read_rows, write_rows
 from workers.training.logprobs import token_logprobs
 from workers.training.reports import distinct
 from workers.training.reward_metrics import agrees, bootstrap
-from workers.training.scoring import RewardModel, scorer_input
+from workers.training.scoring import RewardModel, is_whole, scorer_input
 from workers.training.tokens import Codec
 
 PROMPTS_AT_ONCE = 256
@@ -260,9 +260,13 @@ class _Scorer:
     """The reward model on its own backbone."""
 
     def __init__(self, job: Job, budget: TokenBudget) -> None:
-        backbone = Backbone.load(job.path("reward_model_backbone"), device=job.device, dtype=job.dtype)
-        self._codec, self._budget = Codec(backbone.tokenizer), budget
-        self._model = RewardModel.load(backbone, job.path("reward_model"), tokens_per_microbatch=budget.tokens)
+        folder, device, dtype, tokens = job.path("reward_model"), job.device, job.dtype, budget.tokens
+        if is_whole(folder):
+            self._model = RewardModel.load_whole(folder, device=device, dtype=dtype, tokens_per_microbatch=tokens)
+        else:
+            backbone = Backbone.load(job.path("reward_model_backbone"), device=device, dtype=dtype)
+            self._model = RewardModel.load(backbone, folder, tokens_per_microbatch=tokens)
+        self._codec, self._budget = Codec(self._model.backbone.tokenizer), budget
 
     def score(self, asked: Sequence[PromptRow], one: Answered) -> list[float]:
         """A score for each answer, encoded anew by the reward model's own tokenizer."""

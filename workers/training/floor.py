@@ -100,7 +100,7 @@ class Floor:
         *,
         adapter: int,
         critic_adapter: int | None,
-        reward_models: int,
+        reward_models: Sequence[Work],
         epochs: float,
     ) -> "Floor":
         """prompts, answers: lengths of each episode. critic_adapter: weights of a critic with a trunk of its own."""
@@ -110,6 +110,7 @@ class Floor:
         return cls(
             # The last token is drawn, but nothing is computed from it; the adapter is folded into the weights.
             rollout=work.forward([n - 1 for n in whole], said) / rate,
-            scoring=(policy + work.forward(whole, said) + critic + reward_models * work.forward(whole)) / rate,
+            scoring=(policy + work.forward(whole, said) + critic + sum(one.forward(whole) for one in reward_models))
+            / rate,
             update=2.0 * epochs * (policy + critic) / rate,
         )

@@ -6,7 +6,6 @@ pass. A language model that trains all its weights on a GPU computes in bfloat16
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -54,7 +53,7 @@ class DocumentTask:
 
     def loss(self, batch: Packed) -> tuple[Tensor, dict[str, tuple[float, float]]]:
         def work() -> Tensor:
-            with self._precision(), self.backbone.role(self.adapter):
+            with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
                 return negative_log_likelihood(self.backbone, batch)
 
         return (self.sharded(work) if self.sharded else work()), {}
@@ -85,17 +84,11 @@ class DocumentTask:
     @torch.no_grad()
     def _held_out_loss(self) -> tuple[float, int]:
         total = 0.0
-        with self._precision(), self.backbone.role(self.adapter):
+        with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
             for batch in microbatches(self._held_out, self.budget.tokens):
                 total += float(negative_log_likelihood(self.backbone, batch))
         tokens = sum(document.learnt_tokens for document in self._held_out)
         return total / max(1, tokens), tokens
-
-    def _precision(self) -> AbstractContextManager[object]:
-        all_weights = self.adapter is None and self.backbone.dtype == torch.float32
-        if all_weights and self.backbone.device.type == "cuda":
-            return torch.autocast("cuda", torch.bfloat16)
-        return nullcontext()
 
 
 def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:

@@ -178,7 +178,7 @@ class PPO:
                 config.kl_base_coefficient, config.kl_target_per_seq_nats, config.kl_horizon_episodes
             )
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
-        self.work = Work.of(backbone)
+        self.work, self.reward_works = Work.of(backbone), [Work.of(one.backbone) for one in rewards.models]
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self.guard, self.judge = Guard(config.guard), judge
         self.findings: list[Finding] = []
@@ -425,7 +425,7 @@ class PPO:
             [len(answer.ids) for answer in batch.answers],
             adapter=sum(parameter.numel() for parameter in roles.policy),
             critic_adapter=sum(parameter.numel() for parameter in roles.critic) if roles.has_own_trunk else None,
-            reward_models=len([*self.rewards.models]),
+            reward_models=self.reward_works,
             epochs=epochs,
         )
 

@@ -1,8 +1,9 @@
 """The reward model: a scalar score of a completion, learnt from what people preferred.
 
-A LoRA adapter and a linear head on a frozen backbone, normally the SFT checkpoint that PPO starts from. The score r is
-read at the last token of prompt + completion + terminator. All completions of a prompt are one item: they meet in one
-step, each is read once however many pairs it is in, and no ranking is ever torn apart.
+A linear head on a language model without its own head, normally the SFT checkpoint that PPO starts from: on the frozen
+model with a LoRA adapter, or with all its weights trained. The score r is read at the last token of prompt + completion
++ terminator. All completions of a prompt are one item: they meet in one step, each is read once however many pairs it
+is in, and no ranking is ever torn apart.
 
 bradley_terry   -log sigmoid(r_a - r_b) of each outcome, a tie being half of both; a judgment's pairs weigh as one
 elo_regression  precision-weighted squared error of r to the reward set's rewards, both centred within the prompt,
@@ -11,9 +12,9 @@ elo_regression  precision-weighted squared error of r to the reward set's reward
 mixed           both, which is sound because both are in log-odds
 
 On top, a small weight on the squared mean score of a prompt keeps scores near zero. After training, gain and offset of
-the head are set so that fresh samples of the backbone (`normalise_samples`; 0: the training completions) score mean 0,
-deviation 1: PPO's coefficients then mean the same from one reward model to the next. Calibration is measured before, in
-log-odds, which are `(score - offset) / gain`.
+the head are set so that fresh samples of the model as it was (`normalise_samples`; 0: the training completions) score
+mean 0, deviation 1: PPO's coefficients then mean the same from one reward model to the next. Calibration is measured
+before, in log-odds, which are `(score - offset) / gain`.
 
 Metrics: those of `supervised` (`train/loss`), `train/accuracy`, and, four times an epoch on up to 64 held-out prompts
 and at the end on all of them,
@@ -31,8 +32,8 @@ Result: the last of these, `train/accuracy` on as many training prompts, `normal
 """
 
 import math
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -40,18 +41,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backend.domain.training import RewardModelConfig
-from backend.domain.training_rows import ChatMessage, RewardGroup, ScoredCompletion
+from backend.domain.training_rows import RewardGroup, ScoredCompletion
 from backend.errors import Invalid
-from workers.training import reward_metrics
+from workers.training import reward_metrics, reward_output
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.budget import TokenBudget
 from workers.training.events import Event, Progress, Result, StepMetrics
 from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.job import Job, write_rows
-from workers.training.output import fresh, write_podium_json
-from workers.training.packing import Document, Packed, pack
+from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group
 from workers.training.reward_metrics import Judged
-from workers.training.scoring import RewardModel, scorer_input
+from workers.training.scoring import RewardModel
+from workers.training.sharded import Sharded, shard
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec
 
@@ -59,37 +60,7 @@ ADAPTER = "reward"
 WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
 
-
-@dataclass(frozen=True)
-class Group:
-    """A prompt's completions as ids, and what is known of them. Indices are into `documents`."""
-
-    prompt: tuple[ChatMessage, ...]
-    ids: list[str]
-    documents: list[Document]
-    lengths: list[int]
-    rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
-    pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
-
-    @property
-    def tokens(self) -> int:
-        return sum(len(document.ids) for document in self.documents)
-
-
-@dataclass(frozen=True)
-class GroupBatch:
-    """Whole groups: their completions packed, and their judgments with indices into all of them."""
-
-    packed: Packed
-    groups: int
-    group_of: Tensor  # of each completion
-    pair_a: Tensor
-    pair_b: Tensor
-    pair_score: Tensor
-    pair_weight: Tensor
-    rewarded: Tensor
-    reward: Tensor
-    reward_weight: Tensor
+T = TypeVar("T")
 
 
 def train(job: Job) -> Generator[Event, None, None]:
@@ -98,9 +69,19 @@ def train(job: Job) -> Generator[Event, None, None]:
     assert isinstance(config, RewardModelConfig)
     rows = job.rows("groups", RewardGroup)
     yield Progress(0, None, "load")
-    backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
-    backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
+    lora, sharded = config.method == "lora", None
+    backbone = Backbone.load(
+        job.path("model"), device=job.device, dtype=job.dtype if lora else torch.float32, language_head=lora
+    )
     head = ScalarHead(backbone.hidden_size, seed=job.seed).to(job.device)
+    if lora:
+        backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
+        named = list(zip(backbone.adapters[ADAPTER].tensors(), backbone.parameters_of(ADAPTER), strict=True))
+    else:
+        backbone.model.requires_grad_(True)
+        sharded = shard(backbone, job.ranks, head)
+        named = list(backbone.model.named_parameters())
+    named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     yield Progress(0, None, "encode")
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
@@ -121,10 +102,8 @@ def train(job: Job) -> Generator[Event, None, None]:
             f"others have no two judged completions of at most {limit} tokens. Collect more judgments first."
         )
 
-    task = RewardTask(job, config, backbone, head, learnt, held_out)
+    task = RewardTask(job, config, backbone, head, learnt, held_out, sharded=sharded)
     plan = Plan(len(learnt), config.prompts_per_step, config.epochs, config.max_steps, job.seed)
-    named = list(zip(backbone.adapters[ADAPTER].tensors(), backbone.parameters_of(ADAPTER), strict=True))
-    named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     quarter = math.ceil(len(learnt) / config.prompts_per_step / EVALUATIONS_PER_EPOCH)
     loop = Loop(job, config, task, plan, named, evaluate_every_steps=min(config.evaluate_every_steps, max(1, quarter)))
     if not (yield from loop.run()):
@@ -139,11 +118,11 @@ def train(job: Job) -> Generator[Event, None, None]:
         yield StepMetrics(plan.steps, values)
     scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
     yield Progress(plan.steps, plan.steps, "normalise")
-    mean, deviation = attempt(lambda: normalise(job, config, backbone, head, codec, learnt, task))
+    mean, deviation = attempt(lambda: normalise(job, config, codec, task))
     yield from task.budget.warnings(plan.steps)
     yield Progress(plan.steps, plan.steps, "save")
+    reward_output.save(job, task.model(), codec)
     if job.ranks.first:
-        save(job, backbone, head, codec)
         write_rows(job.output / "scores.jsonl", scores)
     yield Result(
         values
@@ -157,72 +136,6 @@ def train(job: Job) -> Generator[Event, None, None]:
             "train/steps": float(plan.steps),
             "train/skipped_steps": float(loop.skipped),
         }
-    )
-
-
-# -- data -------------------------------------------------------------------------------------------------------------
-
-
-def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
-    """The completions that fit, with their judgments; and how many do not."""
-    place: dict[int, int] = {}
-    ids: list[str] = []
-    documents: list[Document] = []
-    lengths: list[int] = []
-    rewards: list[tuple[int, float, float]] = []
-    for index, completion in enumerate(row.completions):
-        ended = completion.finish_reason != "length"
-        encoded = scorer_input(codec, row.prompt, completion.text, ended=ended, max_tokens=limit)
-        if encoded is None:
-            continue
-        place[index] = len(documents)
-        if completion.reward is not None and completion.weight > 0:
-            rewards.append((place[index], completion.reward * row.scale, completion.weight))
-        ids.append(completion.id)
-        documents.append(Document(encoded.ids))
-        lengths.append(encoded.completion_length)
-    outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
-    in_judgment: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.judgment is not None:
-            in_judgment[outcome.judgment] = in_judgment.get(outcome.judgment, 0) + 1
-    pairs = [
-        (place[o.a], place[o.b], o.score, o.weight / (in_judgment[o.judgment] if o.judgment is not None else 1))
-        for o in outcomes
-    ]
-    return Group(row.prompt, ids, documents, lengths, rewards, pairs), len(row.completions) - len(documents)
-
-
-def has_signal(group: Group, loss: str) -> bool:
-    """Whether this group can teach anything under this loss."""
-    return (loss != "elo_regression" and bool(group.pairs)) or (loss != "bradley_terry" and len(group.rewards) > 1)
-
-
-def batch_of(groups: Sequence[Group]) -> GroupBatch:
-    """Groups side by side; completions are numbered through."""
-    documents: list[Document] = []
-    group_of: list[int] = []
-    pairs: list[tuple[int, int, float, float]] = []
-    rewards: list[tuple[int, float, float]] = []
-    for number, group in enumerate(groups):
-        start = len(documents)
-        documents += group.documents
-        group_of += [number] * len(group.documents)
-        pairs += [(start + a, start + b, score, weight) for a, b, score, weight in group.pairs]
-        if len(group.rewards) > 1:
-            rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
-    packed = pack([group.documents for group in groups])
-    return GroupBatch(
-        packed,
-        len(groups),
-        torch.tensor(group_of),
-        torch.tensor([a for a, _, _, _ in pairs], dtype=torch.long),
-        torch.tensor([b for _, b, _, _ in pairs], dtype=torch.long),
-        torch.tensor([score for _, _, score, _ in pairs], dtype=torch.float32),
-        torch.tensor([weight for _, _, _, weight in pairs], dtype=torch.float32),
-        torch.tensor([index for index, _, _ in rewards], dtype=torch.long),
-        torch.tensor([reward for _, reward, _ in rewards], dtype=torch.float32),
-        torch.tensor([weight for _, _, weight in rewards], dtype=torch.float32),
     )
 
 
@@ -264,8 +177,12 @@ class RewardTask:
         head: ScalarHead,
         learnt: Sequence[Group],
         held_out: Sequence[Group],
+        *,
+        sharded: Sharded | None = None,
     ) -> None:
+        """`sharded`: model and head parted, where this is one rank of several that train all weights."""
         self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
+        self.adapter, self.sharded = ADAPTER if config.method == "lora" else None, sharded
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self._watched = held_out[:WATCHED_PROMPTS]
@@ -298,13 +215,13 @@ class RewardTask:
 
     def scores(self, batch: GroupBatch) -> Tensor:
         """One score for each completion of the batch, in float32, with gradient where it is wanted."""
-        with self.backbone.role(ADAPTER):
+        with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
             hidden = self.backbone.packed_hidden_states(batch.packed)
         found: Tensor = self.head(hidden[0, batch.packed.ends.to(self.backbone.device)])
         return found
 
     def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
-        scores = self.scores(batch)
+        scores = self.sharded(lambda: self.scores(batch)) if self.sharded else self.scores(batch)
         device = scores.device
         group_of = batch.group_of.to(device)
         total = self.config.centre_coefficient * (_group_means(scores, group_of, batch.groups) ** 2).sum()
@@ -331,16 +248,27 @@ class RewardTask:
         if values:
             yield StepMetrics(step, {f"held_out/{name}": value for name, value in values.items()})
 
-    @torch.no_grad()
     def score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
         """The scores of each group's completions; each rank computes its share of them."""
+        return self.ranks.joined(self.together(lambda: self._score_groups(groups)))
+
+    def together(self, work: Callable[[], T]) -> T:
+        """The result of work without gradient, with the whole model there."""
+        return self.sharded.put_together(work) if self.sharded else work()
+
+    def model(self) -> RewardModel:
+        """What has been trained, as others use it."""
+        return RewardModel(self.backbone, self.head, adapter=self.adapter, tokens_per_microbatch=self.budget.tokens)
+
+    @torch.no_grad()
+    def _score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
         found: list[list[float]] = []
         for batch in self._batches(self.ranks.share(groups), 4 * self.budget.tokens):
             by_group: list[list[float]] = [[] for _ in range(batch.groups)]
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
                 by_group[number].append(score)
             found += by_group
-        return self.ranks.joined(found)
+        return found
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
         """How well the scores agree with the judgments of these groups."""
@@ -382,76 +310,40 @@ def scores_of(task: RewardTask, groups: Sequence[Group]) -> list[ScoredCompletio
     ]
 
 
-def normalise(
-    job: Job,
-    config: RewardModelConfig,
-    backbone: Backbone,
-    head: ScalarHead,
-    codec: Codec,
-    groups: Sequence[Group],
-    task: RewardTask,
-) -> tuple[float, float]:
+def normalise(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> tuple[float, float]:
     """Set gain and offset; returns mean and deviation of the raw scores they were set by."""
     if config.normalise_samples:
-        raw = _score_samples(job, config, backbone, head, codec, groups, task.budget)
+        raw = _score_samples(job, config, codec, task)
     else:
-        raw = np.array([score for group in task.score_groups(groups) for score in group])
+        raw = np.array([score for group in task.score_groups(task.learnt) for score in group])
     mean, deviation = float(raw.mean()), float(raw.std())
     if deviation > 1e-6:
-        head.gain.fill_(1.0 / deviation)
-        head.offset.fill_(-mean / deviation)
+        task.head.gain.fill_(1.0 / deviation)
+        task.head.offset.fill_(-mean / deviation)
     else:  # a constant score has no scale
-        head.offset.fill_(-mean)
+        task.head.offset.fill_(-mean)
     return mean, deviation
 
 
-def _score_samples(
-    job: Job,
-    config: RewardModelConfig,
-    backbone: Backbone,
-    head: ScalarHead,
-    codec: Codec,
-    groups: Sequence[Group],
-    budget: TokenBudget,
-) -> reward_metrics.Floats:
-    """Scores of answers that the backbone itself, with no adapter, gives to training prompts."""
+def _score_samples(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> reward_metrics.Floats:
+    """Scores of answers that the model as it was before training gives to training prompts."""
+    lora = task.adapter is not None
+    writer = task.backbone if lora else Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     count = config.normalise_samples
     new = config.normalise_max_new_tokens
-    if backbone.max_positions is not None:
-        new = min(new, backbone.max_positions // 2)
-    room = (backbone.max_positions or 2**31) - new
-    chosen = [groups[i % len(groups)].prompt for i in range(count)]
+    if writer.max_positions is not None:
+        new = min(new, writer.max_positions // 2)
+    room = (writer.max_positions or 2**31) - new
+    chosen = [task.learnt[i % len(task.learnt)].prompt for i in range(count)]
     prompts = [codec.fit_prompt(codec.encode_prompt(prompt), room) for prompt in chosen]
     answers = generate(
-        backbone,
+        writer,
         prompts,
         Sampling(new),
         keys=[(job.seed, 2, i) for i in range(count)],
-        stop_ids=codec.stop_ids(backbone.stop_ids),
-        tokens_per_microbatch=budget.share_of(TOKENS_AT_ONCE),
+        stop_ids=codec.stop_ids(writer.stop_ids),
+        tokens_per_microbatch=task.budget.share_of(TOKENS_AT_ONCE),
     )
-    scorer = RewardModel(backbone, head, adapter=ADAPTER, tokens_per_microbatch=budget.tokens)
     sequences = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
-    return scorer(sequences, [len(prompt) for prompt in prompts]).double().cpu().numpy()
-
-
-def save(job: Job, backbone: Backbone, head: ScalarHead, codec: Codec) -> None:
-    """Adapter, head and tokenizer; the backbone's own files stay where they are. What was written is read back."""
-    folder = fresh(job.output)
-    backbone.save_adapter(ADAPTER, folder / "adapter", base=job.model_name)
-    head.save(folder)
-    backbone.tokenizer.save_pretrained(folder)
-    about = {
-        "backbone_sha256": backbone.digest(),
-        "template_sha256": codec.template_sha256,
-        "terminator": codec.terminator,
-        "gain": float(head.gain),
-        "offset": float(head.offset),
-    }
-    write_podium_json(folder, job, **about)
-    backbone.load_adapter("read back", folder / "adapter")
-    again = ScalarHead.load(folder, device=job.device)
-    same = [torch.equal(a, b) for a, b in zip(head.state_dict().values(), again.state_dict().values(), strict=True)]
-    pairs = zip(backbone.parameters_of(ADAPTER), backbone.parameters_of("read back"), strict=True)
-    if not all(same) or not all(torch.equal(a, b) for a, b in pairs):
-        raise Invalid(f"The reward model did not come back as it was saved in {folder}; is the disk sound?")
+    scores = task.together(lambda: task.model()(sequences, [len(prompt) for prompt in prompts]))
+    return scores.double().cpu().numpy()

@@ -94,7 +94,9 @@ def gigabytes(size: int) -> str:
 def shapes_of(job: Job) -> dict[str, Shape]:
     """The shapes of the models that this run loads, by input; the trainer names folders that cannot be read."""
     folders: dict[str, str] = {
-        name: job.inputs[name] for name in ("model", "reference", "reward_model_backbone") if name in job.inputs
+        name: job.inputs[name]
+        for name in ("model", "reference", "reward_model_backbone", "reward_model", "judge")
+        if name in job.inputs
     }
     folders |= {f"models/{i}": one["folder"] for i, one in enumerate(job.inputs.get("models") or ()) if "folder" in one}
     found = {}

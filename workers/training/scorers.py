@@ -8,7 +8,7 @@ from workers import scorers
 from workers.training.backbone import Backbone
 from workers.training.job import Job
 from workers.training.output import read_podium_json
-from workers.training.scoring import OnTexts, RewardModel, Rewards, Scorer, Weighted
+from workers.training.scoring import OnTexts, RewardModel, Rewards, Scorer, Weighted, is_whole
 from workers.training.tokens import Codec
 
 REWARD_MODEL, JUDGE = "reward_model", "judge"
@@ -47,4 +47,15 @@ def _reward_model(job: Job, backbone: Backbone, codec: Codec, role: str) -> Rewa
         raise Conflict(
             f"The {role.replace('_', ' ')} was trained with another chat template than the model has; train it again."
         )
-    return RewardModel.load(backbone, folder, adapter=role, tokens_per_microbatch=config.tokens_per_microbatch)
+    if not is_whole(folder):
+        return RewardModel.load(backbone, folder, adapter=role, tokens_per_microbatch=config.tokens_per_microbatch)
+    model = RewardModel.load_whole(
+        folder, device=job.device, dtype=job.dtype, tokens_per_microbatch=config.tokens_per_microbatch
+    )
+    if model.backbone.tokenizer.get_vocab() != backbone.tokenizer.get_vocab():
+        raise Conflict(
+            f"The {role.replace('_', ' ')} reads other tokens than the model writes: train one from a model with the "
+            "same tokenizer.",
+            role,
+        )
+    return model

@@ -39,10 +39,12 @@ class Scorer(Protocol):
 
 
 class RewardModel:
-    """A reward adapter and its head on a backbone; the score is read at the last token of a row."""
+    """A reward adapter and its head on a backbone, or a whole model and its head (adapter None); the score is read at
+    the last token of a row.
+    """
 
     def __init__(
-        self, backbone: Backbone, head: ScalarHead, *, adapter: str = "reward", tokens_per_microbatch: int
+        self, backbone: Backbone, head: ScalarHead, *, adapter: str | None = "reward", tokens_per_microbatch: int
     ) -> None:
         self.backbone, self.head, self.adapter = backbone, head.requires_grad_(False), adapter
         self.tokens_per_microbatch = tokens_per_microbatch
@@ -56,9 +58,21 @@ class RewardModel:
         head = ScalarHead.load(folder, device=backbone.device)
         return cls(backbone, head, adapter=adapter, tokens_per_microbatch=tokens_per_microbatch)
 
+    @classmethod
+    def load_whole(
+        cls, folder: Path, *, device: torch.device, dtype: torch.dtype, tokens_per_microbatch: int
+    ) -> "RewardModel":
+        """One that trained all its weights (`is_whole`), on a backbone of its own."""
+        backbone = Backbone.load(folder, device=device, dtype=dtype, language_head=False)
+        head = ScalarHead.load(folder, device=device)
+        return cls(backbone, head, adapter=None, tokens_per_microbatch=tokens_per_microbatch)
+
     def tensors(self) -> dict[str, Tensor]:
-        """What the scores hang on beside the backbone."""
-        return self.backbone.adapters[self.adapter].tensors() | dict(self.head.state_dict())
+        """What the scores hang on, beside the backbone that an adapter is on."""
+        mine = (
+            self.backbone.model.state_dict() if self.adapter is None else self.backbone.adapters[self.adapter].tensors()
+        )
+        return {**mine, **self.head.state_dict()}
 
     @torch.no_grad()
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
@@ -76,6 +90,11 @@ class RewardModel:
                     states = last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
                 scores[layout.rows] = self.head(states)
         return scores
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the reward model in a folder is a model of its own, and no adapter on another one."""
+    return (folder / "config.json").is_file()
 
 
 class OnTexts:

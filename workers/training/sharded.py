@@ -5,7 +5,7 @@ A layer is put together when it computes, and its gradient is summed over the ra
 go through the layers together: as many times forward and backward, whoever has nothing to learn with a weight of 0.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -22,12 +22,13 @@ T = TypeVar("T")
 class Sharded(nn.Module):
     """The root of a parted model: the model computes only in work that this is called with."""
 
-    def __init__(self, backbone: Backbone, ranks: Ranks) -> None:
+    def __init__(self, backbone: Backbone, ranks: Ranks, heads: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         self.model = backbone.model
+        self.heads = nn.ModuleList(heads)
         mesh = init_device_mesh(backbone.device.type, (ranks.world,))
         self._layers = _layers(backbone)
-        # What is in no layer (embeddings, last norm, head) stays with the root, where tied weights are one.
+        # What is in no layer (embeddings, last norm, heads) stays with the root, where tied weights are one.
         for module in (*self._layers, self):
             fully_shard(module, mesh=mesh)
         for part in self._parts():  # a sum over ranks, since losses are divided by the whole step's count
@@ -57,9 +58,9 @@ class Sharded(nn.Module):
         return result
 
 
-def shard(backbone: Backbone, ranks: Ranks) -> Sharded | None:
-    """Part a model that trains all its weights among the ranks; nothing to do for one."""
-    return Sharded(backbone, ranks) if ranks.world > 1 else None
+def shard(backbone: Backbone, ranks: Ranks, *heads: nn.Module) -> Sharded | None:
+    """Part a model that trains all its weights among the ranks, with heads of ours on it; nothing to do for one."""
+    return Sharded(backbone, ranks, heads) if ranks.world > 1 else None
 
 
 def _layers(backbone: Backbone) -> list[nn.Module]:

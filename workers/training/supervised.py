@@ -94,7 +94,7 @@ class Plan:
 
 def parameter_groups(named: Sequence[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict[str, Any]]:
     """Matrices decay; vectors (norms, biases) and embeddings do not."""
-    decays = [(name, p) for name, p in named if p.ndim >= 2 and "embed" not in name and ".wte" not in name]
+    decays = [(name, p) for name, p in named if p.ndim >= 2 and "embed" not in name and "wte." not in name]
     chosen = {id(p) for _, p in decays}
     return [
         {"params": [p for _, p in decays], "weight_decay": weight_decay},

@@ -25,7 +25,10 @@ class PPOConfig(LoraConfig, OutputConfig):
     )
     reward_model: str = Field(
         min_length=1,
-        description="The reward model that scores answers. It must have been trained on this same model.",
+        description=(
+            "The reward model that scores answers. It must have been trained on this same model; one that trained all "
+            "its weights may come from any model with the same tokenizer."
+        ),
         json_schema_extra=names("checkpoint"),
     )
     scorers: Annotated[tuple[ScorerConfig, ...], Field(strict=False)] = Field(
@@ -40,7 +43,7 @@ class PPOConfig(LoraConfig, OutputConfig):
     judge: str | None = Field(
         None,
         description=(
-            "A second reward model on the same model, trained on other judgments: it never teaches the policy, but "
+            "A second reward model, trained on other judgments: it never teaches the policy, but "
             "looks at its answers and decides which policy is kept. Empty: the last healthy one is kept."
         ),
         json_schema_extra=names("checkpoint"),
@@ -145,7 +148,10 @@ class PPOConfig(LoraConfig, OutputConfig):
         ),
     )
     value_init: Literal["reward", "zero"] = Field(
-        "reward", description="The critic starts as a copy of the reward model, or with a head that expects 0."
+        "reward",
+        description=(
+            "The critic starts as a copy of the reward model, where that is an adapter, or with a head that expects 0."
+        ),
     )
     value_clip_range: float | None = Field(
         0.2, gt=0, description="How far a value may move in a round and still gain. Empty: as far as it wants."

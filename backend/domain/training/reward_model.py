@@ -28,6 +28,13 @@ class RewardModelConfig(LoraConfig, OptimiserConfig):
             "other half is then an independent judge of what this one teaches a policy."
         ),
     )
+    method: Literal["full", "lora"] = Field(
+        "lora",
+        description=(
+            "Train all weights, or a low-rank adapter on the frozen model. With all weights the reward model is a "
+            "model of its own: PPO holds it beside the policy, and learning_rate should be some 30 times lower."
+        ),
+    )
     loss: Literal["bradley_terry", "elo_regression", "mixed"] = Field(
         "bradley_terry",
         description=(

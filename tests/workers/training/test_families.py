@@ -1,6 +1,7 @@
 """The common families of language models: what is read is what transformers computes, padding and caches change
 nothing, adapters learn, and what is saved is read back by transformers and peft with the same logits."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,18 @@ import pytest
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 
+from backend.domain.training import read_config
 from tests.workers.training.tiny import CPU, left_padded, right_padded, tokenizer_of
-from workers.training.backbone import Backbone
+from workers.training import reward_output
+from workers.training.backbone import Backbone, ScalarHead
 from workers.training.floor import Work
 from workers.training.generation import Sampling, generate
+from workers.training.job import Job
 from workers.training.logprobs import token_logprobs
+from workers.training.scoring import RewardModel
+from workers.training.tokens import Codec
 
 COMMON: dict[str, Any] = {
     "vocab_size": 29, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "pad_token_id": 0,
@@ -141,6 +147,24 @@ def test_all_weights_learn_and_are_read_back(folder: Path, tmp_path: Path) -> No
     assert not torch.allclose(expected, logits_of(folder, ids[:1]), atol=1e-3)
     backbone.save_merged(None, tmp_path)
     torch.testing.assert_close(logits_of(tmp_path, ids[:1]), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_a_whole_reward_model_is_a_sequence_classification_of_the_family(folder: Path, tmp_path: Path) -> None:
+    backbone = Backbone.load(folder, device=CPU, dtype=torch.float32, language_head=False)
+    head = ScalarHead(backbone.hidden_size, seed=1)
+    head.gain.fill_(0.5)
+    head.offset.fill_(-2.0)
+    config = read_config("reward_model", {"model": "m", "reward_set": "r", "method": "full"})
+    model = RewardModel(backbone, head, adapter=None, tokens_per_microbatch=64)
+    reward_output.save(Job(tmp_path, "reward_model", config), model, Codec(backbone.tokenizer))  # and reads it back
+
+    about = json.loads((tmp_path / "output" / "podium.json").read_text())
+    ids, mask = right_padded(ROWS)
+    classifier = AutoModelForSequenceClassification.from_pretrained(tmp_path / "output").eval()
+    with torch.no_grad():
+        logits = classifier(input_ids=ids, attention_mask=mask).logits[:, 0]
+    expected = model(ROWS, [1] * len(ROWS))
+    torch.testing.assert_close(logits + about["score_minus_logit"], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_arithmetic_counts_its_matrices(folder: Path) -> None:

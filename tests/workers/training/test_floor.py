@@ -32,7 +32,7 @@ def test_weights_and_head_are_those_that_torch_counts(family: str) -> None:
 
 def test_phases_of_an_iteration() -> None:
     work = Work(weights=1000, attention=0, head=300)
-    usual: dict[str, Any] = {"adapter": 10, "critic_adapter": None, "reward_models": 1, "epochs": 2.0}
+    usual: dict[str, Any] = {"adapter": 10, "critic_adapter": None, "reward_models": [work], "epochs": 2.0}
     phases = Floor.of(work, 100.0, [3, 1], [2, 4], **usual)
     assert phases.rollout == (2 * 1000 * 8 + 2 * 300 * 6) / 100
     assert phases.scoring == (2 * (2 * 1000 * 10 + 2 * 300 * 6) + 2 * 10 * 10 + 2 * 1000 * 10) / 100

@@ -93,6 +93,7 @@ def same_end(one: Path, other: Path) -> None:
         ("sft", {"save_every_s": 0.0}),
         ("sft", {"save_every_s": 0.2, "method": "full"}),
         ("reward_model", {"save_every_s": 0.0}),
+        ("reward_model", {"save_every_s": 0.2, "method": "full"}),
         ("ppo", {"save_every_s": 0.0}),
         ("ppo", {"save_every_s": 0.4, "critic": "shared", "kl_controller": "leash"}),
         ("sample", {}),

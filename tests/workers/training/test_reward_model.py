@@ -18,8 +18,9 @@ from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metr
 from workers.training import pretrain, reward_metrics, reward_model
 from workers.training.backbone import Backbone, ScalarHead, digest_of
 from workers.training.events import Result, StateSaved
+from workers.training.reward_groups import Group, batch_of, read_group
 from workers.training.reward_metrics import Judged
-from workers.training.reward_model import Group, batch_of, bradley_terry, centred_squared_error, read_group
+from workers.training.reward_model import bradley_terry, centred_squared_error
 from workers.training.scoring import RewardModel, scorer_input
 from workers.training.tokens import Codec
 

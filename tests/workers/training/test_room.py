@@ -49,6 +49,11 @@ def test_a_known_model_by_hand() -> None:
     full = needs(SFTConfig(model="m", method="full"), {"model": SEVEN}, cuda=True)
     assert full.parts["weights"] + full.parts["training"] == 16 * SEVEN.weights
     assert full.folder > 2 * 12 * SEVEN.weights
+    whole = RewardModelConfig(model="m", reward_set="1", method="full")
+    assert needs(whole, {"model": SEVEN}, cuda=True).parts == full.parts
+    ppo = PPOConfig(model="m", reward_model="r")
+    shared, beside = (needs(ppo, {"model": SEVEN} | more, cuda=True) for more in ({}, {"reward_model": SEVEN}))
+    assert beside.memory - shared.memory == 2 * SEVEN.weights
     lora = needs(SFTConfig(model="m"), {"model": SEVEN}, cuda=True)
     assert lora.memory < full.memory / 3 and lora.parts["weights"] == 2 * SEVEN.weights
 
