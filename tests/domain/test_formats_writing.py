@@ -235,9 +235,10 @@ def test_no_rows_make_a_file_that_can_be_read() -> None:
 
 
 def many() -> Iterator[dict[str, Any]]:
-    """So many rows that they cannot be one batch; columns that stay empty at first hold something in the end."""
-    for place in range(3 * writers.BATCH):
-        late = place > 2 * writers.BATCH
+    """So many rows that they cannot be one group; columns that stay empty at first hold something in the end, and one
+    that nobody knows holds something else."""
+    for place in range(3 * writers.GROUP_ROWS):
+        late = place > 2 * writers.GROUP_ROWS
         yield {
             "id": str(place),
             "prompt": [{"role": "user", "content": "Why?"}],
@@ -246,6 +247,7 @@ def many() -> Iterator[dict[str, Any]]:
             "ranks": [1, 2] if late else None,
             "aspects": {f"aspect {place}": [1, 2]} if late else None,
             "standard_error": 0.5 if late else None,
+            "unheard_of": ["a list", 1] if late else place,
         }
 
 
@@ -262,7 +264,7 @@ def test_files_are_written_piece_by_piece_and_keep_late_values(format: FileForma
     pieces = writers.write(counted(), format)
     first = next(pieces)
     assert first
-    assert taken <= 2 * writers.BATCH
+    assert taken <= writers.GROUP_ROWS
     content = b"".join([first, *pieces])
     last = list(many())[-1]
     if format == "jsonl":
@@ -275,4 +277,13 @@ def test_files_are_written_piece_by_piece_and_keep_late_values(format: FileForma
         assert found["prompt"] == last["prompt"]
         assert found["ranks"] == [1, 2]
     assert json.loads(found["aspects"]) == last["aspects"]
+    assert json.loads(found["unheard_of"]) == ["a list", 1]
     assert (found["comment"], str(found["strength"]), str(found["standard_error"])) == ("late", "3", "0.5")
+
+
+def test_a_value_that_its_column_has_no_room_for_is_refused() -> None:
+    rows = [{"id": str(place), "active_ms": 1_000} for place in range(3)]
+    with pytest.raises(TypeError):
+        written([*rows, {"id": "3", "active_ms": "a second"}], "parquet")
+    with pytest.raises(TypeError):
+        written([*rows, {"id": "3", "active_ms": 0.5}], "parquet")

@@ -23,9 +23,13 @@ from backend.domain.formats.rows import FORMULA
 
 FileFormat = Literal["jsonl", "csv", "parquet"]
 Layout = Literal["podium", "trl", "hh-rlhf", "arena"]
-# Rows are written together until they are so many or hold so many characters; in Parquet this is a row group.
-BATCH = 5_000
-BATCH_TEXT = 16_000_000
+# Rows are written together until they are so many or hold so many characters: as Python has them they take ten times
+# the room of what is written.
+BATCH = 500
+BATCH_TEXT = 2_000_000
+# A row group in Parquet: readers want few of them.
+GROUP_ROWS = 5_000
+GROUP_BYTES = 8_000_000
 R = TypeVar("R", bound=Mapping[str, Any])
 
 MEDIA_TYPES: dict[FileFormat, str] = {
@@ -152,32 +156,46 @@ def _cell(value: Any) -> Any:
 
 
 def _parquet(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """The columns' types are known by name or come from all of the rows of the first batch; later ones must fit them.
-
-    An object whose keys differ from row to row, as aspects do, has no type: it stands as JSON.
-    """
-    batches = _batches(map(_flat, rows))
-    first = next(batches, [])
+    """A column's type follows from its name, never from what its first rows happen to hold. What no type is known for
+    is text, and what is no text (an object, a list, a number) stands there as JSON."""
     sink = _Sink()
-    schema = _schema(first)
+    batches = _batches(rows)
+    first = next(batches, [])
+    schema = pa.schema([(name, _type_of(name, value)) for name, value in (first[0] if first else {}).items()])
+    group: list[pa.RecordBatch] = []
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in chain([first] if first else [], batches):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-            yield sink.take()
+            group.append(_columns(batch, schema))
+            if sum(part.num_rows for part in group) >= GROUP_ROWS or sum(part.nbytes for part in group) >= GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(group))
+                group = []
+                yield sink.take()
+        if group:
+            writer.write_table(pa.Table.from_batches(group))
     yield sink.take()
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value for key, value in row.items()
-    }
+def _columns(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Raises TypeError for a value that its column's type has no room for: pyarrow would cut a fraction off."""
+    arrays = []
+    for field in schema:
+        values = [row[field.name] for row in rows]
+        if field.type == pa.string():
+            values = [
+                value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                for value in values
+            ]
+        elif field.type in _PLAIN and not {type(value) for value in values} <= _PLAIN[field.type]:
+            raise TypeError(f"{field.name} holds something else than {field.type}")
+        arrays.append(pa.array(values, field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _schema(rows: list[dict[str, Any]]) -> pa.Schema:
-    inferred = pa.Table.from_pylist(rows).schema
-    # A column that is empty so far may hold text later; a null column could hold nothing.
-    fields = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in inferred]
-    return pa.schema([_KNOWN.get(f.name, f) for f in fields])
+def _type_of(name: str, value: Any) -> pa.DataType:
+    """Answers in preferences are texts in some layouts and lists of messages in others, in all rows alike."""
+    if name in ("chosen", "rejected") and isinstance(value, list):
+        return _MESSAGES
+    return _KNOWN.get(name, pa.string())
 
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -190,18 +208,22 @@ _SPAN = pa.struct(
         ("remark", pa.string()),
     ]
 )
+_SHOWN = pa.struct([("id", pa.string()), ("model", pa.string()), ("text", pa.string())])
 _KNOWN = {
-    "prompt": pa.field("prompt", _MESSAGES),
-    "conversation_a": pa.field("conversation_a", _MESSAGES),
-    "conversation_b": pa.field("conversation_b", _MESSAGES),
-    "strength": pa.field("strength", pa.int64()),
-    "active_ms": pa.field("active_ms", pa.int64()),
-    "ranks": pa.field("ranks", pa.list_(pa.int64())),
-    "gold_right": pa.field("gold_right", pa.bool_()),
-    "ideal_answer": pa.field("ideal_answer", pa.string()),
-    "spans": pa.field("spans", pa.list_(_SPAN)),
-    "standard_error": pa.field("standard_error", pa.float64()),
-    "rating": pa.field("rating", pa.float64()),
+    "prompt": _MESSAGES,
+    "conversation_a": _MESSAGES,
+    "conversation_b": _MESSAGES,
+    "completions": pa.list_(_SHOWN),
+    "ranks": pa.list_(pa.int64()),
+    "spans": pa.list_(_SPAN),
+    **dict.fromkeys(("strength", "active_ms", "guidelines_version", "judgments", "turn"), pa.int64()),
+    **dict.fromkeys(("rating", "standard_error", "reward", "weight", "tstamp"), pa.float64()),
+    **dict.fromkeys(("none_acceptable", "gold_right"), pa.bool_()),
+}
+_PLAIN: dict[Any, set[type]] = {
+    pa.int64(): {int, type(None)},
+    pa.float64(): {int, float, type(None)},
+    pa.bool_(): {bool, type(None)},
 }
 
 
