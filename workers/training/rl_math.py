@@ -121,18 +121,10 @@ def reinforce_weights(rewards: Tensor, baselines: Tensor, mask: Tensor, *, disco
 # -- divergences between two distributions, from the log-probabilities of tokens that the first drew ------------------
 
 
-def k1(log_ratio: Tensor) -> Tensor:
-    """log p - log q, for tokens from p: unbiased for KL(p, q), of high variance, may be negative [KL]."""
-    return log_ratio
-
-
-def k2(log_ratio: Tensor) -> Tensor:
-    """(log p - log q)^2 / 2: biased, but its gradient as a loss is that of KL(p, q) when p = q in value [KL]."""
-    return 0.5 * log_ratio.square()
-
-
 def k3(log_ratio: Tensor) -> Tensor:
-    """q/p - 1 + log p - log q: unbiased for KL(p, q), never negative, of low variance [KL]."""
+    """q/p - 1 + log p - log q: unbiased for KL(p, q) like log p - log q itself (k1), but never negative and of low
+    variance [KL]. Only to be looked at: neither as a loss nor in a reward has it the divergence's gradient.
+    """
     return torch.expm1(-log_ratio) + log_ratio
 
 

@@ -37,8 +37,8 @@ def test_the_best_way_to_part_rows_of_like_length(lengths: list[int], budget: in
 
 def test_layout() -> None:
     sequences, prompts = [[5, 6, 7], [8], [3, 4, 5, 6]], [1, 1, 2]
-    layout = Layout.of([2, 0], sequences, prompts, pad_id=9, device=torch.device("cpu"))
-    assert layout.ids.tolist() == [[3, 4, 5, 6], [5, 6, 7, 9]]
+    layout = Layout.of([2, 0], sequences, prompts, pad_id=6, device=torch.device("cpu"))  # a token like others
+    assert layout.ids.tolist() == [[3, 4, 5, 6], [5, 6, 7, 6]]
     assert layout.mask.tolist() == [[True] * 4, [True, True, True, False]]
     assert layout.scored.tolist() == [[False, False, True, True], [False, True, True, False]]
 

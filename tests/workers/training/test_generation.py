@@ -37,8 +37,9 @@ def test_behaviour_logprobs_are_those_of_the_training_forward(family: str, merge
         torch.testing.assert_close(torch.tensor(answer.logprobs), expected, atol=2e-5, rtol=1e-5)
 
 
-def test_company_and_order_change_nothing() -> None:
-    backbone = backbone_of("llama")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_company_and_order_change_nothing(family: str) -> None:
+    backbone = backbone_of(family)
     sampling = Sampling(max_new_tokens=15)
     named = keys(6, seed=4)
     together = generate(backbone, PROMPTS, sampling, keys=named)

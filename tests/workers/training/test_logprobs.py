@@ -3,8 +3,17 @@
 import pytest
 import torch
 
-from tests.workers.training.tiny import FAMILIES, backbone_of, gradient, left_padded, right_padded, shake
-from workers.training.logprobs import token_logprobs
+from tests.workers.training.tiny import (
+    FAMILIES,
+    backbone_of,
+    gradient,
+    kept_for_backward,
+    left_padded,
+    right_padded,
+    shake,
+)
+from workers.training import likelihood
+from workers.training.logprobs import state_logprobs, token_logprobs
 
 ROWS = [[5, 6, 7, 8, 1], [3, 4, 5, 6, 7, 8, 9, 1], [11, 12]]
 PROMPTS = [2, 5, 1]
@@ -37,17 +46,38 @@ def test_against_double_precision_for_either_padding(family: str, temperature: f
         torch.testing.assert_close(entropy.double(), torch.tensor(entropies, dtype=torch.double), atol=1e-5, rtol=1e-5)
 
 
+def test_logits_of_half_precision_are_normalised_in_single(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the same rounded logits in double precision."""
+    backbone = backbone_of("llama")
+    draws = torch.Generator().manual_seed(0)
+    logits = (6 * torch.randn(50, 29, generator=draws)).bfloat16()
+    monkeypatch.setattr(backbone, "logits", lambda states: logits)
+    tokens = torch.randint(29, (50,), generator=draws)
+    exact = logits.double().log_softmax(-1)
+    chosen = exact.gather(1, tokens.unsqueeze(1)).squeeze(1)
+    states = torch.zeros(50, 32)
+    logprob, entropy = state_logprobs(backbone, states, tokens)
+    torch.testing.assert_close(logprob.double(), chosen, atol=1e-5, rtol=0)
+    torch.testing.assert_close(entropy.double(), -(exact.exp() * exact).sum(-1), atol=5e-5, rtol=0)
+    loss = likelihood._cross_entropy(backbone, states, tokens)
+    torch.testing.assert_close(loss.double(), -chosen.sum(), atol=1e-4, rtol=0)
+
+
 def test_chunks_change_neither_values_nor_gradients() -> None:
+    """And of the logits, the largest tensors of all, none is kept for the backward pass."""
     backbone = backbone_of("llama")
     backbone.add_adapter("policy", rank=2, alpha=4, seed=1)
     shake(backbone, "policy", 2)
     ids, mask = right_padded(ROWS)
     seen = []
     for chunk in (1000, 3):
-        with backbone.role("policy"):
+        with backbone.role("policy"), kept_for_backward() as kept:
             logprob, entropy = token_logprobs(
                 backbone, ids, mask, scored_of(mask, "right"), chunk=chunk, entropy_gradient=True
             )
+        logits = [shape for shape in kept if shape[-1:] == (29,)]
+        assert bool(logits) == (chunk == 1000)
+        with backbone.role("policy"):
             (logprob.sum() + 0.1 * entropy.sum()).backward()
         seen.append((logprob.detach(), [gradient(p).clone() for p in backbone.parameters_of("policy")]))
         for parameter in backbone.parameters_of("policy"):

@@ -9,12 +9,13 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 from backend.domain.training import PretrainConfig
-from tests.workers.training.tiny import FAMILIES, backbone_of, tokenizer_of
+from tests.workers.training.tiny import FAMILIES, backbone_of, kept_for_backward, tokenizer_of
 from workers.training import likelihood
 from workers.training.backbone import Backbone
-from workers.training.likelihood import negative_log_likelihood
+from workers.training.job import Job
+from workers.training.likelihood import DocumentTask, negative_log_likelihood
 from workers.training.packing import Document, microbatches, pack
-from workers.training.supervised import Plan, learning_rate_share
+from workers.training.supervised import Loop, Plan, learning_rate_share
 
 
 def documents(count: int, seed: int = 0, longest: int = 20) -> list[Document]:
@@ -123,34 +124,55 @@ def test_a_first_token_is_never_learnt() -> None:
     assert not batch.learnt[batch.positions == 0].any()
 
 
-def test_micro_batches_change_no_gradient() -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_micro_batches_change_no_gradient(family, tmp_path) -> None:
     """The divisor is the token count of the whole step; a mean of means goes wrong where lengths are this unequal."""
-    backbone = backbone_of("llama")
+    backbone = backbone_of(family)
     backbone.model.requires_grad_(True)
     some = [Document([5] * n, ((1, n),)) for n in (3, 40, 7, 50)]
 
-    def gradient(budget: int) -> torch.Tensor:
+    def gradient(tokens: int) -> torch.Tensor:
         backbone.model.zero_grad()
-        batches = list(microbatches(some, budget))
-        count = sum(batch.learnt_tokens for batch in batches)
-        for batch in batches:
-            (negative_log_likelihood(backbone, batch) / count).backward()
+        config = PretrainConfig(tokens_per_microbatch=tokens)
+        task = DocumentTask(
+            backbone, some, [], adapter=None, samples=lambda step: iter(()), tokens_per_microbatch=tokens
+        )
+        assert len(task.plan(range(4), tokens)) == (1 if tokens > 100 else 4)
+        job = Job(tmp_path, "pretrain", config, {})
+        loop = Loop(job, config, task, Plan(4, 4, 1.0, None, 0), list(backbone.model.named_parameters()))
+        loop._gradients()
         return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
 
     whole, parts = gradient(4096), gradient(16)
-    assert len(list(microbatches(some, 16))) == 4
-    assert float((whole - parts).norm() / whole.norm()) < 1e-5
+    (batch,) = microbatches(some, 4096)
+    backbone.model.zero_grad()
+    (negative_log_likelihood(backbone, batch) / (2 + 39 + 6 + 49)).backward()
+    by_hand = torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
+    assert float((whole - by_hand).norm() / by_hand.norm()) < 1e-5
+    assert float((parts - by_hand).norm() / by_hand.norm()) < 1e-5
 
 
 def test_chunks_change_nothing(monkeypatch) -> None:
+    """Logits are computed where something is learnt, and of several chunks none is kept for the backward pass."""
     backbone = backbone_of("llama")
+    rows, project = [], backbone.logits
+
+    def logits(states: torch.Tensor) -> torch.Tensor:
+        rows.append(len(states))
+        return project(states)
+
+    monkeypatch.setattr(backbone, "logits", logits)
     backbone.model.requires_grad_(True)
     (batch,) = microbatches(documents(9), 4096)
     results = []
     for chunk in (10_000, 7):
         monkeypatch.setattr(likelihood, "CHUNK", chunk)
         backbone.model.zero_grad()
-        loss = negative_log_likelihood(backbone, batch)
+        rows.clear()
+        with kept_for_backward() as kept:
+            loss = negative_log_likelihood(backbone, batch)
+        assert sum(rows) == batch.learnt_tokens < batch.tokens and max(rows) <= chunk
+        assert any(shape[-1:] == (29,) and shape[0] != 32 for shape in kept) == (chunk == 10_000)
         loss.backward()
         results.append((float(loss.detach()), torch.cat([p.grad.flatten() for p in backbone.model.parameters()])))
     assert math.isclose(results[0][0], results[1][0], rel_tol=1e-6)

@@ -1,5 +1,7 @@
 """Tiny random models and a word tokenizer, made from configs on the spot; what the training tests stand on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -70,6 +72,19 @@ def right_padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
 def left_padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     ids, mask = right_padded([row[::-1] for row in rows])
     return ids.flip(1), mask.flip(1)
+
+
+@contextmanager
+def kept_for_backward() -> Iterator[list[torch.Size]]:
+    """The shapes of what the forward passes within keep for their backward passes."""
+    shapes: list[torch.Size] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        shapes.append(tensor.shape)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield shapes
 
 
 def gradient(parameter: Tensor) -> Tensor:
