@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -203,6 +204,21 @@ def follow(client: Client, run: str, show: Callable[[Json, Json | None], None], 
         if state["state"] in ENDED:
             return state
         time.sleep(every_s)
+
+
+def save_curves(client: Client, run: str, folder: Path) -> Path:
+    """Write the numbers of a run as an event file into a folder of its own, which TensorBoard takes for its name."""
+    about: Json = client.get(f"runs/{run}")
+    name = re.sub(r"[^\w.-]+", "-", about["name"]).strip("-.")
+    place = folder / f"{name}-{about['id'][-6:]}"
+    place.mkdir(parents=True, exist_ok=True)
+    target = place / "events.out.tfevents.podium"
+    part = target.with_name("part")
+    with open(part, "wb") as opened:
+        for piece in client.read_file(f"runs/{about['id']}/tensorboard"):
+            opened.write(piece)
+    os.replace(part, target)
+    return target
 
 
 def pull(client: Client, name: str, revision: str | None, folder: Path, advance: Advance) -> Json:

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from backend.client import Client
+from backend.client import Client, save_curves
 from backend.settings import REPOSITORY, Settings
 from backend.up import Podium, running
 
@@ -161,6 +161,7 @@ def test_the_whole_loop(podium: Podium, client: Client, tmp_path: Path) -> None:
     assert len(metrics) >= 4
     assert any(name.startswith("objective/kl_base") for name in metrics[0]["values"])
     assert client.get(f"runs/{ppo['id']}/samples")["items"]
+    assert b"objective/kl_base_per_seq_nats" in save_curves(client, ppo["id"], tmp_path).read_bytes()
 
     evaluation = run(
         client, "evaluate", models=["loop/sft", "loop/ppo"], reward_model="loop/reward",

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.api.deps import Admin, AdminReader, SessionDep
+from backend.api.deps import Admin, AdminReader, SessionDep, StreamSessionDep
 from backend.api.wire import After, Body, IdStr, Limit, Page, Time, Wire, paginate
 from backend.domain import progress
+from backend.domain.formats import tensorboard
 from backend.domain.runs import Action, State, actions
 from backend.domain.training import CONFIGS
 from backend.services import projects, run_inputs, run_records, runs
@@ -220,6 +222,17 @@ def list_run_metrics(
     rows = run_records.metrics_after(session, runs.find(session, id).id, after, limit)
     items = [MetricsOut(step=row.step, values=row.values, at=row.created_at) for row in rows]
     return MetricsPage(items=items, next_after=items[-1].step if items else after)
+
+
+@router.get("/runs/{id}/tensorboard", response_class=StreamingResponse)
+def save_run_for_tensorboard(id: uuid.UUID, session: StreamSessionDep, caller: AdminReader) -> StreamingResponse:
+    """All numbers of a run as an event file. TensorBoard calls a run as the folder that the file is put into."""
+    run = runs.find(session, id)
+    began = (run.started_at or run.created_at).timestamp()
+    # TensorBoard reads files of such a name only.
+    headers = {"Content-Disposition": f'attachment; filename="events.out.tfevents.{began:.0f}.{run.id}"'}
+    content = tensorboard.events(began, run_records.curves(session, run.id))
+    return StreamingResponse(content, media_type=tensorboard.MEDIA_TYPE, headers=headers)
 
 
 @router.get("/runs/{id}/samples")

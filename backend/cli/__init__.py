@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("programs", "Read prompts, completions, pairs or judgments into a project."),
     "export": ("programs", "Write judgments, preferences, rewards or completions to a file."),
     "run": ("programs", "Start a run: pretrain, sft, sample, reward_model, ppo, evaluate."),
+    "tensorboard": ("programs", "Save the curves of runs as event files for TensorBoard."),
     "pull": ("programs", "Fetch a checkpoint into a folder."),
 }
 

@@ -1,4 +1,4 @@
-"""Commands for people and scripts that speak REST to a Podium: project, import, export, run, pull."""
+"""Commands for people and scripts that speak REST to a Podium: project, import, export, run, tensorboard, pull."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from backend.client import Advance, Client, Json, find_project, follow, pull
+from backend.client import Advance, Client, Json, find_project, follow, pull, save_curves
 from backend.domain.training import CONFIGS
 from backend.errors import Invalid, NotFound
 from backend.settings import Settings
@@ -264,6 +264,19 @@ def pull_command(checkpoint: str, folder: Path | None) -> None:
         with bar(name, found["size"]) as advance:
             pull(client, name, found["revision"], folder, advance)
     click.echo(f"{name}@{found['revision']} is in {folder}", err=True)
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("-o", "--output", "folder", default="tensorboard", type=click.Path(file_okay=False, path_type=Path))
+def tensorboard_command(runs: tuple[str, ...], folder: Path) -> None:
+    """Save the curves of runs (ids) for TensorBoard, each in a folder of its name.
+
+    `tensorboard --logdir tensorboard` then shows them.
+    """
+    with Client(Settings()) as client:
+        for run in runs:
+            click.echo(save_curves(client, run, folder))
 
 
 def fields(config: Path | None, settings: tuple[str, ...]) -> dict[str, Any]:

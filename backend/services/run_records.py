@@ -5,7 +5,7 @@ A batch is written under the attempt's ownership (see `backend.services.runs`) a
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,6 +153,14 @@ def metrics_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -
         .order_by(RunMetrics.step)
         .limit(limit)
     ).all()
+
+
+def curves(session: Session, run_id: uuid.UUID) -> Iterator[tuple[int, float, dict[str, Any]]]:
+    """Step, Unix seconds and numbers of every step, in order, some at a time."""
+    after = -1
+    while rows := metrics_after(session, run_id, after, 1000):
+        yield from ((row.step, row.created_at.timestamp(), row.values) for row in rows)
+        after = rows[-1].step
 
 
 def samples_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunSample]:

@@ -68,6 +68,16 @@ def test_a_run_from_launch_to_its_end(admin: TestClient, app: FastAPI, project: 
     assert page["next_after"] == 2
     again = admin.get(f"{API}/runs/{id}/metrics", params={"after": page["next_after"]}).json()
     assert again == {"items": [], "next_after": 2}
+    saved = admin.get(f"{API}/runs/{id}/tensorboard")
+    assert "events.out.tfevents." in saved.headers["content-disposition"]
+    steps: list[bytes] = []
+    at = 0
+    while at < len(saved.content):  # records: length, checksum, data, checksum
+        length = int.from_bytes(saved.content[at : at + 8], "little")
+        steps.append(saved.content[at + 12 : at + 12 + length])
+        at += length + 16
+    version, *steps = steps
+    assert b"brain.Event:2" in version and [step.count(b"loss") for step in steps] == [1, 1]
     samples = admin.get(f"{API}/runs/{id}/samples").json()
     assert samples["items"][0]["completion"] == "there" and samples["items"][0]["tokens"] == [{"text": "t", "kl": 0.1}]
     log = admin.get(f"{API}/runs/{id}/log").json()

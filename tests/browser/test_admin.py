@@ -1,6 +1,7 @@
 """What an admin does in the pages: a project, its data, the leaderboard, rewards, runs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -143,6 +144,10 @@ def test_a_run_is_started_from_its_form_and_watched_to_its_checkpoint(visit: Vis
     expect(page.get_by_role("log")).to_be_attached()
     expect(page.get_by_role("region", name="Completion")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Done in")).to_be_visible(timeout=120_000)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save for TensorBoard").click()
+    assert ".tfevents." in download.value.suggested_filename
+    assert b"train/loss" in Path(download.value.path()).read_bytes()
     page.get_by_role("link", name="Its checkpoint").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     expect(page.get_by_text("model.safetensors")).to_be_visible()

@@ -99,6 +99,10 @@ export function exportUrl(slug: string, what: string, format: string, layout: st
   return `/api/v1/projects/${encodeURIComponent(slug)}/export?${new URLSearchParams({ what, format, layout })}`;
 }
 
+export function tensorboardUrl(run: string): string {
+  return `/api/v1/runs/${run}/tensorboard`;
+}
+
 // Prompts and completions
 
 export const promptsQuery = (slug: string, q: string, after: string | null) =>

@@ -32,7 +32,8 @@ export function Button({ look = "plain", icon, busy = false, className, children
 
 type AnchorProps = AnchorHTMLAttributes<HTMLAnchorElement> & Extra & { ref?: Ref<HTMLAnchorElement> };
 
-function Anchor({ look = "plain", icon, className, children, ...rest }: AnchorProps) {
+/** A link to something outside the pages, such as a file, that looks like a button. */
+export function Anchor({ look = "plain", icon, className, children, ...rest }: AnchorProps) {
   return (
     <a {...rest} className={`${BASE} ${LOOKS[look]} ${className ?? ""}`}>
       {icon && <Icon name={icon} />}

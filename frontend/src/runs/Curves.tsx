@@ -1,9 +1,9 @@
 /** The curves of a run, group by group, and those of another run of its kind over them. */
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { runMetrics, runsQuery } from "../api/queries";
+import { runMetrics, runsQuery, tensorboardUrl } from "../api/queries";
 import type { Run } from "../api/types";
-import { Button } from "../components/Button";
+import { Anchor, Button } from "../components/Button";
 import { type Curve, curvesByGroup, gather } from "../components/metrics";
 import { Section } from "../components/Page";
 import { csv, save } from "../components/rows";
@@ -37,6 +37,7 @@ export function Curves({ run, live }: { run: Run; live: boolean }) {
         <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} />
       </label>
       <Button onClick={takeAlong}>Save data</Button>
+      <Anchor href={tensorboardUrl(run.id)} download>Save for TensorBoard</Anchor>
     </div>
   );
   return (
