@@ -35,7 +35,8 @@ from backend.settings import Settings
 
 Json = dict[str, Any]
 Advance = Callable[[int], None]
-Stored = Callable[[int, float], None]
+# Rows and the share of the file that are stored; then judgments in the ratings, and how many go there.
+Stored = Callable[[int, float, int, int], None]
 
 KINDS: dict[int, type[PodiumError]] = {
     401: Unauthenticated,
@@ -103,10 +104,10 @@ class Client:
     def import_file(
         self, project: str, file: BinaryIO, size: int, sent: Advance, stored: Stored, **query: object
     ) -> Json:
-        """Send a file into a project: `sent` gets bytes on their way, `stored` the rows and the share of the file that
-        are in; the report. Broken off, the same file sent again goes on from where it was."""
+        """Send a file into a project: `sent` gets bytes on their way, `stored` how far it is since then; the report.
+        Broken off, the same file sent again goes on from where it was."""
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size), "Accept": LINES}
-        # A step takes seconds; only the ratings at the end may take longer.
+        # A step takes seconds, unless somebody else imports into the project as well.
         options = {"headers": headers, "params": _given(query), "timeout": httpx2.Timeout(60.0, read=3600.0)}
         with self._answer("POST", f"projects/{project}/imports", content=_pieces(file, sent), **options) as answer:
             for line in answer.iter_lines():
@@ -114,7 +115,7 @@ class Client:
                 if "report" in said:
                     report: Json = said["report"]
                     return report
-                stored(said["read"], said["share"])
+                stored(said["read"], said["share"], said["rated"], said["to_rate"])
         raise Unavailable("The Podium stopped in the middle of the file. Send it again: what is in already stays.")
 
     def read_file(self, path: str, **query: object) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -60,7 +61,7 @@ class Dispatcher:
         self._pause_s = 0.0
         self.duties = [
             Duty("requeue lost runs", self._requeue_lost),
-            Duty("fold judgments", ratings.fold_pending),
+            Duty("fold judgments", partial(ratings.fold_pending, at_most=ratings.AT_MOST)),
             Duty("end leases", leases.end_leases),
         ]
         if fitting is not None:

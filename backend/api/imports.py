@@ -1,22 +1,26 @@
 """Imports over HTTP: the file is the body, the answer says what became of it.
 
-Who asks for `application/x-ndjson` hears how far it is: a line `{"read", "share"}` after each step, and at the end
-`{"report"}`. What is read is stored step by step, so a request that is broken off leaves a beginning of the file.
+Who asks for `application/x-ndjson` hears how far it is: a line `{"read", "share", "rated", "to_rate"}` after each step
+(`rated` of `to_rate` judgments are in the ratings, when the whole file is stored), and at the end `{"report"}`. What is
+read is stored step by step, so a request that is broken off leaves a beginning of the file.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from backend.api.deps import Admin, SessionDep, SettingsDep
 from backend.api.projects import ProjectDep
@@ -120,32 +124,54 @@ def import_file(
 ) -> ImportReport | StreamingResponse:
     """Read prompts, completions, judgments or texts into the project (JSON lines, CSV or Parquet; gzip allowed)."""
     steps = _steps(request.app.state.session_factory, project.id, body, format, filename)
-    # Before the answer begins: a file that cannot be read at all is told so by the status.
-    first = next(steps)
-    if LINES in request.headers.get("accept", ""):
-        return StreamingResponse(_lines(chain([first], steps)), media_type=LINES)
-    *_, (report, _) = chain([first], steps)
+    with contextlib.ExitStack() as failing:
+        failing.callback(steps.close)
+        # Before the answer begins: a file that cannot be read at all is told so by the status.
+        first = next(steps)
+        if LINES in request.headers.get("accept", ""):
+            failing.pop_all()
+            return _Lines(first, steps)
+        *_, (report, _) = chain([first], steps)
     return ImportReport.model_validate(report)
 
 
 def _steps(
     factory: SessionFactory, project_id: uuid.UUID, body: Spool, format: str | None, filename: str
-) -> Iterator[tuple[imports.Report, float]]:
+) -> Generator[tuple[imports.Report, float], None, None]:
     """The report so far, and which share of the file it is about; each step is stored."""
     size = body.seek(0, os.SEEK_END) or 1
     body.seek(0)
     share = 0.0
     with body, factory() as session:
         project = session.get_one(Project, project_id)
-        for report in imports.steps(session, project, body, format=format, filename=filename):
-            session.commit()
-            # Parquet is read from its end and then from its beginning.
-            share = max(share, body.tell() / size) if report.read else 0.0
-            yield report, share
+        with contextlib.closing(imports.steps(session, project, body, format=format, filename=filename)) as reports:
+            for report in reports:
+                session.commit()
+                # Parquet is read from its end and then from its beginning.
+                share = max(share, body.tell() / size) if report.read else 0.0
+                yield report, share
+
+
+class _Lines(StreamingResponse):
+    """The answer step by step. When it ends, in whatever way, so does the import: at once, with the file and the
+    connection given back, and not when memory happens to be cleared."""
+
+    def __init__(self, first: tuple[imports.Report, float], steps: Generator[tuple[imports.Report, float], None, None]):
+        super().__init__(_lines(chain([first], steps)), media_type=LINES)
+        self.steps = steps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # A step that is under way in its thread has ended by now.
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(self.steps.close)
 
 
 def _lines(steps: Iterator[tuple[imports.Report, float]]) -> Iterator[bytes]:
     for report, share in steps:
-        yield json.dumps({"read": report.read, "share": round(share, 4)}).encode() + b"\n"
+        said = {"read": report.read, "share": round(share, 4), "rated": report.rated, "to_rate": report.to_rate}
+        yield json.dumps(said).encode() + b"\n"
     whole: dict[str, Any] = ImportReport.model_validate(report).model_dump()
     yield json.dumps({"report": whole}).encode() + b"\n"

@@ -138,13 +138,16 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def send(client: Client, slug: str, path: Path, file: BinaryIO, format_: str | None) -> None:
-    """One file into a project, with a bar for its way there and one for what is stored."""
+    """One file into a project, with bars for its way there, what is stored, and its judgments in the ratings."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    with bars(f"{path.name} sent", "stored", total=size) as (sent, stored):
-        report = client.import_file(
-            slug, file, size, sent, lambda read, share: stored(int(share * size)), format=format_, filename=path.name
-        )
+    with bars(f"{path.name} sent", "stored", "in the ratings", total=size) as (sent, stored, rated):
+
+        def tell(_: int, share: float, in_ratings: int, of: int) -> None:
+            stored(int(share * size))
+            rated(size * in_ratings // of if of else 0)
+
+        report = client.import_file(slug, file, size, sent, tell, format=format_, filename=path.name)
     show_report(path.name, report)
 
 

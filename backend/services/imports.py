@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -60,6 +61,9 @@ class Report:
     repeated: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     rejected_total: int = 0
+    # When all is stored: how many judgments waited for the ratings then, and how many of these are in them by now.
+    to_rate: int = 0
+    rated: int = 0
 
     def reject(self, rejected: Rejected) -> None:
         """Note a line that was refused."""
@@ -91,20 +95,33 @@ def steps(
     report = Report(chosen)
     taking = _Import(session, project)
     analyse_at = ANALYSE_AFTER
-    for batch in _ahead(_batches(readers.read(chosen, file, filename))):
-        report.add(taking.step(batch, chosen))
-        if report.created.total() >= analyse_at:
-            # Until PostgreSQL counts on its own, a minute later, it would plan as if the tables were empty, and what
-            # takes a tenth of a second would take a minute.
-            session.execute(text("ANALYZE (SKIP_LOCKED) prompts, completions, comparisons, judgments"))
-            analyse_at = 4 * report.created.total()
-        yield report
+    with closing(_ahead(_batches(readers.read(chosen, file, filename)))) as batches:
+        for batch in batches:
+            report.add(taking.step(batch, chosen))
+            if report.created.total() >= analyse_at:
+                # Until PostgreSQL counts on its own, a minute later, it would plan as if the tables were empty, and
+                # what takes a tenth of a second would take a minute.
+                session.execute(text("ANALYZE (SKIP_LOCKED) prompts, completions, comparisons, judgments"))
+                analyse_at = 4 * report.created.total()
+            yield report
     if report.created["judgments"]:
-        # The dispatcher folds them all the while; however long it takes, the rest is soon done.
+        yield from _rate(session, project, report)
+    else:
+        yield report
+
+
+def _rate(session: Session, project: Project, report: Report) -> Iterator[Report]:
+    """The dispatcher folds judgments all the while; the rest of them is folded here, step by step. Broken off, that is
+    left to the dispatcher."""
+    report.to_rate = ratings.waiting(session, project.id)
+    folded, put_off = ratings.AT_MOST, set[uuid.UUID]()
+    while folded >= ratings.AT_MOST:
+        # It may wait for the dispatcher's.
         session.execute(text("SET LOCAL lock_timeout = 0"))
         session.execute(text("SET LOCAL statement_timeout = 0"))
-        ratings.fold(session, project.id)
-    yield report
+        folded = ratings.fold(session, project.id, ratings.AT_MOST, put_off)
+        report.rated = max(0, report.to_rate - ratings.waiting(session, project.id))
+        yield report
 
 
 def _batches(records: Iterable[Record | Rejected]) -> Iterator[list[Record | Rejected]]:
@@ -120,7 +137,7 @@ def _batches(records: Iterable[Record | Rejected]) -> Iterator[list[Record | Rej
         yield batch
 
 
-def _ahead(batches: Iterator[list[Record | Rejected]]) -> Iterator[list[Record | Rejected]]:
+def _ahead(batches: Iterator[list[Record | Rejected]]) -> Generator[list[Record | Rejected], None, None]:
     """The same batches, the next of which is read while the database keeps this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="import") as reader:
         coming = reader.submit(next, batches, None)

@@ -6,6 +6,7 @@ plays the same judgments in the same order through the same code, so it gives th
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, Text, Uuid, bindparam, cast, delete, exists, false, func, select, true, union_all
@@ -28,6 +29,8 @@ from backend.tables import (
 BATCH = 2_000
 # Where more prompts than these have changed, all are played anew.
 MANY_PROMPTS = 2_000
+# A fold that others wait for, or watch, takes in no more than these before it is committed.
+AT_MOST = 20_000
 
 
 def _locked(project_id: Any) -> Any:
@@ -76,40 +79,67 @@ _WAITING = (
     .limit(BATCH)
     .with_for_update(of=Judgment, key_share=True)
 )
+_WAITING_PROMPTS = (
+    select(Judgment.prompt_id)
+    .where(Judgment.project_id == bindparam("project"), Judgment.position.is_(None), Judgment.stands)
+    .distinct()
+)
 
 
-def fold_pending(session: Session) -> int:
-    """Take all waiting judgments of all projects into the ratings; returns how many."""
+def fold_pending(session: Session, at_most: int | None = None) -> int:
+    """Take all waiting judgments of all projects into the ratings (or about so many of each); returns how many."""
     session.flush()
-    return sum(
-        _fold(session, row.project_id, changed=row.changed) for row in session.connection().execute(_PENDING).all()
-    )
+    pending = session.connection().execute(_PENDING).all()
+    return sum(_fold(session, row.project_id, changed=row.changed, at_most=at_most) for row in pending)
 
 
-def fold(session: Session, project_id: uuid.UUID) -> int:
+def fold(
+    session: Session, project_id: uuid.UUID, at_most: int | None = None, put_off: set[uuid.UUID] | None = None
+) -> int:
     """Bring a project's ratings up to date: play anew from where something changed, then take in the judgments that
-    wait, in the order of their arrival; returns how many."""
+    wait (or about so many of them), in the order of their arrival; returns how many.
+
+    Who folds a large import step by step gives the same `put_off` to each step. Prompts that have more to come are
+    noted there and fitted with the step that brings the last of it, not with each.
+    """
     _lock(session, project_id)
-    return _fold(session, project_id, changed=True)
+    return _fold(session, project_id, changed=True, at_most=at_most, put_off=put_off)
 
 
-def _fold(session: Session, project_id: uuid.UUID, *, changed: bool) -> int:
+def _fold(
+    session: Session,
+    project_id: uuid.UUID,
+    *,
+    changed: bool,
+    at_most: int | None = None,
+    put_off: set[uuid.UUID] | None = None,
+) -> int:
     replayed = _play_changes(session, project_id) if changed else set()
     project = _numbering(session, project_id)
     folded = 0
     touched: dict[uuid.UUID, uuid.UUID] = {}
     more = True
-    while more and (rows := _waiting(session, project_id)):
+    while more and (at_most is None or folded < at_most) and (rows := _waiting(session, project_id)):
         more = len(rows) == BATCH
-        told, completions, models = rating_state.load(session, project, rows)
-        for position, ranking in enumerate(told, start=project.judgments_folded + 1):
+        coming, completions, models = rating_state.load(session, project, rows)
+        for position, ranking in enumerate(coming, start=project.judgments_folded + 1):
             completions.play(ranking)
             models.play(ranking, position)
         rating_state.save(session, project, completions, models, rows)
         touched.update((row.set_key, row.prompt_id) for row in rows)
         folded += len(rows)
-    disagreements.refresh(session, project_id, touched)
-    posteriors.refresh(session, project, None if replayed is None else {*replayed, *touched.values()})
+    told = {*touched.values(), *(put_off or ())}
+    if more and folded:
+        sets = iter(touched.items())
+        while some := dict(islice(sets, disagreements.MANY_SETS)):
+            disagreements.refresh(session, project_id, some)
+        if put_off is not None:
+            put_off.clear()
+            put_off |= told & set(session.scalars(_WAITING_PROMPTS, {"project": project_id}))
+            told -= put_off
+    else:
+        disagreements.refresh(session, project_id, touched)
+    posteriors.refresh(session, project, None if replayed is None else {*replayed, *told})
     return folded
 
 
@@ -144,6 +174,12 @@ def reach(session: Session, project: Project, number: int) -> bool:
         return True
     waiting = select(Judgment.id).where(Judgment.project_id == project.id, Judgment.position.is_(None), Judgment.stands)
     return len(session.scalars(waiting.limit(left)).all()) == left
+
+
+def waiting(session: Session, project_id: uuid.UUID) -> int:
+    """How many judgments the ratings do not hold yet."""
+    here = (Judgment.project_id == project_id, Judgment.position.is_(None), Judgment.stands)
+    return session.scalar(select(func.count()).where(*here)) or 0
 
 
 def note_change(session: Session, judgment: Judgment) -> None:

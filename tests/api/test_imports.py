@@ -1,16 +1,22 @@
 """Imports over HTTP: how far it is, where it ends, and what is left of a file that cannot be taken."""
 
+import contextlib
 import json
 import re
 import shutil
+import tempfile
 from collections import namedtuple
+from typing import Any
 
+import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
 
 from backend.api import imports
 from backend.app import create_app
+from backend.services import imports as reading
 from backend.services.imports import STEP_RECORDS
 from backend.settings import Settings
 
@@ -35,7 +41,7 @@ def test_who_asks_hears_how_far_it_is(admin: TestClient, address: str):
     assert answer.headers["content-type"] == "application/x-ndjson"
     *steps, last = [json.loads(line) for line in answer.text.splitlines()]
     assert [step["read"] for step in steps][:2] == [STEP_RECORDS, STEP_RECORDS + 11]
-    assert steps[-1]["share"] == 1
+    assert steps[-1]["share"] == 1 and steps[-1]["to_rate"] == 0
     report = last["report"]
     assert (report["created"]["prompts"], report["rejected_total"]) == (STEP_RECORDS + 10, 1)
     assert report["rejected"][0]["line"] == STEP_RECORDS + 11
@@ -43,6 +49,66 @@ def test_who_asks_hears_how_far_it_is(admin: TestClient, address: str):
     again = admin.post(address, content=body).json()
     assert again["repeated"] == STEP_RECORDS + 10
     assert again["rejected"] == report["rejected"]
+
+
+@pytest.mark.parametrize("asgi", ["2.0", "2.4"])
+def test_who_goes_away_half_way_leaves_a_beginning_and_nothing_open(
+    app: FastAPI, admin: TestClient, address: str, monkeypatch: pytest.MonkeyPatch, asgi: str
+):
+    """In the older way the server is told of it, in the newer one it cannot send."""
+    monkeypatch.setattr(reading, "STEP_RECORDS", 10)
+    spools: list[Any] = []
+    spooled = tempfile.SpooledTemporaryFile
+
+    def kept(*args: Any, **options: Any) -> Any:
+        spools.append(spooled(*args, **options))
+        return spools[-1]
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", kept)
+    body = prompts(1_000)
+    heard: list[Any] = []
+    gone = anyio.Event()
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        if waiting:
+            return waiting.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        heard.append(message)
+        if sum(one["type"] == "http.response.body" for one in heard) == 3:
+            gone.set()
+            if asgi == "2.4":
+                raise OSError
+
+    request = admin.build_request("POST", address, content=body, headers=LINES)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": asgi},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+    }
+
+    async def ask() -> None:
+        with contextlib.suppress(ClientDisconnect):
+            await app(scope, receive, send)
+
+    anyio.run(ask)
+    assert spools and all(spool.closed for spool in spools)
+    project = address.removesuffix("/imports")
+    stored = admin.get(project).json()["counts"]["prompts"]
+    assert 20 <= stored < 1_000
+    assert admin.post(address, content=body).json()["created"]["prompts"] == 1_000 - stored
 
 
 @pytest.mark.parametrize("headers", [LINES, {}])

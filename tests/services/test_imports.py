@@ -6,7 +6,9 @@ import json
 import os
 import random
 import threading
+import uuid
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,18 @@ from sqlalchemy import func, select
 
 from backend.database import make_engine, make_session_factory
 from backend.errors import Invalid
-from backend.services import comparisons, imports, rating_lists, ratings, rewards
-from backend.tables import Completion, Demonstration, Document, Judgment, Project, Prompt, User
+from backend.services import comparisons, imports, posteriors, rating_lists, ratings, rewards
+from backend.tables import (
+    Completion,
+    CompletionRating,
+    Demonstration,
+    Disagreement,
+    Document,
+    Judgment,
+    Project,
+    Prompt,
+    User,
+)
 from tests.factories import make_project, make_user
 
 SHARED = Path(os.environ.get("PODIUM_SHARED", Path(__file__).parents[3] / "shared"))
@@ -77,6 +89,66 @@ def test_the_real_study_gives_the_golden_leaderboard(session):
 
     held = comparisons.hand_out(session, project, make_user(session).id, 3, random.Random(1)).items
     assert len(held) == 3
+
+
+def far_apart(session, monkeypatch):
+    """A project, and the steps of a file whose judgments of a prompt lie far apart; ten go into the ratings at once."""
+    monkeypatch.setattr(ratings, "BATCH", 10)
+    monkeypatch.setattr(ratings, "_WAITING", ratings._WAITING.limit(10))
+    monkeypatch.setattr(ratings, "AT_MOST", 10)
+    rng = random.Random(5)
+    rows = [
+        {
+            "prompt": f"Question {i % 9}",
+            "completions": [{"model": model, "text": f"{model} says {i % 9}"} for model in rng.sample("abc", 2)],
+            "ranks": rng.choice([[1, 2], [2, 1]]),
+            "annotator": f"person {i}",
+        }
+        for i in range(45)
+    ]
+    project = make_project(session, target_error=110.0)
+    body = io.BytesIO("\n".join(map(json.dumps, rows)).encode())
+    return project, imports.steps(session, project, body, format="judgments")
+
+
+def in_ratings(session, project):
+    """Everything that the fold tells, without ids."""
+    rated = select(
+        Completion.text,
+        CompletionRating.elo,
+        CompletionRating.bradley_terry,
+        CompletionRating.standard_error,
+        CompletionRating.component,
+        Prompt.settled,
+    ).join(CompletionRating, CompletionRating.completion_id == Completion.id)
+    rated = rated.join(Prompt, Prompt.id == Completion.prompt_id).where(Completion.project_id == project.id)
+    disputed = select(Disagreement.conflict, Disagreement.judgments).where(Disagreement.project_id == project.id)
+    return sorted(session.execute(rated).all()), sorted(session.execute(disputed).all())
+
+
+def test_the_ratings_of_a_large_file_come_step_by_step(session, monkeypatch):
+    project, steps = far_apart(session, monkeypatch)
+    fitted = Counter[uuid.UUID]()
+    refresh = posteriors.refresh
+    monkeypatch.setattr(posteriors, "refresh", lambda s, p, prompts: (fitted.update(prompts), refresh(s, p, prompts)))
+    assert [(report.rated, report.to_rate) for report in steps][1:] == [(n, 45) for n in (10, 20, 30, 40, 45)]
+    found = in_ratings(session, project)
+    assert len(found[0]) == 27 and found[1]
+    assert set(fitted.values()) == {1}, "no prompt is fitted before it has all its judgments"
+    monkeypatch.undo()
+    ratings.rebuild(session, project.id)
+    assert in_ratings(session, project) == found
+
+
+def test_ratings_that_are_broken_off_are_finished_by_the_next_fold(session, monkeypatch):
+    project, steps = far_apart(session, monkeypatch)
+    assert [next(steps).rated for _ in range(3)] == [0, 10, 20]
+    steps.close()
+    assert ratings.fold_pending(session, at_most=10) == 10
+    assert ratings.fold_pending(session) == 15
+    found = in_ratings(session, project)
+    ratings.rebuild(session, project.id)
+    assert in_ratings(session, project) == found
 
 
 def test_prompts_in_every_shape(session):

@@ -8,6 +8,9 @@ export interface Progress {
   /** Rows that are stored, and which share of the file they are; none before the whole file is there. */
   read: number;
   share: number;
+  /** Judgments in the ratings, of those that go there when the whole file is stored. */
+  rated: number;
+  to_rate: number;
 }
 
 /** The body goes as it is: the server guesses and streams, the browser does not read the file. */
@@ -18,7 +21,7 @@ export function importFile(slug: string, file: File, format: string, tell: (prog
   request.setRequestHeader("Content-Type", "application/octet-stream");
   request.setRequestHeader("Accept", "application/x-ndjson");
   for (const [name, value] of Object.entries(csrfHeader())) request.setRequestHeader(name, value);
-  const progress = { sent: 0, read: 0, share: 0 };
+  const progress = { sent: 0, read: 0, share: 0, rated: 0, to_rate: 0 };
   request.upload.addEventListener("progress", (event) => tell(Object.assign(progress, { sent: event.loaded })));
   request.addEventListener("progress", () => {
     if (request.status !== 200) return;
@@ -39,7 +42,7 @@ export function importFile(slug: string, file: File, format: string, tell: (prog
   });
 }
 
-type Line = { read: number; share: number } | { report: ImportReport };
+type Line = Omit<Progress, "sent"> | { report: ImportReport };
 
 /** The last whole line of what has come so far. */
 export function lastLine(text: string): Line | null {

@@ -103,15 +103,18 @@ interface Sending {
   progress: Progress | null;
 }
 
-/** On its way there first, then stored; each is a bar from none to all. */
+/** On its way there first, then stored, then in the ratings; each is a bar from none to all. */
 function Way({ sending: { file, place, of, progress } }: { sending: Sending }) {
   const there = progress !== null && progress.sent >= file.size;
-  const share = progress === null ? 0 : there ? progress.share : progress.sent / file.size;
-  const text = there ? `${plural(progress.read, "row")} read, ${percent(share)} of the file` : `${bytes(progress?.sent ?? 0)} of ${bytes(file.size)} sent`;
+  const rating = there && progress.to_rate > 0;
+  const share = progress === null ? 0 : rating ? progress.rated / progress.to_rate : there ? progress.share : progress.sent / file.size;
+  const text = rating
+    ? `Judgments in the ratings: ${count(progress.rated)} of ${count(progress.to_rate)}`
+    : there ? `${plural(progress.read, "row")} read, ${percent(share)} of the file` : `${bytes(progress?.sent ?? 0)} of ${bytes(file.size)} sent`;
   return (
     <>
       <p className="truncate font-medium">{file.name}{of > 1 && <span className="font-normal text-faint">, file {place + 1} of {of}</span>}</p>
-      <div role="progressbar" aria-label={there ? "Stored" : "Sent"} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} aria-valuetext={text} className="mt-1.5 h-1.5 overflow-hidden rounded-full bg-sunken">
+      <div role="progressbar" aria-label={rating ? "Rated" : there ? "Stored" : "Sent"} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} aria-valuetext={text} className="mt-1.5 h-1.5 overflow-hidden rounded-full bg-sunken">
         <div className="h-full bg-accent" style={{ width: `${share * 100}%` }} />
       </div>
       <p className="mt-1 text-sm text-faint tabular-nums">{text}</p>
