@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,9 @@ class Backbone:
         self._packs: bool | None = None
         self.adapters = LoraModel(model, never=[self._head] if self._head else [])
         self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
-        self.pad_id: int = _pad_id(tokenizer, self.stop_ids)
+        rows = model.get_input_embeddings().weight.shape[0]
+        self.pad_id: int = _pad_id(tokenizer, self.stop_ids, rows)
+        _check_embedded(tokenizer, rows)
         if self._head is not None:
             self._check_logits()
 
@@ -397,11 +399,26 @@ def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _pad_id(tokenizer: Any, stop_ids: tuple[int, ...]) -> int:
+def _check_embedded(tokenizer: Any, rows: int) -> None:
+    """Tokens that were added for a chat template, to a tokenizer alone, have no embeddings: no row is made up here."""
+    used = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token]
+    if getattr(tokenizer, "chat_template", None):
+        with suppress(Exception):  # a template may refuse any dialogue; it is asked again where one is encoded
+            question = [{"role": "user", "content": ""}]
+            text = tokenizer.apply_chat_template(question, tokenize=False, add_generation_prompt=True)
+            used += tokenizer(text, add_special_tokens=False)["input_ids"]
+    if used and (highest := max(used)) >= rows:
+        raise Invalid(
+            f"The tokenizer writes {tokenizer.convert_ids_to_tokens(highest)!r}, which the model has no embedding of: "
+            "resize the model's embeddings and save both together."
+        )
+
+
+def _pad_id(tokenizer: Any, stop_ids: tuple[int, ...], rows: int) -> int:
     """What fills masked places. Masks come from lengths, never from comparing ids, so a tokenizer without padding of
     its own gets any token that does not end an answer; padding with the end of text is what makes other trainers
     forget it.
     """
-    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in stop_ids:
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in stop_ids and tokenizer.pad_token_id < rows:
         return int(tokenizer.pad_token_id)
     return next(token for token in range(len(stop_ids) + 1) if token not in stop_ids)

@@ -148,18 +148,18 @@ def bradley_terry(lead: Tensor, score: Tensor, margin: float = 0.0) -> Tensor:
 
 
 def centred_squared_error(scores: Tensor, rewards: Tensor, weights: Tensor, group_of: Tensor, groups: int) -> Tensor:
-    """Summed squared error once scores and rewards are centred within each group: what all of it shares is free."""
-    return (weights * (_centre(scores, group_of, groups) - _centre(rewards, group_of, groups)) ** 2).sum()
+    """Summed squared error less the offset of each group that makes it least: what all of a group shares is free.
+
+    That offset is the weighted mean. By the plain one, a rating of one game would move what is asked of all others.
+    """
+    gaps = scores - rewards
+    return (weights * (gaps - _group_means(gaps, weights, group_of, groups)[group_of]) ** 2).sum()
 
 
-def _centre(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
-    return values - _group_means(values, group_of, groups)[group_of]
-
-
-def _group_means(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
+def _group_means(values: Tensor, weights: Tensor, group_of: Tensor, groups: int) -> Tensor:
     zeros = values.new_zeros(groups)
-    counts = zeros.index_add(0, group_of, torch.ones_like(values)).clamp_(min=1)
-    return zeros.index_add(0, group_of, values) / counts
+    sums = zeros.index_add(0, group_of, weights)
+    return zeros.index_add(0, group_of, weights * values) / torch.where(sums > 0, sums, 1)
 
 
 class RewardTask:
@@ -224,7 +224,8 @@ class RewardTask:
         scores = self.sharded(lambda: self.scores(batch)) if self.sharded else self.scores(batch)
         device = scores.device
         group_of = batch.group_of.to(device)
-        total = self.config.centre_coefficient * (_group_means(scores, group_of, batch.groups) ** 2).sum()
+        means = _group_means(scores, torch.ones_like(scores), group_of, batch.groups)
+        total = self.config.centre_coefficient * (means**2).sum()
         seen: dict[str, tuple[float, float]] = {}
         if self._pair_factor and len(batch.pair_a):
             lead = scores[batch.pair_a.to(device)] - scores[batch.pair_b.to(device)]
@@ -293,7 +294,7 @@ def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]])
         x = np.array([found[index] for index, _, _ in group.rewards])
         y = np.array([reward for _, reward, _ in group.rewards])
         w = np.array([weight for _, _, weight in group.rewards])
-        x, y = x - x.mean(), y - y.mean()
+        x, y = x - np.average(x, weights=w), y - np.average(y, weights=w)
         xy, xx = xy + float((w * x * y).sum()), xx + float((w * x * x).sum())
     return xy / xx if xx > 0 else None
 

@@ -224,9 +224,22 @@ def test_padding_never_ends_an_answer() -> None:
     tokenizer.pad_token = "<eos>"
     backbone = Backbone(model_of("llama"), tokenizer)
     assert backbone.stop_ids == (1,) and backbone.pad_id not in backbone.stop_ids
+    tokenizer.add_special_tokens({"pad_token": "<added>"})
+    assert Backbone(model_of("llama"), tokenizer).pad_id < 29
+    tokenizer.pad_token = "<eos>"
     model = model_of("llama")
     model.generation_config.eos_token_id = [7, 1]
     assert Backbone(model, tokenizer).stop_ids == (1, 7)
+
+
+def test_tokens_that_were_added_to_the_tokenizer_alone_are_refused() -> None:
+    tokenizer = tokenizer_of(29)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+    assert Backbone(model_of("llama"), tokenizer).vocabulary_size == 29  # which nothing writes
+    tokenizer.chat_template = "{% for m in messages %}{{ '<|turn|> ' + m['content'] }}{% endfor %}"
+    with pytest.raises(Invalid, match=r"'<\|turn\|>', which the model has no embedding of"):
+        Backbone(model_of("llama"), tokenizer)
+    assert Backbone(model_of("llama", vocabulary=30), tokenizer).vocabulary_size == 30
 
 
 def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:

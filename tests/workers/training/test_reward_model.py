@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,13 +16,17 @@ import torch
 from backend.domain.training_rows import ChatMessage, RewardGroup
 from backend.errors import Conflict, Invalid
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
+from tests.workers.training.tiny import FAMILIES, gradient, model_of
 from workers.training import pretrain, reward_metrics, reward_model
 from workers.training.backbone import Backbone, ScalarHead, digest_of
+from workers.training.batches import Layout
 from workers.training.events import Result, StateSaved
+from workers.training.generation import Sampling, generate
 from workers.training.reward_groups import Group, batch_of, read_group
 from workers.training.reward_metrics import Judged
 from workers.training.reward_model import bradley_terry, centred_squared_error
 from workers.training.scoring import RewardModel, scorer_input
+from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec
 
 CPU = torch.device("cpu")
@@ -39,9 +44,17 @@ def _base(tmp_path_factory):
     return one.output
 
 
-@pytest.fixture(scope="module", name="backbone")
-def _backbone(base):
-    return Backbone.load(base, device=CPU, dtype=torch.float32)
+def fresh(base: Path, family: str) -> Backbone:
+    """The pretrained Llama, or a GPT-2 of random weights that reads the same ids."""
+    llama = Backbone.load(base, device=CPU, dtype=torch.float32)
+    if family == "llama":
+        return llama
+    return Backbone(model_of(family, vocabulary=llama.vocabulary_size, positions=64), llama.tokenizer)
+
+
+@pytest.fixture(scope="module", name="backbone", params=FAMILIES)
+def _backbone(request, base):
+    return fresh(base, request.param)
 
 
 def groups(
@@ -128,8 +141,36 @@ def test_centred_regression_by_hand() -> None:
     offset = torch.tensor([10.0, 10.0, -7.0, -7.0, -7.0])
     assert float(centred_squared_error(rewards + offset, rewards, weights, group_of, 2)) == pytest.approx(0.0, abs=1e-9)
     scores = torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0])
-    by_hand = 1 * 1 + 2 * 1 + 1 * 4 + 0 + 3 * 4
+    # weighted means of the rewards: -1/3 and -4/5
+    by_hand = 1 * (4 / 3) ** 2 + 2 * (2 / 3) ** 2 + 1 * 2.8**2 + 1 * 0.8**2 + 3 * 1.2**2
     assert float(centred_squared_error(scores, rewards, weights, group_of, 2)) == pytest.approx(by_hand)
+
+
+def test_a_rating_of_one_game_moves_nothing_that_many_games_have_settled() -> None:
+    """Scores that are right for three completions of 200 games, and a fourth whose only game went astray by 4: how hard
+    all of them together are pulled is what one game weighs."""
+    rewards = torch.tensor([1.0, 0.0, -1.0, 4.0])
+    scores = torch.tensor([1.0, 0.0, -1.0, 0.0], requires_grad=True)
+    weights = torch.tensor([200.0, 200.0, 200.0, 1.0])
+    centred_squared_error(scores, rewards, weights, torch.zeros(4, dtype=torch.long), 1).backward()
+    pull = 2 * 1 * 4 * 600 / 601
+    torch.testing.assert_close(gradient(scores), torch.tensor([pull / 3, pull / 3, pull / 3, -pull]))
+
+
+def test_the_loss_of_a_ranking_and_a_tie_by_hand(backbone, monkeypatch) -> None:
+    """A ranking is the mean of its pairs, as heavy as the tie; the margin is in the loss and not in the accuracy."""
+    rows = groups(2)
+    rows[0]["outcomes"] = [{"a": a, "b": b, "score": 1.0, "judgment": "r"} for a, b in ((0, 1), (0, 2), (1, 2))]
+    rows[1]["outcomes"] = [{"a": 3, "b": 1, "score": 0.5, "judgment": "t"}]
+    for margin in (0.0, 3.0):
+        task, _ = task_of(backbone, rows, margin=margin, centre_coefficient=0.25)
+        (batch,) = task.plan(range(2), 10**6)
+        monkeypatch.setattr(task, "scores", lambda batch: torch.tensor([2.0, 1.0, 1.5, 0.0, 1.0, 0.0, -1.0, 2.0]))
+        loss, seen = task.loss(batch)
+        ranking = sum(math.log1p(math.exp(margin - lead)) for lead in (1.0, 0.5, -0.5)) / 3
+        tie = (math.log1p(math.exp(2.0)) + math.log1p(math.exp(-2.0))) / 2
+        assert float(loss) == pytest.approx(ranking + tie + 0.25 * (1.125**2 + 0.5**2))
+        assert seen["train/accuracy"] == (2.0, 3.0)
 
 
 def test_a_ranking_weighs_as_one_judgment(backbone) -> None:
@@ -157,6 +198,10 @@ def test_completions_that_do_not_fit_take_their_outcomes_with_them(backbone) -> 
 # -- whole groups, one encoding ---------------------------------------------------------------------------------------
 
 
+def flat_of(scores: list[list[float]]) -> list[float]:
+    return [score for group in scores for score in group]
+
+
 def task_of(backbone, rows, **config):
     codec = Codec(backbone.tokenizer)
     some = [read_group(codec, RewardGroup.model_validate(row), 64)[0] for row in rows]
@@ -174,8 +219,6 @@ def job_config(**config):
 
 
 def job_of(config):
-    from pathlib import Path
-
     from workers.training.job import Job
 
     return Job(Path("."), "reward_model", config)
@@ -197,20 +240,23 @@ def test_micro_batches_change_no_gradient(backbone) -> None:
         task, _ = task_of(backbone, groups(6), loss=loss)
         parameters = [*backbone.parameters_of("reward"), *task.head.parameters()]
 
-        def gradient(budget: int, task=task, parameters=parameters) -> torch.Tensor:
+        def gradients(budget: int, task=task, parameters=parameters) -> torch.Tensor:
             for parameter in parameters:
                 parameter.grad = None
             batches = task.plan(range(6), budget)
             for batch in batches:
                 (task.loss(batch)[0] / sum(task.weight(b) for b in batches)).backward()
-            return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+            assert all(gradient(parameter).any() for parameter in parameters[1::2]), "B of each layer, and the bias"
+            assert gradient(task.head.weight).any()
+            return torch.cat([gradient(parameter).flatten() for parameter in parameters])
 
-        whole, parts = gradient(4096), gradient(16)
-        assert float(whole.norm()) > 0 and float((whole - parts).norm() / whole.norm()) < 1e-5
+        whole, parts = gradients(4096), gradients(16)
+        assert float((whole - parts).norm() / whole.norm()) < 1e-5
 
 
-def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone) -> None:
-    """Training reads packed rows, PPO padded ones; neighbours and padding change nothing."""
+def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone, monkeypatch) -> None:
+    """Training reads completions packed behind their prompt, PPO packed apart or, on a GPU, padded, were it with the
+    token that ends each of them; neighbours change nothing."""
     task, some = task_of(backbone, groups(5))
     with torch.no_grad():
         for parameter in backbone.parameters_of("reward"):
@@ -219,12 +265,16 @@ def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone) -> None:
     one_by_one = [task.score_groups([group])[0] for group in some]
     sequences = [list(document.ids) for group in some for document in group.documents]
     scorer = RewardModel(backbone, task.head, tokens_per_microbatch=4096)
-    padded = scorer(sequences, [1] * len(sequences)).tolist()
+    packed = scorer(sequences, [1] * len(sequences)).tolist()
     alone = [float(scorer([sequence], [1])) for sequence in sequences]
-    flat = [score for group in together for score in group]
-    assert flat == pytest.approx(padded, abs=1e-5)
-    assert flat == pytest.approx(alone, abs=1e-5)
-    assert flat == pytest.approx([score for group in one_by_one for score in group], abs=1e-5)
+    with monkeypatch.context() as patch:
+        pack = Layout.of
+        patch.setattr(Layout, "of", lambda *a, **k: replace(pack(*a, **k), packed=None, before=None))
+        patch.setattr(backbone, "pad_id", sequences[0][-1])
+        padded = scorer(sequences, [1] * len(sequences)).tolist()
+    flat = flat_of(together)
+    for other in (packed, padded, alone, flat_of(one_by_one)):
+        assert flat == pytest.approx(other, abs=1e-5)
     assert np.std(flat) > 1e-3
     assert torch.equal(scorer(sequences, [1] * len(sequences)), scorer(sequences, [1] * len(sequences)))
 
@@ -240,13 +290,22 @@ def test_the_scored_text_ends_as_it_was_ended(backbone) -> None:
 
 
 def test_the_head_starts_where_it_should(backbone) -> None:
-    head = ScalarHead(4096, seed=3)
-    assert float(head.weight.detach().std()) == pytest.approx(1 / math.sqrt(4097), rel=0.05)
-    assert float(head.bias.detach()) == 0.0
     task, _ = task_of(backbone, groups(20))
     (batch,) = task.plan(range(20), 10**6)
     loss = float(task.loss(batch)[0].detach()) / 20
     assert abs(loss - math.log(2)) < 0.3
+
+
+def test_fresh_samples_of_the_reference_score_around_0_with_deviation_1(base) -> None:
+    backbone = fresh(base, "gpt2")  # what the Llama says is mostly the same, and then something very different
+    task, some = task_of(backbone, groups(5), normalise_samples=512, normalise_max_new_tokens=8)
+    codec = Codec(backbone.tokenizer)
+    reward_model.normalise(job_of(task.config), task.config, codec, task)
+    prompts = [codec.encode_prompt(some[i % 5].prompt) for i in range(512)]
+    stops = codec.stop_ids(backbone.stop_ids)
+    answers = generate(backbone, prompts, Sampling(8), keys=[(99, i) for i in range(512)], stop_ids=stops)
+    scores = task.model()([[*p, *a.ids] for p, a in zip(prompts, answers, strict=True)], [len(p) for p in prompts])
+    assert abs(float(scores.mean())) < 0.1 and abs(float(scores.std()) - 1) < 0.1
 
 
 # -- what it learns ---------------------------------------------------------------------------------------------------
@@ -300,6 +359,23 @@ def scores_of(base, folder) -> list[float]:
         encoded += [scorer_input(codec, group.prompt, completion.text) for completion in group.completions]
     kept = [one for one in encoded if one is not None]
     return [float(s) for s in scorer([one.ids for one in kept], [one.prompt_length for one in kept])]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_eight_prompts_are_learnt_by_heart(base, tmp_path, family) -> None:
+    backbone = fresh(base, family)
+    rows = groups(8, judgments=1)
+    for row in rows:
+        for outcome in row["outcomes"]:
+            worth = [row["completions"][outcome[side]]["reward"] for side in "ab"]
+            outcome["score"] = float(worth[0] > worth[1])
+    task, some = task_of(backbone, rows, centre_coefficient=0.0)
+    named = [(str(number), p) for number, p in enumerate([*backbone.parameters_of("reward"), *task.head.parameters()])]
+    one = replace(job_of(task.config), folder=tmp_path)
+    events = list(Loop(one, task.config, task, Plan(8, 8, 30.0, None, 0), named).run())
+    losses = metrics(events, "train/loss")
+    assert losses[-1][1] < 0.1 < 0.5 < losses[0][1]
+    assert task.measure(some)["accuracy"] == 1.0
 
 
 def test_a_reward_model_of_another_backbone_is_refused(base, tmp_path) -> None:
