@@ -46,6 +46,7 @@ from backend.api import (
     ratings,
     review,
     rewards,
+    run_estimates,
     runs,
     standings,
     voidings,
@@ -101,6 +102,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     imports.router,
     exports.router,
     runs.router,
+    run_estimates.router,
     checkpoints.router,
 )
 

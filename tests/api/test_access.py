@@ -118,6 +118,7 @@ RULES: dict[str, str] = {
     # training
     f"GET {V1}/run-kinds": ADMIN_READER,
     f"POST {V1}/runs": ADMIN,
+    f"POST {PROJECT}/runs/estimate": ADMIN,
     f"GET {V1}/runs": ADMIN_READER,
     f"GET {V1}/runs/{{id}}": ADMIN_READER,
     f"GET {V1}/runs/{{id}}/metrics": ADMIN_READER,

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 import torch
 
+from backend.domain.training.estimate import Needs, Shape, needs, tokens_that_fit
 from backend.errors import Invalid
-from workers.training.estimate import Needs, Shape, needs, tokens_that_fit
 from workers.training.events import Warned
 from workers.training.job import Job
 

@@ -218,6 +218,14 @@ export const runsQuery = (filter: { project?: string; state?: RunState; kind?: s
   });
 export const runQuery = (id: string) =>
   queryOptions({ queryKey: ["run", id], queryFn: () => call(api.GET("/api/v1/runs/{id}", { params: { path: { id } } })) });
+/** config: as JSON, so that it can be told from another. */
+export const runEstimateQuery = (slug: string, kind: string, config: string) =>
+  queryOptions({
+    queryKey: ["project", slug, "run-estimate", kind, config],
+    queryFn: () => call(api.POST("/api/v1/projects/{project}/runs/estimate", { ...project(slug), body: { kind, config: JSON.parse(config) as Record<string, unknown> } })),
+    staleTime: 30_000,
+    retry: false,
+  });
 export const startRun = (body: { project: string; kind: string; config: Record<string, unknown>; name: string | null }) => call(api.POST("/api/v1/runs", { body }));
 export const cancelRun = (id: string) => call(api.POST("/api/v1/runs/{id}/cancel", { params: { path: { id } } }));
 export const openContest = (slug: string, models: string[], prompts: "all" | "train" | "held_out") =>

@@ -1108,6 +1108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/runs/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate Run
+         * @description Steps, time, memory and disk of a run, without starting it; what could not be launched is refused alike.
+         */
+        post: operations["estimate_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/skips": {
         parameters: {
             query?: never;
@@ -2304,6 +2324,37 @@ export interface components {
             upto: number;
         };
         /**
+         * EstimateIn
+         * @description The run that might be launched.
+         */
+        EstimateIn: {
+            /** Config */
+            config?: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+        };
+        /**
+         * EstimateOut
+         * @description What is null is not known, and `unknown` says why.
+         */
+        EstimateOut: {
+            like: components["schemas"]["LikeOut"] | null;
+            room: components["schemas"]["RoomOut"] | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Steps */
+            steps: number;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "optimiser step" | "round" | "answer";
+            /** Unknown */
+            unknown: string[];
+        };
+        /**
          * EventOut
          * @description Something that happened to a judgment; `at` is null where the time was not kept.
          */
@@ -2873,6 +2924,18 @@ export interface components {
             expires_at: string;
             /** Id */
             id: string;
+        };
+        /**
+         * LikeOut
+         * @description An ended run on the same model, with the same settings where they change the pace.
+         */
+        LikeOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Seconds */
+            seconds: number;
         };
         /**
          * LogLine
@@ -3882,6 +3945,21 @@ export interface components {
             scale: number;
             /** Skipped Prompts */
             skipped_prompts: number;
+        };
+        /**
+         * RoomOut
+         * @description Bytes of memory at the worst moment, on each GPU or of a machine without one; of disk while it runs, and for the
+         *     checkpoint. Right to about a third.
+         */
+        RoomOut: {
+            /** Cpu */
+            cpu: number;
+            /** Folder */
+            folder: number;
+            /** Gpu */
+            gpu: number;
+            /** Stored */
+            stored: number;
         };
         /**
          * RunAccepted
@@ -7206,6 +7284,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RewardSetOut"];
+                };
+            };
+        };
+    };
+    estimate_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EstimateIn"];
+            };
+        };
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstimateOut"];
                 };
             };
         };

@@ -59,6 +59,7 @@ export type Rating = Schemas["RatingOut"];
 export type RewardSet = Schemas["RewardSetOut"];
 export type RunKind = Schemas["RunKind"];
 export type Run = Schemas["RunOut"];
+export type RunEstimate = Schemas["EstimateOut"];
 export type RunState = Run["state"];
 export type RunWarning = Run["warnings"][number];
 export type MetricPoint = Schemas["MetricsOut"];

@@ -15,6 +15,7 @@ import { type Choice, SchemaForm } from "../components/SchemaForm";
 import { ErrorNote, Loaded } from "../components/Status";
 import { useAction } from "../components/useAction";
 import { plural } from "../format";
+import { Estimate } from "../runs/Estimate";
 
 export function NewRunPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/new-run" });
@@ -114,6 +115,7 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
         </Field>
         <SchemaForm fields={fields} values={values} onChange={change} errors={visible} offers={offers} />
       </div>
+      <Estimate slug={slug} kind={kind.kind} config={Object.keys(errors).length === 0 ? config : null} />
       <div className="flex flex-wrap items-center gap-3">
         <Button type="submit" look="primary" busy={action.busy}>Start the run</Button>
         {tried && Object.keys(errors).length > 0 && <span className="text-danger">{plural(Object.keys(errors).length, "field")} to correct</span>}

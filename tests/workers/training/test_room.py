@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from backend.domain.training import EvaluateConfig, PPOConfig, PretrainConfig, RewardModelConfig, SFTConfig
+from backend.domain.training import EvaluateConfig, PPOConfig, PretrainConfig, RewardModelConfig, SFTConfig, estimate
+from backend.domain.training.estimate import Shape, needs
 from backend.errors import Invalid
 from tests.workers.training import runs_of_all_kinds as runs
 from tests.workers.training.tiny import FAMILIES, backbone_of, model_of, tokenizer_of
-from workers.training import estimate, pretrain, room
+from workers.training import pretrain, room
 from workers.training.backbone import Backbone
-from workers.training.estimate import Shape, needs
 
 SEVEN = Shape.of(
     {

@@ -54,13 +54,16 @@ class Shape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], weights: int | None = None) -> "Shape":
-        """From config.json. Names differ by family; what is missing is taken as the usual."""
+        """From config.json. Names differ by family; what is missing is taken as the usual. Raises ValueError for a
+        config that tells no width."""
         about = config.get("text_config") or config
 
         def first(*names: str, usual: int = 0) -> int:
             return next((int(about[name]) for name in names if about.get(name)), usual)
 
-        hidden = first("hidden_size", "n_embd", usual=1)
+        hidden = first("hidden_size", "n_embd")
+        if not hidden:
+            raise ValueError("The config has neither hidden_size nor n_embd.")
         layers = first("num_hidden_layers", "n_layer", usual=1)
         heads = first("num_attention_heads", "n_head", usual=1)
         size = first("head_dim", usual=hidden // heads)
