@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from backend.client import Client
 from tests.browser.conftest import Visit
 from tests.browser.example import DOCUMENTS, new_name, wait_for_run
+from tests.browser.server import Server
 from tests.browser.study import MODELS, Study, send
 
 pytestmark = pytest.mark.browser
@@ -58,6 +59,23 @@ def test_a_file_that_is_none_is_refused_in_words(visit: Visit, admin, study):
         {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff\xe0 no text"}
     )
     expect(page.get_by_role("alert")).to_contain_text("file")
+
+
+def test_an_import_that_did_not_get_through_goes_on_at_a_click(visit: Visit, admin, study, client):
+    page = visit(admin, study.address, expects=("ERR_CONNECTION_FAILED",))
+    server = Server(page)
+    server.is_unreachable(f"projects/{study.slug}/imports")
+    before = client.get(f"projects/{study.slug}")["counts"]["prompts"]
+    page.get_by_label("File to import").set_input_files(
+        {"name": "late.jsonl", "mimeType": "application/jsonl", "buffer": jsonl({"prompt": "A late question?"})}
+    )
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("late.jsonl")
+    server.answers()
+    problem.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("status").filter(has_text="late.jsonl")).to_contain_text("1 prompt new")
+    expect(problem).to_have_count(0)
+    assert client.get(f"projects/{study.slug}")["counts"]["prompts"] == before + 1
 
 
 def test_the_leaderboard_follows_the_judgments_and_rewards_are_frozen(visit: Visit, admin, study, client):

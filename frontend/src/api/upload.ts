@@ -1,4 +1,5 @@
 /** Sends a file into a project. XMLHttpRequest, because `fetch` does not tell how much has been sent. */
+import { plural } from "../format";
 import { csrfHeader, Problem, toProblem } from "./client";
 import type { ImportReport } from "./types";
 
@@ -22,6 +23,7 @@ export function importFile(slug: string, file: File, format: string, tell: (prog
   request.setRequestHeader("Accept", "application/x-ndjson");
   for (const [name, value] of Object.entries(csrfHeader())) request.setRequestHeader(name, value);
   const progress = { sent: 0, read: 0, share: 0, rated: 0, to_rate: 0 };
+  const broke = (what: string) => new Problem(0, `${what} ${howFar(progress, file)}`);
   request.upload.addEventListener("progress", (event) => tell(Object.assign(progress, { sent: event.loaded })));
   request.addEventListener("progress", () => {
     if (request.status !== 200) return;
@@ -33,13 +35,20 @@ export function importFile(slug: string, file: File, format: string, tell: (prog
       const said = lastLine(request.responseText);
       if (request.status !== 200) reject(toProblem(request.status, parsed(request.responseText)));
       else if (said && "report" in said) resolve(said.report);
-      else reject(new Problem(0, "The server stopped in the middle of the file. Send it again: what is in already stays."));
+      else reject(broke("The server stopped"));
     });
-    request.addEventListener("error", () => reject(new Problem(0, progress.sent > 0 ? "The connection broke. Send the file again: what is in already stays." : "The file could not be sent: the server cannot be reached.")));
-    request.addEventListener("abort", () => reject(new Problem(0, "Stopped. Rows that were stored stay; the same file sent again goes on from there.")));
+    request.addEventListener("error", () => reject(progress.sent > 0 ? broke("The connection to the server broke") : new Problem(0, `${file.name} could not be sent: the server cannot be reached.`)));
+    request.addEventListener("abort", () => reject(broke("Stopped")));
     signal.addEventListener("abort", () => request.abort());
     request.send(file);
   });
+}
+
+/** What is there when it breaks off, and what to do. */
+function howFar({ sent, read, to_rate: toRate }: Progress, file: File): string {
+  if (sent < file.size) return "before the whole file was there: nothing of it is stored.";
+  if (toRate > 0) return `when all of ${file.name} was stored; its judgments go on into the ratings by themselves.`;
+  return `after ${plural(read, "row")} of ${file.name}. What is stored stays; the same file sent again goes on from there, and nothing is stored twice.`;
 }
 
 type Line = Omit<Progress, "sent"> | { report: ImportReport };

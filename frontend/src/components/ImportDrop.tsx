@@ -1,6 +1,7 @@
 /** Drop files, see how far they are and what became of each line. */
 import { useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, useId, useRef, useState } from "react";
+import { Problem } from "../api/client";
 import { projectChanged } from "../api/queries";
 import type { ImportReport } from "../api/types";
 import { importFile, type Progress } from "../api/upload";
@@ -37,14 +38,19 @@ export function ImportDrop({ slug }: { slug: string }) {
   const [sending, setSending] = useState<Sending | null>(null);
   const [reports, setReports] = useState<{ name: string; report: ImportReport }[]>([]);
   const stopping = useRef<AbortController | null>(null);
+  /** What a stop or a problem left over, to be sent again by one click. */
+  const [left, setLeft] = useState<{ files: File[]; stopped: boolean } | null>(null);
 
   /** One file after the other: the order of judgments is that of the files. */
-  const take = async (files: File[]) => {
+  const take = async (files: File[], goingOn = false) => {
     if (files.length === 0 || action.busy) return;
-    setReports([]);
+    if (!goingOn) setReports([]);
+    setLeft(null);
+    let place = 0;
     const stop = (stopping.current = new AbortController());
-    await action.run(async () => {
-      for (const [place, file] of files.entries()) {
+    const done = await action.run(async () => {
+      for (; place < files.length; place++) {
+        const file = files[place]!;
         const tell = (progress: Progress | null) => setSending({ file, place, of: files.length, progress });
         tell(null);
         announce(`Importing ${file.name}.`);
@@ -54,6 +60,7 @@ export function ImportDrop({ slug }: { slug: string }) {
       }
     });
     setSending(null);
+    if (!done) setLeft({ files: files.slice(place), stopped: stop.signal.aborted });
     if (input.current) input.current.value = "";
     await projectChanged(client, slug);
   };
@@ -90,7 +97,14 @@ export function ImportDrop({ slug }: { slug: string }) {
         </select>
         )}
       </div>
-      <ErrorNote error={action.problem} />
+      {left?.stopped ? (
+        <div role="status" className="panel flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
+          <p className="min-w-0 flex-1 basis-60">{action.problem instanceof Error && action.problem.message}</p>
+          <Button onClick={() => void take(left.files, true)}>Go on</Button>
+        </div>
+      ) : (
+        <ErrorNote error={action.problem} {...(left && action.problem instanceof Problem && action.problem.status === 0 && { retry: () => void take(left.files, true) })} />
+      )}
       {reports.map((one, at) => <Report key={at} name={one.name} report={one.report} />)}
     </div>
   );

@@ -58,7 +58,7 @@ export function Loaded<T>({ query, bones, children }: { query: UseQueryResult<T>
   if (query.data !== undefined) {
     return (
       <>
-        {query.isError && <ErrorNote error={query.error} retry={() => void query.refetch()} className="mb-3" />}
+        {query.isError && <ErrorNote error={query.error} retry={() => void query.refetch()} className="m-3" />}
         {children(query.data)}
       </>
     );
