@@ -5,12 +5,12 @@ model and no loss.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from backend.domain.training_rows import ChatMessage, RewardGroup
+from backend.domain.training_rows import ChatMessage, PairOutcome, RewardGroup
 from workers.training.packing import Document, Packed, pack
 from workers.training.scoring import scorer_input
 from workers.training.tokens import Codec
@@ -26,6 +26,19 @@ class Group:
     lengths: list[int]
     rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
     pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
+    choices: list[tuple[list[int], float]] = field(default_factory=list)  # the best of some, which is the first; weight
+
+    @property
+    def outcomes(self) -> list[tuple[int, int, float]]:
+        """All that was said of two: a, b, score of a. A choice says of each other one that it is not the best."""
+        return [(a, b, score) for a, b, score, _ in self.pairs] + [
+            (best, other, 1.0) for (best, *others), _ in self.choices for other in others
+        ]
+
+    @property
+    def weight(self) -> float:
+        """Of all judgments."""
+        return sum(weight for *_, weight in self.pairs) + sum(weight for _, weight in self.choices)
 
     @property
     def tokens(self) -> int:
@@ -43,6 +56,8 @@ class GroupBatch:
     pair_b: Tensor
     pair_score: Tensor
     pair_weight: Tensor
+    choices: Tensor  # (C, N), the best one first; -1 where there are fewer
+    choice_weight: Tensor
     rewarded: Tensor
     reward: Tensor
     reward_weight: Tensor
@@ -67,20 +82,44 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         documents.append(Document(encoded.ids))
         lengths.append(encoded.completion_length)
     outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
-    in_judgment: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.judgment is not None:
-            in_judgment[outcome.judgment] = in_judgment.get(outcome.judgment, 0) + 1
-    pairs = [
-        (place[o.a], place[o.b], o.score, o.weight / (in_judgment[o.judgment] if o.judgment is not None else 1))
-        for o in outcomes
-    ]
-    return Group(row.prompt, ids, documents, lengths, rewards, pairs), len(row.completions) - len(documents)
+    judgments: dict[object, list[PairOutcome]] = {}
+    for number, outcome in enumerate(outcomes):
+        judgments.setdefault(number if outcome.judgment is None else outcome.judgment, []).append(outcome)
+    pairs: list[tuple[int, int, float, float]] = []
+    choices: list[tuple[list[int], float]] = []
+    for said in judgments.values():
+        told = [(place[o.a], place[o.b], o.score) for o in said]
+        best = choices_of(told)
+        choices += [(some, said[0].weight / len(best)) for some in best]
+        if not best:
+            pairs += [(*one, o.weight / len(said)) for one, o in zip(told, said, strict=True)]
+    group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices)
+    return group, len(row.completions) - len(documents)
+
+
+def choices_of(told: Sequence[tuple[int, int, float]]) -> list[list[int]]:
+    """A judgment that named only the best ones of some as choices: the first among all, the second among the others.
+
+    Nothing where everybody was compared with everybody, or where the best ones tie: that is no more than its pairs.
+    """
+    items = {item for a, b, _ in told for item in (a, b)}
+    if 2 * len(told) >= len(items) * (len(items) - 1) or any(score not in (0, 1) for *_, score in told):
+        return []
+    beaten: dict[int, set[int]] = {}
+    for a, b, score in told:
+        beaten.setdefault(a if score else b, set()).add(b if score else a)
+    choices = []
+    for best in sorted(beaten, key=lambda item: -len(beaten[item])):
+        items.discard(best)
+        if beaten[best] != items:
+            return []
+        choices.append([best, *sorted(items)])
+    return choices
 
 
 def has_signal(group: Group, loss: str) -> bool:
     """Whether this group can teach anything under this loss."""
-    return (loss != "elo_regression" and bool(group.pairs)) or (loss != "bradley_terry" and len(group.rewards) > 1)
+    return (loss != "elo_regression" and bool(group.outcomes)) or (loss != "bradley_terry" and len(group.rewards) > 1)
 
 
 def batch_of(groups: Sequence[Group]) -> GroupBatch:
@@ -88,14 +127,19 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
     documents: list[Document] = []
     group_of: list[int] = []
     pairs: list[tuple[int, int, float, float]] = []
+    choices: list[list[int]] = []
+    weights: list[float] = []
     rewards: list[tuple[int, float, float]] = []
     for number, group in enumerate(groups):
         start = len(documents)
         documents += group.documents
         group_of += [number] * len(group.documents)
         pairs += [(start + a, start + b, score, weight) for a, b, score, weight in group.pairs]
+        choices += [[start + one for one in some] for some, _ in group.choices]
+        weights += [weight for _, weight in group.choices]
         if len(group.rewards) > 1:
             rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
+    width = max(map(len, choices), default=0)
     packed = pack([group.documents for group in groups])
     return GroupBatch(
         packed,
@@ -105,6 +149,10 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
         torch.tensor([b for _, b, _, _ in pairs], dtype=torch.long),
         torch.tensor([score for _, _, score, _ in pairs], dtype=torch.float32),
         torch.tensor([weight for _, _, _, weight in pairs], dtype=torch.float32),
+        torch.tensor([some + [-1] * (width - len(some)) for some in choices], dtype=torch.long).view(
+            len(choices), width
+        ),
+        torch.tensor(weights, dtype=torch.float32),
         torch.tensor([index for index, _, _ in rewards], dtype=torch.long),
         torch.tensor([reward for _, reward, _ in rewards], dtype=torch.float32),
         torch.tensor([weight for _, _, weight in rewards], dtype=torch.float32),

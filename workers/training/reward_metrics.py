@@ -17,13 +17,12 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One outcome. `lead` is in log-odds; `group` numbers its prompt; `longer` is length of a less length of b."""
+    """One outcome. `pair` numbers prompt, a and b; `lead` is in log-odds; `longer` is length of a less length of b."""
 
-    group: int
+    pair: tuple[int, int, int]
     lead: float
     score: float
     longer: float
-    weight: float = 1.0
 
 
 def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, float]:
@@ -46,8 +45,8 @@ def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, floa
     groups: dict[int, list[float]] = {}
     by_length: dict[int, list[float]] = {}
     for pair in decided:
-        groups.setdefault(pair.group, []).append(agrees(pair.lead, pair.score))
-        by_length.setdefault(pair.group, []).append(agrees(pair.longer, pair.score))
+        groups.setdefault(pair.pair[0], []).append(agrees(pair.lead, pair.score))
+        by_length.setdefault(pair.pair[0], []).append(agrees(pair.longer, pair.score))
     right, long_right = _mean(groups), _mean(by_length)
     low, high = bootstrap(list(groups.values()), rounds, seed)
     length_alone = max(long_right, 1 - long_right)
@@ -60,16 +59,42 @@ def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, floa
         "score_length_correlation": correlation(lead, longer),
         "no_better_than_length": float(right <= length_alone),
     }
-    for name, side in (("accuracy_longer_preferred", 1.0), ("accuracy_shorter_preferred", -1.0)):
-        part = [agrees(p.lead, p.score) for p in decided if p.longer * (p.score - 0.5) * side > 0]
+    surest = sorted(decided, key=lambda pair: -abs(pair.lead))
+    half = (len(surest) + 1) // 2
+    for name, part in (("accuracy_surer", surest[:half]), ("accuracy_less_sure", surest[half:])):
         if part:
-            values[name] = sum(part) / len(part)
+            values[name] = sum(agrees(p.lead, p.score) for p in part) / len(part)
+    agreement, judgments = agreement_on_pairs(decided)
+    if judgments:
+        values |= {"agreement": agreement, "agreement_judgments": float(judgments)}
+    for name, side in (("accuracy_longer_preferred", 1.0), ("accuracy_shorter_preferred", -1.0)):
+        right_ones = [agrees(p.lead, p.score) for p in decided if p.longer * (p.score - 0.5) * side > 0]
+        if right_ones:
+            values[name] = sum(right_ones) / len(right_ones)
     return values
 
 
 def agrees(lead: float, score: float) -> float:
     """1 when the lead points to what was preferred, 0 when away from it, a half when there is none."""
     return 0.5 if lead == 0 else float((lead > 0) == (score > 0.5))
+
+
+def agreement_on_pairs(decided: Sequence[Judged]) -> tuple[float, int]:
+    """How likely another judgment of the same pair says the same, mean over judgments of pairs that have several; and
+    how many judgments those are. Whoever predicts people is one more of them at best.
+    """
+    said: dict[tuple[int, int, int], list[bool]] = {}
+    for one in decided:
+        prompt, a, b = one.pair
+        said.setdefault((prompt, min(a, b), max(a, b)), []).append((one.score > 0.5) == (a < b))
+    agree, judgments = 0.0, 0
+    for firsts in said.values():
+        if len(firsts) > 1:
+            for_one, judged = sum(firsts), len(firsts)
+            for_other = judged - for_one
+            agree += (for_one * (for_one - 1) + for_other * (for_other - 1)) / (judged - 1)
+            judgments += judged
+    return (agree / judgments if judgments else 0.0), judgments
 
 
 def bootstrap(groups: Sequence[Sequence[float]], rounds: int, seed: int) -> tuple[float, float]:

@@ -5,7 +5,9 @@ model with a LoRA adapter, or with all its weights trained. The score r is read 
 + terminator. All completions of a prompt are one item: they meet in one step, each is read once however many pairs it
 is in, and no ranking is ever torn apart.
 
-bradley_terry   -log sigmoid(r_a - r_b) of each outcome, a tie being half of both; a judgment's pairs weigh as one
+bradley_terry   -log sigmoid(r_a - r_b) of each outcome, a tie being half of both; a judgment's pairs weigh as one.
+                Where only the best of several were named: softmax cross-entropy of the choice (Ziegler et al. 2019,
+                arXiv:1909.08593, equation 1), of the second among the others, and so on
 elo_regression  precision-weighted squared error of r to the reward set's rewards, both centred within the prompt,
                 since comparisons fix differences inside a prompt and nothing else; rewards are turned back into
                 log-odds (times the set's scale), where Elo's expected score is sigmoid of the difference
@@ -21,6 +23,9 @@ and at the end on all of them,
 held_out/accuracy, accuracy_low, accuracy_high     decided pairs that the score orders as people did; 95 % by prompts
 held_out/log_loss, brier, calibration_error, temperature     of sigmoid(score difference); ties count half
 held_out/pairs, accuracy_pairs                     outcomes, and those that are no ties
+held_out/accuracy_surer, accuracy_less_sure        of the halves of them with the larger and the smaller difference
+held_out/agreement, agreement_judgments            how often somebody else, who judged the same pair, says the same: a
+                                                   ceiling of accuracy; and of how many judgments
 held_out/longer_wins                               accuracy of "the longer one wins"
 held_out/no_better_than_length                     1 when length alone does as well: the alarm for a length meter
 held_out/score_length_correlation                  over pairs
@@ -147,6 +152,15 @@ def bradley_terry(lead: Tensor, score: Tensor, margin: float = 0.0) -> Tensor:
     return F.binary_cross_entropy_with_logits(lead - margin * (2 * score - 1), score, reduction="none")
 
 
+def best_of(scores: Tensor, choices: Tensor, margin: float = 0.0) -> tuple[Tensor, Tensor]:
+    """-log-likelihood (C,) of the first of each row of choices (C, N), by softmax over the row; and by how much it
+    leads each other one (C, N - 1). -1 is nobody, who is left behind by infinity.
+    """
+    behind = scores[choices.clamp(min=0)] - scores[choices[:, :1]]
+    behind = torch.where(choices >= 0, behind, -torch.inf)[:, 1:]
+    return F.softplus((behind + margin).logsumexp(1)), -behind
+
+
 def centred_squared_error(scores: Tensor, rewards: Tensor, weights: Tensor, group_of: Tensor, groups: int) -> Tensor:
     """Summed squared error less the offset of each group that makes it least: what all of a group shares is free.
 
@@ -186,7 +200,7 @@ class RewardTask:
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self._watched = held_out[:WATCHED_PROMPTS]
-        judgments = sum(weight for group in learnt for *_, weight in group.pairs)
+        judgments = sum(group.weight for group in learnt)
         rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
         share = {"bradley_terry": 0.0, "elo_regression": 1.0, "mixed": config.regression_share}[config.loss]
         self._pair_factor = (1 - share) * len(learnt) / judgments if judgments and share < 1 else 0.0
@@ -226,15 +240,18 @@ class RewardTask:
         group_of = batch.group_of.to(device)
         means = _group_means(scores, torch.ones_like(scores), group_of, batch.groups)
         total = self.config.centre_coefficient * (means**2).sum()
-        seen: dict[str, tuple[float, float]] = {}
+        leads = [scores.detach()[:0]]  # of what people preferred
         if self._pair_factor and len(batch.pair_a):
             lead = scores[batch.pair_a.to(device)] - scores[batch.pair_b.to(device)]
             score = batch.pair_score.to(device)
             losses = bradley_terry(lead, score, self.config.margin)
             total = total + self._pair_factor * (batch.pair_weight.to(device) * losses).sum()
-            decided = score != 0.5
-            right = torch.where(lead == 0, 0.5, ((lead > 0) == (score > 0.5)).float())
-            seen["train/accuracy"] = (float(right[decided].sum()), float(decided.sum()))
+            leads.append((lead.detach() * (2 * score - 1))[score != 0.5])
+        if self._pair_factor and len(batch.choices):
+            choices = batch.choices.to(device)
+            losses, lead = best_of(scores, choices, self.config.margin)
+            total = total + self._pair_factor * (batch.choice_weight.to(device) * losses).sum()
+            leads.append(lead.detach()[choices[:, 1:] >= 0])
         if self._reward_factor and len(batch.rewarded):
             rewarded = batch.rewarded.to(device)
             weights = batch.reward_weight.to(device)
@@ -242,7 +259,8 @@ class RewardTask:
                 scores[rewarded], batch.reward.to(device), weights, group_of[rewarded], batch.groups
             )
             total = total + self._reward_factor * error
-        return total, seen
+        right = torch.cat(leads).sign().add(1).div(2)
+        return total, {"train/accuracy": (float(right.sum()), float(len(right)))}
 
     def evaluate(self, step: int) -> Iterator[Event]:
         values = self.measure(self._watched)
@@ -275,9 +293,9 @@ class RewardTask:
         """How well the scores agree with the judgments of these groups."""
         scores = self.score_groups(groups)
         pairs = [
-            Judged(number, scores[number][a] - scores[number][b], score, group.lengths[a] - group.lengths[b], weight)
+            Judged((number, a, b), scores[number][a] - scores[number][b], score, group.lengths[a] - group.lengths[b])
             for number, group in enumerate(groups)
-            for a, b, score, weight in group.pairs
+            for a, b, score in group.outcomes
         ]
         values = reward_metrics.report(pairs, rounds=self.config.bootstrap_rounds, seed=self.seed)
         if (slope := regression_slope(groups, scores)) is not None:

@@ -22,9 +22,9 @@ from workers.training.backbone import Backbone, ScalarHead, digest_of
 from workers.training.batches import Layout
 from workers.training.events import Result, StateSaved
 from workers.training.generation import Sampling, generate
-from workers.training.reward_groups import Group, batch_of, read_group
+from workers.training.reward_groups import Group, batch_of, choices_of, read_group
 from workers.training.reward_metrics import Judged
-from workers.training.reward_model import bradley_terry, centred_squared_error
+from workers.training.reward_model import best_of, bradley_terry, centred_squared_error
 from workers.training.scoring import RewardModel, scorer_input
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec
@@ -171,6 +171,43 @@ def test_the_loss_of_a_ranking_and_a_tie_by_hand(backbone, monkeypatch) -> None:
         tie = (math.log1p(math.exp(2.0)) + math.log1p(math.exp(-2.0))) / 2
         assert float(loss) == pytest.approx(ranking + tie + 0.25 * (1.125**2 + 0.5**2))
         assert seen["train/accuracy"] == (2.0, 3.0)
+
+
+def test_the_best_of_three_by_hand() -> None:
+    scores = torch.tensor([9.0, 2.0, 1.0, 0.5], requires_grad=True)
+    choices = torch.tensor([[2, 1, 3], [1, 2, -1]])
+    losses, leads = best_of(scores, choices)
+    of_three = torch.tensor([1.0, 2.0, 0.5]).softmax(0).tolist()
+    assert losses.tolist() == pytest.approx([-math.log(of_three[0]), math.log1p(math.exp(-1))])
+    assert leads.tolist() == [[-1.0, 0.5], [1.0, math.inf]]
+    losses[0].backward()
+    assert gradient(scores).tolist() == pytest.approx([0.0, of_three[1], of_three[0] - 1, of_three[2]])
+    with_margin = best_of(scores.detach(), choices, margin=0.7)[0]
+    assert float(with_margin[1]) == pytest.approx(float(bradley_terry(torch.tensor(1.0), torch.tensor(1.0), 0.7)))
+
+
+def test_naming_the_best_ones_is_a_choice_among_all(backbone) -> None:
+    """A judgment of the two best of four weighs as one, and as one choice after the other; where all was ranked, or the
+    best tie, it stays a matter of pairs."""
+    best_two = [(3, 0, 1.0), (1, 3, 0.0), (3, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)]
+    assert choices_of(best_two) == [[3, 0, 1, 2], [1, 0, 2]]
+    assert choices_of([*best_two, (0, 2, 1.0)]) == choices_of(best_two[:1]) == []
+    assert choices_of([(0, 2, 1.0), (0, 3, 1.0), (1, 2, 1.0), (1, 3, 1.0), (0, 1, 0.5)]) == []
+    row = groups(1)[0]
+    row["outcomes"] = [{"a": a, "b": b, "score": s, "judgment": "j", "weight": 0.5} for a, b, s in best_two]
+    row["outcomes"] += [{"a": 0, "b": 1, "score": 0.0, "judgment": "k"}]
+    task, (group,) = task_of(backbone, [row], centre_coefficient=0.0)
+    assert group.choices == [([3, 0, 1, 2], 0.25), ([1, 0, 2], 0.25)] and group.pairs == [(0, 1, 0.0, 1.0)]
+    assert sorted(group.outcomes) == sorted(
+        [(0, 1, 0.0), (3, 0, 1.0), (3, 1, 1.0), (3, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)]
+    )
+    (batch,) = task.plan([0], 10**6)
+    task.scores = lambda batch: torch.tensor([0.0, 1.0, 2.0, 3.0])
+    loss, seen = task.loss(batch)
+    first = math.log(sum(math.exp(s - 3) for s in range(4)))
+    second = math.log(1 + math.exp(-1) + math.exp(1))
+    assert float(loss) == pytest.approx((0.25 * first + 0.25 * second + math.log1p(math.exp(-1))) / 1.5)
+    assert seen["train/accuracy"] == (5.0, 6.0)
 
 
 def test_a_ranking_weighs_as_one_judgment(backbone) -> None:
@@ -482,9 +519,10 @@ def test_numbers_of_perfectly_calibrated_scores() -> None:
 def test_turning_pairs_round_changes_nothing_and_turning_scores_turns_accuracy() -> None:
     rng = random.Random(1)
     pairs = [
-        Judged(i // 3, rng.gauss(0, 1), rng.choice((0.0, 0.5, 1.0)), float(rng.randint(-5, 5))) for i in range(300)
+        Judged((i // 6, 0, i % 2 + 1), rng.gauss(0, 1), rng.choice((0.0, 0.5, 1.0)), float(rng.randint(-5, 5)))
+        for i in range(300)
     ]
-    turned = [Judged(p.group, -p.lead, 1 - p.score, -p.longer) for p in pairs]
+    turned = [Judged((p.pair[0], p.pair[2], p.pair[1]), -p.lead, 1 - p.score, -p.longer) for p in pairs]
     values = reward_metrics.report(pairs, rounds=100, seed=0)
     assert values == pytest.approx(reward_metrics.report(turned, rounds=100, seed=0))
     against = reward_metrics.report([replace(p, lead=-p.lead) for p in pairs], rounds=100, seed=0)
@@ -495,7 +533,7 @@ def test_a_length_meter_is_found_out() -> None:
     rng = random.Random(2)
     lengths = [(rng.randint(1, 50), rng.randint(1, 50)) for _ in range(400)]
     meter = [
-        Judged(i, float(a - b), float(rng.random() < 0.8) if a > b else float(rng.random() < 0.2), float(a - b))
+        Judged((i, 0, 1), float(a - b), float(rng.random() < 0.8) if a > b else float(rng.random() < 0.2), float(a - b))
         for i, (a, b) in enumerate(lengths)
         if a != b
     ]
@@ -503,11 +541,23 @@ def test_a_length_meter_is_found_out() -> None:
     assert values["no_better_than_length"] == 1.0 and values["score_length_correlation"] == pytest.approx(1.0)
     assert values["accuracy"] == values["longer_wins"] > 0.7
     honest = [
-        Judged(i, rng.gauss(1, 1) * (1 if score else -1), score, float(a - b))
+        Judged((i, 0, 1), rng.gauss(1, 1) * (1 if score else -1), score, float(a - b))
         for i, (a, b) in enumerate(lengths)
         for score in (float(rng.random() < 0.5),)
     ]
     assert reward_metrics.report(honest, rounds=100, seed=0)["no_better_than_length"] == 0.0
+
+
+def test_confidence_and_the_agreement_of_people_by_hand() -> None:
+    """Of one pair two said a and one b: each of the two finds one of two others with it, the third nobody."""
+    split = [Judged((0, 0, 1), 2.0, 1.0, 0.0), Judged((0, 1, 0), -2.0, 0.0, 0.0), Judged((0, 0, 1), 2.0, 0.0, 0.0)]
+    agreed = [Judged((0, 1, 2), 0.1, 0.0, 0.0), Judged((0, 1, 2), 0.1, 0.0, 0.0)]
+    others = [Judged((1, 0, 1), 3.0, 1.0, 0.0), Judged((0, 1, 2), 0.1, 0.5, 0.0)]  # judged once; a tie
+    values = reward_metrics.report(split + agreed + others, rounds=100, seed=0)
+    assert values["agreement"] == pytest.approx((0.5 + 0.5 + 0 + 1 + 1) / 5) and values["agreement_judgments"] == 5.0
+    assert values["accuracy"] == pytest.approx(3 / 6)
+    assert (values["accuracy_surer"], values["accuracy_less_sure"]) == (1.0, 0.0)
+    assert "agreement" not in reward_metrics.report(others, rounds=100, seed=0)
 
 
 def test_the_interval_is_over_prompts() -> None:
