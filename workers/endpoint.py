@@ -36,6 +36,7 @@ class Service:
         *,
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """about: `url`, and `api_key_env` where a key is needed."""
         self.name = name
@@ -48,12 +49,23 @@ class Service:
                 )
             headers["Authorization"] = f"Bearer {os.environ[variable]}"
         self._url = about["url"].rstrip("/")
-        self._client = httpx2.Client(headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self._client = httpx2.Client(headers=headers, timeout=timeout_s, transport=transport)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of the answer. What may pass (a full queue, a restart) is tried again with growing pauses."""
+        """The JSON of the answer."""
+        try:
+            return self._asked(path, body).json()
+        except ValueError:
+            raise Invalid(f"“{self.name}” does not answer in JSON.") from None
+
+    def tell(self, path: str, body: Mapping[str, Any], *, attempts: int = ATTEMPTS) -> None:
+        """Have it do something whose answer holds nothing."""
+        self._asked(path, body, attempts)
+
+    def _asked(self, path: str, body: Mapping[str, Any], attempts: int = ATTEMPTS) -> httpx2.Response:
+        """What may pass (a full queue, a restart) is tried again with growing pauses."""
         fault = "no answer"
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             if attempt:
                 self._sleep(min(LONGEST_PAUSE_S, 2.0**attempt) * random.uniform(0.5, 1.0))
             try:
@@ -64,18 +76,15 @@ class Service:
             if response.status_code in _TEMPORARY:
                 fault = f"status {response.status_code}"
                 continue
-            return self._read(response)
-        raise Unavailable(f"“{self.name}” did not answer after {ATTEMPTS} tries ({fault}).")
+            return self._accepted(response)
+        raise Unavailable(f"“{self.name}” did not answer after {attempts} tries ({fault}).")
 
-    def _read(self, response: httpx2.Response) -> Any:
+    def _accepted(self, response: httpx2.Response) -> httpx2.Response:
         if response.status_code in (401, 403):
             raise Invalid(f"“{self.name}” refused the key (status {response.status_code}).")
         if response.status_code >= 400:
             raise Invalid(f"“{self.name}” refused the request (status {response.status_code}): {response.text[:300]}")
-        try:
-            return response.json()
-        except ValueError:
-            raise Invalid(f"“{self.name}” does not answer in JSON.") from None
+        return response
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -36,6 +36,7 @@ from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
+from workers.training.engine import Engine
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.floor import Floor, Work, rate
 from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
@@ -77,8 +78,20 @@ def train(job: Job) -> Generator[Event, None, None]:
         seed=job.seed,
         stop_ids=codec.stop_ids(backbone.stop_ids),
         judge=_judge(job, backbone, codec),
+        engine=_engine(job, backbone, prompts),
         ranks=job.ranks,
     )
+    try:
+        yield from _run(job, config, ppo, codec, messages)
+    finally:
+        if ppo.engine:
+            ppo.engine.close()
+
+
+def _run(
+    job: Job, config: PPOConfig, ppo: "PPO", codec: Codec, messages: Sequence[Sequence[Mapping[str, str]]]
+) -> Generator[Event, None, None]:
+    """From the saved state, or the start, to the end."""
     frozen = ppo.frozen()
     start: dict[str, float] = {}
     if (saved := saved_state.load(job.state)) is not None:
@@ -118,7 +131,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     ppo.end()
     end = reports.about_answers(ppo.measure())
     yield from ppo.budget.warnings(ppo.iteration)
-    save_language_model(job, backbone, codec, adapter="policy", parent=backbone.digest())
+    save_language_model(job, ppo.backbone, codec, adapter="policy", parent=ppo.backbone.digest())
     yield Result(
         {f"start/{name.split('/')[1]}": value for name, value in start.items()}
         | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
@@ -148,6 +161,15 @@ def _judge(job: Job, backbone: Backbone, codec: Codec) -> Judge | None:
     return Judge(scorer, prompts, config.judge_every_iterations, job.ranks)
 
 
+def _engine(job: Job, backbone: Backbone, prompts: Sequence[list[int]]) -> Engine | None:
+    config = job.config
+    assert isinstance(config, PPOConfig)
+    if config.engine is None:
+        return None
+    folder = job.folder / "engine"
+    return Engine(config.engine, backbone, folder, adapter="policy", prompts=prompts, seed=job.seed, ranks=job.ranks)
+
+
 class PPO:
     """The state of a run between iterations, and `iterate`."""
 
@@ -161,9 +183,12 @@ class PPO:
         seed: int = 0,
         stop_ids: Sequence[int] | None = None,
         judge: Judge | None = None,
+        engine: Engine | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own."""
+        """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own. engine: who draws answers
+        instead of our own sampler.
+        """
         if not prompts:
             raise Invalid("There are no prompts to answer.", field="prompts")
         self.config, self.backbone, self.rewards, self.seed, self.ranks = config, backbone, rewards, seed, ranks
@@ -180,7 +205,7 @@ class PPO:
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
         self.work, self.reward_works = Work.of(backbone), [Work.of(one.backbone) for one in rewards.models]
         self.budget = TokenBudget(config.tokens_per_microbatch)
-        self.guard, self.judge = Guard(config.guard), judge
+        self.guard, self.judge, self.engine = Guard(config.guard), judge, engine
         self.findings: list[Finding] = []
         """What the guard had to say of the last iteration."""
         self.best: tuple[float, int] | None = None
@@ -229,6 +254,7 @@ class PPO:
         self.iteration += 1
         values |= seen
         values |= judged
+        values |= self.engine.seen if self.engine else {}
         values |= {
             "objective/lambda_kl": self.leash.coefficient,
             "policy/beta": self.step_rule.coefficient,
@@ -256,13 +282,18 @@ class PPO:
         """Answers of the policy to the prompts at `source`, with random numbers of their own."""
         prompts = [among[index] for index in source]
         mine = self.ranks.share(range(len(prompts)))
+        asked, keys = [prompts[episode] for episode in mine], [(*key, episode) for episode in mine]
+        if self.engine:
+            self.engine.follow(self.iteration)
+            answers = self.engine.answers(asked, self.sampling, keys=keys, stop_ids=self.stop_ids)
+            return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
         with self.ranks.alike(*OUT_OF_MEMORY):
             answers = generate(
                 self.backbone,
-                [prompts[episode] for episode in mine],
+                asked,
                 self.sampling,
                 adapter="policy",
-                keys=[(*key, episode) for episode in mine],
+                keys=keys,
                 stop_ids=self.stop_ids,
                 tokens_per_microbatch=self.budget.share_of(TOKENS_AT_ONCE),
             )

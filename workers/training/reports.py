@@ -24,6 +24,8 @@ rollout/length_mean  rollout/length_p10  rollout/length_p50  rollout/length_p90
 rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
+rollout/sampler_kl_per_token_nats   divergence of what was drawn from, from the policy that learns (k3); with `engine`
+                                    also what the canary said (see there)
 rollout/tokens_per_s  time/episodes_per_s
 time/rollout_s  time/scoring_s  time/judge_s  time/update_s
 time/rollout_floor_share  time/scoring_floor_share  time/update_floor_share
@@ -76,6 +78,7 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
         "rollout/truncated_share": batch.cut.float().mean(),
         "rollout/sampler_gap_mean_nats": rl_math.masked_mean(gap, mask),
         "rollout/sampler_gap_max_nats": gap.amax(),
+        "rollout/sampler_kl_per_token_nats": rl_math.masked_mean(rl_math.k3(batch.behaviour - batch.old), mask),
     }
     found = {name: float(value) for name, value in seen.items()}
     if len(batch.score_parts) > 1:

@@ -16,6 +16,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,8 +27,9 @@ from backend.errors import Invalid
 from workers.endpoint import Endpoint
 from workers.training.backbone import Backbone
 from workers.training.budget import FILE, TokenBudget
+from workers.training.engine import Engine
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
-from workers.training.generation import Sampling, generate
+from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job, read_rows, write_rows
 from workers.training.tokens import Codec
 
@@ -117,6 +119,7 @@ class _Local:
         self._backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
         self._codec = Codec(self._backbone.tokenizer)
         self._sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
+        self._served, self._folder = config.engine, job.folder / "engine"
 
     def answer(self, asks: Sequence[Ask], budget: TokenBudget) -> list[SampledCompletion]:
         """Completions in the order asked; a prompt that leaves no room for an answer gets none."""
@@ -125,14 +128,7 @@ class _Local:
         fitting = [
             (ask, ids) for ask, ids in encoded if limit is None or len(ids) + self._config.max_new_tokens <= limit
         ]
-        answers = generate(
-            self._backbone,
-            [ids for _, ids in fitting],
-            self._sampling,
-            keys=[_key(self._seed, ask) for ask, _ in fitting],
-            stop_ids=self._codec.stop_ids(self._backbone.stop_ids),
-            tokens_per_microbatch=budget.tokens,
-        )
+        answers = self._answers([ids for _, ids in fitting], [_key(self._seed, ask) for ask, _ in fitting], budget)
         return [
             SampledCompletion(
                 prompt=ask[0].id,
@@ -145,6 +141,24 @@ class _Local:
             )
             for (ask, _), answer in zip(fitting, answers, strict=True)
         ]
+
+    def _answers(
+        self, prompts: Sequence[Sequence[int]], keys: Sequence[Sequence[int]], budget: TokenBudget
+    ) -> list[Answer]:
+        stop_ids = self._codec.stop_ids(self._backbone.stop_ids)
+        if self._served is None or not prompts:
+            return generate(
+                self._backbone,
+                prompts,
+                self._sampling,
+                keys=keys,
+                stop_ids=stop_ids,
+                tokens_per_microbatch=budget.tokens,
+            )
+        engine = Engine(self._served, self._backbone, self._folder, adapter=None, prompts=prompts, seed=self._seed)
+        with closing(engine):
+            engine.follow(0)
+            return engine.answers(prompts, self._sampling, keys=keys, stop_ids=stop_ids)
 
     def close(self) -> None:
         """The memory goes with the object."""

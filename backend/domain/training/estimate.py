@@ -228,7 +228,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
         },
         {
             "activations": shape.activations(m, width, config.lora_rank) + _logits(shape, m, "ppo"),
-            "answers": answers + (0 if cuda else merged),
+            **({} if config.engine else {"answers": answers + (0 if cuda else merged)}),
             "copies": merged,
         },
         folder=2 * (12 * trained + 4 * kept) + output,

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, LoraConfig, OutputConfig, Split, names
+from backend.domain.training.engine import EXAMPLES as EXAMPLES_OF_ENGINE
+from backend.domain.training.engine import EngineConfig
 from backend.domain.training.guard import GuardConfig
 from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
@@ -163,6 +165,13 @@ class PPOConfig(LoraConfig, OutputConfig):
         1.0, ge=0, description="Taken off the score of an answer that was cut before it ended."
     )
     entropy_coefficient: float = Field(0.0, ge=0, le=10, description="Reward for keeping many tokens likely.")
+    engine: EngineConfig | None = Field(
+        None,
+        description=(
+            "A vLLM server, started with LoRA loading, that draws the answers instead of the trainer. Empty: none."
+        ),
+        examples=EXAMPLES_OF_ENGINE,
+    )
     temperature: float = Field(
         1.0,
         gt=0,
