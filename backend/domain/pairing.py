@@ -24,12 +24,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from random import Random
 from typing import Generic, Literal, TypeVar
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.bradley_terry import chance
+from backend.domain.digests import named_id
 from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.errors import Invalid
 
@@ -61,7 +62,7 @@ class Choice(Generic[T]):
 
 def set_key(completions: Iterable[UUID]) -> UUID:
     """The same key for the same completions in any order."""
-    return uuid5(NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
+    return named_id(NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
 
 
 def choose(

@@ -8,19 +8,40 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, BigInteger, Float, Integer, Select, Uuid, bindparam, column, func
+from sqlalchemy import ARRAY, BigInteger, BindParameter, Float, Integer, Select, Uuid, bindparam, column, func
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.selectable import TableValuedAlias
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from backend.database import driver_errors
 
 
 def table(columns: Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]) -> TableValuedAlias:
     """A table of these columns, each given by its type and its values, all of the same length."""
-    arrays = [bindparam(None, list(values), type_=ARRAY(kind)) for kind, values in columns.values()]
+    arrays = [_array(kind, values) for kind, values in columns.values()]
     shape = [column(name, kind) for name, (kind, _) in columns.items()]
     return func.unnest(*arrays).table_valued(*shape).render_derived()
+
+
+class _Written(UserDefinedType[str]):
+    """An array as PostgreSQL writes it. A list would be looked at by the driver piece by piece."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"{self.of}[]"
+
+
+def _array(kind: TypeEngine[Any], values: Sequence[Any]) -> BindParameter[Any]:
+    if isinstance(kind, Uuid):
+        return bindparam(None, f"{{{','.join([f'{value.int:032x}' for value in values])}}}", type_=_Written("UUID"))
+    if isinstance(kind, BigInteger):
+        return bindparam(None, f"{{{','.join(map(str, values))}}}", type_=_Written("BIGINT"))
+    return bindparam(None, list(values), type_=ARRAY(kind))
 
 
 Columns = dict[str, NDArray[Any]]

@@ -155,10 +155,12 @@ def ensure_completions(
         return [], 0
     keyed: dict[CompletionKey, dict[str, Any]] = {}
     keys = []
+    digests = {text: digest(text) for text in {row["text"] for row in rows}}
     for row in rows:
-        key = (row["prompt_id"], row["model_id"], digest(row["text"]))
+        key = (row["prompt_id"], row["model_id"], digests[row["text"]])
         keys.append(key)
-        keyed.setdefault(key, {**row, "project_id": project_id, "digest": key[2]})
+        if key not in keyed:
+            keyed[key] = {**row, "project_id": project_id, "digest": key[2]}
     ids = _completion_ids(session, list(keyed))
     missing = [key for key in keyed if key not in ids]
     if not missing:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pyarrow.parquet as pq
@@ -93,7 +94,7 @@ def test_judgments_come_back_as_they_were(table: list[Any], format: FileFormat) 
     file = written(sent, format)
     assert readers.guess(file, f"x.{format}") == "judgments"
     found = list(readers.read("judgments", file, f"x.{format}"))
-    assert [{**vars(record), "line": 0} for record in found] == [{**vars(record), "line": 0} for record in expected]
+    assert [replace(record, line=0) for record in found] == [replace(record, line=0) for record in expected]
 
 
 @settings(max_examples=30)

@@ -343,3 +343,13 @@ def test_the_same_file_twice_at_once_is_one(database_url, monkeypatch):
         thread.join()
     engine.dispose()
     assert [sum(counts) for counts in zip(*reports, strict=True)] == [200, 200]
+
+
+def test_texts_are_kept_letter_by_letter(session):
+    """Rows are copied in a format of their own, to which some letters mean something."""
+    project = make_project(session)
+    odd = ["\\N", "a\\tb\tc\nd\re\\", "{1,2}", "", "ü\u2028\U0001f600", None]
+    vote = {"prompt": "Why?", "completions": [{"text": "a"}, {"text": "b"}], "ranks": [1, 2]}
+    load(session, project, *({**vote, "annotator": f"n{i}", "comment": text} for i, text in enumerate(odd)))
+    kept = select(Judgment.comment).where(Judgment.project_id == project.id).order_by(Judgment.sequence)
+    assert session.scalars(kept).all() == [text or None for text in odd]

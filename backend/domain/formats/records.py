@@ -16,7 +16,7 @@ UNKNOWN_MODEL = "imported/unknown"
 UNKNOWN_ANNOTATOR = "unknown"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A line that could not be read, and why; the rest of the file is read all the same."""
 
@@ -24,7 +24,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """A text to pretrain on."""
 
@@ -32,7 +32,7 @@ class DocumentRecord:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PromptRecord:
     """Chat messages that end before the answer."""
 
@@ -40,7 +40,7 @@ class PromptRecord:
     messages: Messages
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DemonstrationRecord:
     """A prompt with an answer worth imitating."""
 
@@ -49,7 +49,7 @@ class DemonstrationRecord:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a model (`imported/...`, or a registered name) gave for a prompt."""
 
@@ -57,7 +57,7 @@ class Answer:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CompletionRecord:
     """A prompt with an answer to be judged."""
 
@@ -66,7 +66,7 @@ class CompletionRecord:
     answer: Answer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JudgmentRecord:
     """What somebody said of several answers, in the order they were shown; `ranks` None: none was acceptable."""
 
