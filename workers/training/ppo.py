@@ -366,6 +366,9 @@ class PPO:
             batch.raw_advantages = rl_math.reinforce_weights(batch.rewards, baselines, mask, discount=config.discount)
         raw = batch.raw_advantages
         batch.advantages = rl_math.whiten(raw, mask) if config.whiten_advantages else raw
+        if config.engine:
+            batch.weights = rl_math.importance_weights(batch.old, batch.behaviour, cap=config.engine.weight_cap)
+            batch.advantages = batch.advantages * batch.weights
         batch.learnt = True
 
     def _update(self, batch: Rollouts, plan: list[list[Layout]], tally: Tally) -> None:

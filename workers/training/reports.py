@@ -25,7 +25,8 @@ rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
 rollout/sampler_kl_per_token_nats   divergence of what was drawn from, from the policy that learns (k3); with `engine`
-                                    also what the canary said (see there)
+                                    also what the canary said (see there) and
+engine/weight_mean                  of the tokens' weights, before the cap 1 in expectation
 rollout/tokens_per_s  time/episodes_per_s
 time/rollout_s  time/scoring_s  time/judge_s  time/update_s
 time/rollout_floor_share  time/scoring_floor_share  time/update_floor_share
@@ -97,6 +98,8 @@ def about_learning(batch: Rollouts, values: Mapping[str, float]) -> dict[str, fl
             "returns/std": rl_math.masked_variance(batch.returns, mask).sqrt(),
             "advantage/std": rl_math.masked_variance(batch.raw_advantages, mask).sqrt(),
         }
+        if batch.weights is not None:
+            seen["engine/weight_mean"] = rl_math.masked_mean(batch.weights, mask)
         if "value/loss" in values:
             seen["value/mean"] = rl_math.masked_mean(batch.values, mask)
             seen["value/explained_variance"] = rl_math.explained_variance(batch.values, batch.returns, mask)

@@ -7,7 +7,8 @@ nothing comes after the last token.
 
 [REINFORCE] Williams 1992. [GAE] Schulman et al. 2016, arXiv:1506.02438. [PPO] Schulman et al. 2017, arXiv:1707.06347.
 [RLHF] Ziegler et al. 2019, arXiv:1909.08593; Stiennon et al. 2020, arXiv:2009.01325. [RLOO] Ahmadian et al. 2024,
-arXiv:2402.14740. [GRPO] Shao et al. 2024, arXiv:2402.03300. [KL] Schulman 2020, "Approximating KL divergence".
+arXiv:2402.14740. [GRPO] Shao et al. 2024, arXiv:2402.03300. [TIS] Ionides 2008, "Truncated importance sampling".
+[KL] Schulman 2020, "Approximating KL divergence".
 """
 
 import torch
@@ -38,6 +39,16 @@ def whiten(x: Tensor, mask: Tensor, *, shift: bool = True, eps: float = 1e-8) ->
     mean = masked_mean(x, mask)
     white = (x - mean) * torch.rsqrt(masked_variance(x, mask) + eps)
     return torch.where(mask, white if shift else white + mean, 0)
+
+
+# -- tokens that another sampler drew ---------------------------------------------------------------------------------
+
+
+def importance_weights(old: Tensor, behaviour: Tensor, *, cap: float) -> Tensor:
+    """min(pi_old / mu, cap) of tokens drawn from mu, given both log-probabilities, any one shape: an expectation over
+    pi_old is one over mu with these weights, but for those that the cap keeps from ruling the variance [TIS].
+    """
+    return (old - behaviour).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp().clamp(max=cap)
 
 
 # -- rewards ----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,9 @@ class Rollouts:
     returns: Tensor = field(init=False)
     raw_advantages: Tensor = field(init=False)
     advantages: Tensor = field(init=False)
-    """the same, whitened if the config says so"""
+    """the same, whitened if the config says so, and each by its weight where there are `weights`"""
+    weights: Tensor | None = field(init=False, default=None)
+    """how many times as likely the policy is to draw a token as the server that drew it"""
     learnt: bool = field(init=False, default=False)
     """whether the policy was updated from them, and all of the above is filled"""
 

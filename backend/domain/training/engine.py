@@ -40,6 +40,15 @@ class EngineConfig(BaseModel):
         le=10,
         description="The run stops when its log-probabilities of known tokens are off by more than this on average.",
     )
+    weight_cap: float = Field(
+        2.0,
+        ge=1,
+        le=100,
+        description=(
+            "A token counts as much more or less as the policy would have drawn it more or less often than the server "
+            "did, but not above this."
+        ),
+    )
     max_gap_nats: float = Field(
         1.0, gt=0, le=100, description="The run stops when one of those log-probabilities is off by more than this."
     )

@@ -124,6 +124,7 @@ def test_a_server_that_rounds_is_let_through_and_its_gap_is_told_as_often_as_ask
         assert all(0.008 < value < 0.03 for _, value in metrics(events, name)), name
     # k3 of log-ratios of deviation s is s² / 2
     assert all(0.5e-4 < value < 5e-4 for _, value in metrics(events, "rollout/sampler_kl_per_token_nats"))
+    assert all(1 != value == pytest.approx(1, abs=0.01) for _, value in metrics(events, "engine/weight_mean"))
     assert isinstance(events[-1], Result)  # learnt from its own numbers: else the first ratios would not have been 1
 
 

@@ -259,3 +259,40 @@ def test_low_variance_kl_in_the_reward_would_be_another_objective() -> None:
     assert float((gradient(kl) - exact).norm() / exact.norm()) < 1e-12
     assert float((gradient(rl_math.k3(kl)) - exact).norm() / exact.norm()) > 0.2
     assert float((gradient(kl.clamp(min=0)) - exact).norm() / exact.norm()) > 0.2
+
+
+# -- P12 --------------------------------------------------------------------------------------------------------------
+
+
+def test_weights_make_another_sampler_s_tokens_count_as_the_policy_s_own() -> None:
+    policy, sampler = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
+    found = rl_math.importance_weights(policy.log(), sampler.log(), cap=2.0)
+    torch.testing.assert_close(found, torch.tensor([2.0, 1.0, 0.4]))  # 2.5 is capped
+    worth = torch.tensor([3.0, -1.0, 7.0])
+    free = rl_math.importance_weights(policy.log(), sampler.log(), cap=10.0)
+    assert float((sampler * free * worth).sum()) == pytest.approx(float((policy * worth).sum()), abs=1e-6)
+    far = rl_math.importance_weights(torch.tensor([0.0, -900.0]), torch.tensor([-900.0, 0.0]), cap=2.0)
+    assert torch.isfinite(far).all() and far[0] == 2.0
+
+
+def test_a_sampler_that_is_a_little_off_leaves_the_gradient_where_it_was() -> None:
+    model = TwoSteps()
+    logits = model.logits.detach()
+    noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1), dtype=torch.double) * 0.05
+    logprob = model.of(model.logits.log_softmax(-1))
+    drawn = model.of((logits + noise).log_softmax(-1))
+    advantages = rl_math.reinforce_weights(
+        model.rewards(logprob, 0.3), torch.zeros(len(drawn), dtype=torch.double), model.mask, discount=1.0
+    )
+
+    def gradient_from(sampler: Tensor, weights: Tensor) -> Tensor:
+        loss = torch.where(model.mask, rl_math.policy_gradient_loss(logprob, advantages * weights), 0).sum(1)
+        return torch.autograd.grad((sampler.sum(1).exp() * loss).sum(), model.logits, retain_graph=True)[0]
+
+    weights = rl_math.importance_weights(logprob.detach(), drawn, cap=2.0)
+    assert float(rl_math.masked_mean(weights, model.mask)) == pytest.approx(1, abs=0.05)
+    exact = gradient_from(logprob.detach(), torch.ones_like(weights))
+    weighted, plain = gradient_from(drawn, weights), gradient_from(drawn, torch.ones_like(weights))
+    # What is left comes from the first token, which decides where the second is drawn.
+    assert float((weighted - exact).norm()) < 0.6 * float((plain - exact).norm())
+    assert float((weighted - exact).norm() / exact.norm()) < 0.05
