@@ -45,6 +45,7 @@ export function figure(value: number): string {
 
 export function signed(value: number, digits = 2): string {
   const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
   return value < 0 ? `−${text}` : `+${text}`;
 }
 

@@ -1,5 +1,5 @@
 /** Numbers by name, side by side; what is no number is left to others. */
-import { figure } from "../format";
+import { fieldName, figure } from "../format";
 
 export function Numbers({ values }: { values: Record<string, unknown> }) {
   return (
@@ -7,11 +7,16 @@ export function Numbers({ values }: { values: Record<string, unknown> }) {
       {Object.entries(values).map(([name, value]) =>
         typeof value === "number" ? (
           <div key={name} className="bg-surface px-4 py-3">
-            <dt className="truncate text-sm text-faint" title={name}>{name}</dt>
+            <dt className="text-sm text-faint [overflow-wrap:anywhere]" title={name}>{spoken(name)}</dt>
             <dd className="title text-xl">{figure(value)}</dd>
           </div>
         ) : null,
       )}
     </dl>
   );
+}
+
+function spoken(name: string): string {
+  const [label, unit] = fieldName(name.replaceAll("/", "_"));
+  return unit ? `${label} (${unit})` : label;
 }

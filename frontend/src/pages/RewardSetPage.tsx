@@ -44,12 +44,12 @@ export function RewardSetPage() {
               <>
                 <TableFrame label="Rewards">
                   <table className="table">
-                    <thead><tr><th>Prompt</th><th>Model</th><th className="number">Rating</th><th className="number">Reward</th><th className="w-28"><span className="sr-only">Size</span></th><th className="number">Weight</th><th className="number">Judgments</th><th>Part</th><th><span className="sr-only">Why</span></th></tr></thead>
+                    <thead><tr><th>Prompt</th><th className="max-sm:hidden">Model</th><th className="number">Rating</th><th className="number">Reward</th><th className="w-28"><span className="sr-only">Size</span></th><th className="number">Weight</th><th className="number">Judgments</th><th>Part</th><th><span className="sr-only">Why</span></th></tr></thead>
                     <tbody>
                       {items.map((item) => (
                         <tr key={item.completion} className="*:align-middle">
-                          <td className="min-w-52"><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="quiet-link line-clamp-2 [overflow-wrap:anywhere]" title={item.prompt_excerpt}>{item.prompt_excerpt || "(empty prompt)"}</Link></td>
-                          <td className="min-w-32 [overflow-wrap:anywhere]" title={item.model}>{short(item.model)}</td>
+                          <td className="min-w-40 sm:min-w-52"><Link to="/projects/$project/prompts/$prompt" params={{ project: slug, prompt: item.prompt }} className="quiet-link line-clamp-2 [overflow-wrap:anywhere]" title={item.prompt_excerpt}>{item.prompt_excerpt || "(empty prompt)"}</Link><span className="text-sm text-faint [overflow-wrap:anywhere] sm:hidden" title={item.model}>{short(item.model)}</span></td>
+                          <td className="min-w-32 max-sm:hidden [overflow-wrap:anywhere]" title={item.model}>{short(item.model)}</td>
                           <td className="number">{count(item.rating)}{item.standard_error !== null && <span className="text-faint"> ± {count(item.standard_error)}</span>}</td>
                           <td className="number">{signed(item.reward, 3)}</td>
                           <td aria-hidden="true"><Size share={item.reward / most} /></td>

@@ -95,7 +95,7 @@ function State({ run }: { run: Run }) {
       {run.state === "running" && run.started_at && <p className="mt-1.5 text-sm text-faint">Running for {duration((now - Date.parse(run.started_at)) / 1000)}.{silent && " The worker has been silent for a while; if it is gone, the run is queued again by itself."}</p>}
       {run.message && run.state !== "cancelled" && <p className={`mt-3 rounded-md px-3.5 py-2.5 ${run.state === "failed" ? "bg-danger-wash text-danger" : "bg-warn-wash text-warn"}`} role={run.state === "failed" ? "alert" : undefined}>{run.message}</p>}
       {run.warnings.length > 0 && <Warnings warnings={run.warnings} />}
-      {run.result && <Result name={run.name} values={run.result} />}
+      {run.result && <Result run={run} values={run.result} />}
     </div>
   );
 }
@@ -116,13 +116,14 @@ function Warnings({ warnings }: { warnings: RunWarning[] }) {
   );
 }
 
-function Result({ name, values }: { name: string; values: Record<string, unknown> }) {
-  const [table, { win_rates: winRates, ...numbers }] = byModel(values);
+function Result({ run, values }: { run: Run; values: Record<string, unknown> }) {
+  const models = run.config["models"];
+  const [table, { win_rates: winRates, ...numbers }] = byModel(values, Array.isArray(models) ? models.map(String) : []);
   const others = Object.entries(numbers).filter(([, value]) => typeof value !== "number");
   return (
     <>
       {isWinRates(winRates) && <WinRates tables={winRates} />}
-      {table.models.length > 0 && <Models table={table} file={name} />}
+      {table.models.length > 0 && <Models table={table} file={run.name} />}
       {others.length < Object.keys(numbers).length && <div className="mt-4"><Numbers values={numbers} /></div>}
       {others.length > 0 && <div className="mt-4"><Pairs values={Object.fromEntries(others)} /></div>}
     </>

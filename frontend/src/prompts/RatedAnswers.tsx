@@ -5,7 +5,7 @@ import { plural, signed } from "../format";
 import { CLOSE } from "../ratings/Board";
 import { type Answer, groups } from "./standings";
 
-const points = (value: number): string => (Math.round(value) === 0 ? "0" : signed(value, 0));
+const points = (value: number): string => signed(value, 0);
 
 export function RatedAnswers({ slug, prompt, answers }: { slug: string; prompt: string; answers: readonly Answer[] }) {
   const rated = answers.flatMap((one) => (one.judgments > 0 && one.bradley_terry !== null && one.standard_error !== null ? [{ ...one, value: one.bradley_terry, spread: CLOSE * one.standard_error }] : []));

@@ -33,7 +33,7 @@ export function JudgmentTable({ slug, items, label, annotator = true }: { slug: 
                   <Link to="/projects/$project/annotators/$annotator" params={{ project: slug, annotator: judgment.annotator.id }} className="quiet-link">{judgment.annotator.name}</Link>
                 </td>
               )}
-              <td className="min-w-56">
+              <td className="min-w-36 sm:min-w-56">
                 <span className={judgment.voided_at ? "line-through" : ""}><Verdict names={modelsOf(judgment).map(short)} titles={modelsOf(judgment)} ranks={judgment.ranks} strength={judgment.strength} /></span>
                 {judgment.voided_at && <span className="block text-sm">set aside</span>}
                 {judgment.reason && <span className="block text-sm">not counted: {judgment.reason}</span>}

@@ -29,7 +29,7 @@ export function FitLine({ slug }: { slug: string }) {
         ) : (
           <span>Slope and lean of each person are fitted as soon as there are enough judgments.</span>
         )}
-        <Button look="quiet" busy={action.busy} onClick={() => void again()}>Fit now</Button>
+        <Button look="quiet" className="-ml-3.5" busy={action.busy} onClick={() => void again()}>Fit now</Button>
       </p>
       <ErrorNote error={action.problem} />
     </div>

@@ -1,4 +1,4 @@
-/** What an evaluation measured of each model, a column each. */
+/** What a run measured of each model, or before and after, a column each. */
 import { Button } from "../components/Button";
 import { TableFrame } from "../components/Page";
 import { shortNames } from "../components/plot";
@@ -10,7 +10,7 @@ export function Models({ table, file }: { table: ByModel; file: string }) {
   const short = shortNames(table.models);
   return (
     <div className="mt-4">
-      <TableFrame label="Measured of each model">
+      <TableFrame label="Measured">
         <table className="table">
           <thead><tr><th scope="col">Measured</th>{table.models.map((model) => <th key={model} scope="col" className="number" title={model}>{short(model)}</th>)}</tr></thead>
           <tbody>

@@ -22,24 +22,24 @@ export function WinRates({ tables }: { tables: WinRateTable[] }) {
       {tables.map((table) => {
         const short = shortNames(table.models);
         return (
-        <TableFrame key={table.judge} label={`Win rates by ${nameOf(table.judge)}`}>
-          <table className="table">
-            <caption className="px-3 py-2 text-left text-soft">
-              How often the model of the row wins against that of the column, by {nameOf(table.judge)}; ties count half, with 95 % intervals over prompts
-            </caption>
-            <thead>
-              <tr><th scope="col">Model</th>{table.models.map((model, column) => <th key={model} scope="col" className="number" title={model}><span aria-hidden="true">{column + 1}</span><span className="sr-only">{model}</span></th>)}</tr>
-            </thead>
-            <tbody>
-              {table.models.map((model, row) => (
-                <tr key={model}>
-                  <th scope="row" className="text-left font-medium [overflow-wrap:anywhere]" title={model}><span className="mr-2 text-faint" aria-hidden="true">{row + 1}</span>{short(model)}</th>
-                  {table.models.map((other, column) => <Cell key={other} rate={table.rate[row]?.[column]} low={table.low[row]?.[column]} high={table.high[row]?.[column]} />)}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableFrame>
+        <section key={table.judge} className="min-w-0" aria-label={`Win rates by ${nameOf(table.judge)}`}>
+          <p className="mb-2 max-w-[75ch] text-pretty text-soft">How often the model of the row wins against that of the column, by {nameOf(table.judge)}; ties count half, with 95 % intervals over prompts.</p>
+          <TableFrame label={`Table of win rates by ${nameOf(table.judge)}`}>
+            <table className="table">
+              <thead>
+                <tr><th scope="col">Model</th>{table.models.map((model, column) => <th key={model} scope="col" className="number" title={model}><span aria-hidden="true">{column + 1}</span><span className="sr-only">{model}</span></th>)}</tr>
+              </thead>
+              <tbody>
+                {table.models.map((model, row) => (
+                  <tr key={model}>
+                    <th scope="row" className="text-left font-medium [overflow-wrap:anywhere]" title={model}><span className="mr-2 text-faint" aria-hidden="true">{row + 1}</span>{short(model)}</th>
+                    {table.models.map((other, column) => <Cell key={other} rate={table.rate[row]?.[column]} low={table.low[row]?.[column]} high={table.high[row]?.[column]} />)}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </TableFrame>
+        </section>
         );
       })}
     </div>

@@ -7,3 +7,8 @@ test("what is told of models becomes a table, and the rest stays", () => {
   expect(others).toEqual({ "evaluate/accuracy": 0.7, win_rates: [] });
   expect(rowsOf(table)).toEqual({ columns: ["metric", "a/x", "a/y"], rows: [["length_mean", 5, null], ["score_mean", 1, 2]] });
 });
+
+test("what is told at the start and at the end stands side by side, and models in the order asked for", () => {
+  expect(byModel({ "end/score": 2, "start/score": 1, iterations: 20 })).toEqual([{ models: ["start", "end"], metrics: [{ name: "score", values: [1, 2] }] }, { iterations: 20 }]);
+  expect(byModel({ "score:a/y": 2, "score:a/x": 1 }, ["a/x", "a/y"])[0].models).toEqual(["a/x", "a/y"]);
+});

@@ -1,4 +1,5 @@
-/** Results of an evaluation, which are named `metric:model`, as a table. Pure. */
+/** Results that are told of several models (`metric:model`), or before and after (`start/metric`, `end/metric`), as a
+ * table. Pure. */
 import type { Rows } from "../components/rows";
 
 export interface ByModel {
@@ -6,24 +7,34 @@ export interface ByModel {
   metrics: { name: string; values: (number | null)[] }[];
 }
 
-/** Those that are of a model, and the others. Models stand in the order in which they are first told. */
-export function byModel(values: Record<string, unknown>): [ByModel, Record<string, unknown>] {
+const WHEN = ["start", "end"];
+
+/** Those that have a column in the table, and the others. order: of the models. */
+export function byModel(values: Record<string, unknown>, order: readonly string[] = []): [ByModel, Record<string, unknown>] {
   const models: string[] = [];
   const found = new Map<string, Map<string, number | null>>();
   const others: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
-    const cut = key.indexOf(":");
-    if (cut === -1 || (typeof value !== "number" && value !== null)) {
+    const place = placeOf(key);
+    if (place === null || (typeof value !== "number" && value !== null)) {
       others[key] = value;
       continue;
     }
-    const model = key.slice(cut + 1);
+    const [name, model] = place;
     if (!models.includes(model)) models.push(model);
-    const name = key.slice(0, cut).replace(/^evaluate\//, "");
     found.set(name, (found.get(name) ?? new Map<string, number | null>()).set(model, value));
   }
+  const known = [...order, ...WHEN];
+  models.sort((one, other) => known.indexOf(one) - known.indexOf(other));
   const metrics = [...found].map(([name, of]) => ({ name, values: models.map((model) => of.get(model) ?? null) })).toSorted((one, other) => one.name.localeCompare(other.name));
   return [{ models, metrics }, others];
+}
+
+function placeOf(key: string): [name: string, column: string] | null {
+  const cut = key.indexOf(":");
+  if (cut !== -1) return [key.slice(0, cut).replace(/^evaluate\//, ""), key.slice(cut + 1)];
+  const when = WHEN.find((one) => key.startsWith(`${one}/`));
+  return when === undefined ? null : [key.slice(when.length + 1), when];
 }
 
 export function rowsOf({ models, metrics }: ByModel): Rows {
