@@ -32,7 +32,7 @@ from backend.tables import Project
 
 router = APIRouter(tags=["imports"])
 
-IN_MEMORY = 16 * 2**20
+IN_MEMORY = 4 * 2**20
 # Written in such pieces; what comes from the network is smaller, and a thread for each piece would be slow.
 PIECE = 2**20
 KEEP_FREE = 2**30
