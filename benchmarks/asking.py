@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import elo
-from backend.domain.annotators import fit_annotators
+from backend.domain.annotators import enough, fit_annotators, told
 from backend.domain.bradley_terry import fit_groups
 from backend.domain.pairing import Candidate, choose
 
@@ -33,6 +33,8 @@ ELO, BRADLEY_TERRY, CROWD = "Elo", "Bradley-Terry", "with slope and lean"
 # Judgments a prompt: where the comparison starts from, and where ratings are looked at.
 BASES, LOOKS = (8, 12, 16), (3, 4, 5, 6, 7, 8, 10, 12, 14, 16)
 FARTHER = (*LOOKS, 20, 24)
+# A new fit of slopes after so many judgments more, or so large a share more, whichever is later, as in the product.
+EVERY, EVERY_SHARE = 1_000, 0.1
 # Each way to ask, by its share of random choice and its target error in Elo points.
 RANDOM, ACTIVE, STOPPED = (1.0, None), (0.1, None), (0.1, 110.0)
 
@@ -70,42 +72,64 @@ class Votes(NamedTuple):
         return Votes(self.first[:n], self.second[:n], self.score[:n], self.person[:n])
 
 
-def collect(world: World, judgments: int, *, random_share: float, target_error: float | None = None) -> Votes:
-    """The first `judgments` votes: one a prompt and round, as the queue hands them out; with a target, only of prompts
-    that are not settled."""
+def collect(
+    world: World, judgments: int, *, random_share: float, target_error: float | None = None, crowd: bool = False
+) -> Votes:
+    """The first `judgments` votes, as the queue hands them out: a quarter of the prompts at once, those that were told
+    least; with a target, only of prompts that are not settled. With `crowd`, a vote tells what the newest fit of slopes
+    says, which is made when the product makes one; else all tell the same."""
     rng, chance = np.random.default_rng(world.seed + 1), Random(world.seed)
     prompts = len(world.utility)
     group_of = np.repeat(np.arange(prompts), COMPLETIONS)
     rating, error = np.full(prompts * COMPLETIONS, elo.START), np.full(prompts * COMPLETIONS, np.inf)
     asked = [Counter[frozenset[int]]() for _ in range(prompts)]
+    who: list[list[tuple[frozenset[int], int]]] = [[] for _ in range(prompts)]
     judged = np.zeros(prompts * COMPLETIONS, int)
     votes = Votes(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0), np.zeros(0, np.intp))
     truth = world.utility.ravel()
+    worth, fitted_at = np.ones(PEOPLE), 0
+    turn: Floats = np.zeros(prompts)
     while len(votes.first) < judgments:
+        open_ = np.flatnonzero(error.reshape(prompts, -1).max(axis=1) > (target_error or 0.0))
+        if not len(open_):
+            break
+        chosen = open_[np.argsort(turn[open_], kind="stable")[: -(-prompts // 4)]]
         shown = []
-        for prompt in range(prompts):
+        for prompt in chosen.tolist():
             items = range(prompt * COMPLETIONS, (prompt + 1) * COMPLETIONS)
-            if target_error is not None and error[items.start : items.stop].max() <= target_error:
-                continue
             candidates = [Candidate(item, float(rating[item]), int(judged[item])) for item in items]
-            choice = choose(candidates, asked[prompt], set(), 1_000, 2, random_share, chance)
+            heard: dict[frozenset[int], float] = {}
+            for pair, person in who[prompt]:
+                heard[pair] = heard.get(pair, 0.0) + float(worth[person])
+            choice = choose(candidates, asked[prompt], set(), 1_000, 2, random_share, chance, told=heard)
             assert choice is not None
             asked[prompt][frozenset(choice.completions)] += 1
             shown.append(choice.completions)
-        if not shown:
-            break
         first, second = np.array(shown, np.intp).T
         np.add.at(judged, np.concatenate([first, second]), 1)
-        person = rng.integers(0, PEOPLE, len(first))
-        edge = world.slope[person] * (truth[first] - truth[second]) + world.lean[person]
+        people = rng.integers(0, PEOPLE, len(first))
+        for prompt, pair, person in zip(chosen.tolist(), shown, people.tolist(), strict=True):
+            who[prompt].append((frozenset(pair), person))
+        edge = world.slope[people] * (truth[first] - truth[second]) + world.lean[people]
         p = 0.5 + 0.5 * np.tanh(0.5 * edge)
         tied = rng.random(len(first)) < 0.15 * 4 * p * (1 - p)
         score = np.where(tied, 0.5, (rng.random(len(first)) < p).astype(float))
-        votes = Votes(*(np.concatenate(pair) for pair in zip(votes, (first, second, score, person), strict=True)))
+        votes = Votes(*(np.concatenate(pair) for pair in zip(votes, (first, second, score, people), strict=True)))
         fit = fit_groups(group_of, votes.first, votes.second, votes.score, prior_deviation=1.0)
         rating = elo.START + elo.POINTS_PER_LOG_ODDS * fit.log_odds
         error = np.where(fit.component == 0, elo.POINTS_PER_LOG_ODDS * fit.standard_deviation, np.inf)
+        if crowd and _is_due(group_of, votes, fitted_at):
+            known = fit_annotators(group_of, *votes[:3], votes.person, annotators=PEOPLE)
+            worth, fitted_at = np.array([told(slope) for slope in known.slope.tolist()]), len(votes.first)
+        turn = np.bincount(votes.first // COMPLETIONS, worth[votes.person], prompts).astype(float)
     return votes
+
+
+def _is_due(group_of: Ints, votes: Votes, fitted_at: int) -> bool:
+    """As `services/annotator_fits.py` decides."""
+    if fitted_at:
+        return len(votes.first) - fitted_at >= max(EVERY, EVERY_SHARE * fitted_at)
+    return enough(group_of, votes.first, votes.person)
 
 
 def rate(world: World, votes: Votes, method: str) -> Floats:
@@ -191,12 +215,13 @@ def main() -> None:
         world = World.draw(given.prompts, seed)
         most = LOOKS[-1] * given.prompts
         random = collect(world, FARTHER[-1] * given.prompts, random_share=RANDOM[0])
-        active = collect(world, most, random_share=ACTIVE[0])
-        with_stop = collect(world, 2 * most, random_share=STOPPED[0], target_error=STOPPED[1])
+        alike = collect(world, most, random_share=ACTIVE[0])
+        active = collect(world, most, random_share=ACTIVE[0], crowd=True)
+        with_stop = collect(world, 2 * most, random_share=STOPPED[0], target_error=STOPPED[1], crowd=True)
         random_with_stop = collect(world, 2 * most, random_share=RANDOM[0], target_error=STOPPED[1])
         far = follow(world, random, ELO, FARTHER)
         plain = {one.judgments: one for one in far}
-        for name, votes in (("random", random), ("active", active)):
+        for name, votes in (("random", random), ("active, all alike", alike), ("active", active)):
             for method in (ELO, BRADLEY_TERRY, CROWD):
                 along = follow(world, votes, method)
                 at_eight.setdefault(f"{name}, {method}", []).append(next(one for one in along if one.judgments == 8))

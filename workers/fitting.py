@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy.orm import Session
 
 from backend.aside import Aside
-from backend.services import annotator_fits
+from backend.services import annotator_fits, turns
 
 log = logging.getLogger("podium.dispatcher")
 
@@ -33,6 +33,8 @@ class Fitting:
         for project_id in due:
             try:
                 made = self._aside.run(annotator_fits.fit_due, project_id)
+                if made is not None:
+                    self._spread(project_id)
             except Exception:
                 # Tried again when the project has grown; an admin can fit at any time.
                 log.exception("could not fit the annotators of project %s", project_id)
@@ -41,6 +43,12 @@ class Fitting:
                     log.info(
                         "annotators of project %s: fit %d, of %d judgments", project_id, made.number, made.judgments
                     )
+
+    def _spread(self, project_id: uuid.UUID) -> None:
+        """The queue learns of the fit, some prompts at a time, so that nobody who asks waits long."""
+        last = self._aside.run(turns.refresh_next, project_id, None)
+        while last is not None:
+            last = self._aside.run(turns.refresh_next, project_id, last)
 
     def wait(self) -> None:
         """Until what was begun is done."""

@@ -92,6 +92,15 @@ class Evidence(NamedTuple):
         return self.of_annotator >= VOTES_OF_ANNOTATOR and self.of_mean_prompt >= VOTES_OF_MEAN_PROMPT
 
 
+def told(slope: float) -> float:
+    """How many judgments of the average annotator one of theirs is worth.
+
+    What a vote tells of a gap is its Fisher information, slope^2 p(1 - p); so slope 0.5 is worth a quarter of slope 1.
+    Guessing tells nothing, and who sees the contrary counts as nothing, as in ratings.
+    """
+    return max(slope, 0.0) ** 2
+
+
 def evidence(group_of: Ints, left: Ints, annotator: Ints) -> Evidence:
     """How much there is to tell annotators apart by; columns as in `fit_annotators`."""
     if not len(left):

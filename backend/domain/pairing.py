@@ -2,7 +2,8 @@
 
 Informative: the set whose answer is worth most, p(1 - p) Var(u_i - u_j) summed over its pairs. p is the chance that i
 is preferred, from the ratings; the variance is that of the difference after all that was asked so far, comparisons on
-lease included (penalised Bradley-Terry, prior standard deviation 1 in log-odds). Asking only for the closest pair would
+lease included, each as much as its annotator tells (penalised Bradley-Terry, prior standard deviation 1 in log-odds):
+what a guesser has answered is worth asking again. Asking only for the closest pair would
 get stuck on equals; asking only where least is known would waste judgments on foregone conclusions.
 
 Where a reward model scored both, it has an opinion of its own: q = sigmoid(s_i - s_j). With no reason to prefer either,
@@ -74,11 +75,14 @@ def choose(
     random_share: float,
     rng: Random,
     left_lead: Callable[[T, T], int] | None = None,
+    told: Mapping[frozenset[T], float] | None = None,
 ) -> Choice[T] | None:
     """The next comparison of one prompt for one annotator, or None when there is none left to ask.
 
     `asked` counts how often each set was handed out (judged or still on lease); a set at `overlap`, or one that this
-    annotator has seen, is never chosen. `left_lead(a, b)` tells how much more often `a` was on the left than `b`.
+    annotator has seen, is never chosen. `told`: how many judgments of the average annotator these are worth (as many as
+    were asked, if left out; see `annotators.told`). `left_lead(a, b)` tells how much more often `a` was on the left
+    than `b`.
     """
     if size < 2:
         raise Invalid("a comparison shows two completions or more", "size")
@@ -94,7 +98,7 @@ def choose(
     open_sets = math.comb(len(ids), size) - len(closed)
     if open_sets <= 0:
         return None
-    best = _most_informative(_worth(candidates, asked, place), candidates, size, closed)
+    best = _most_informative(_worth(candidates, asked if told is None else told, place), candidates, size, closed)
     # The pool may hold nothing that is still open; then every open set is as good as another.
     informative = bool(best) and rng.random() >= random_share
     chosen = rng.choice(best) if informative else _draw(len(ids), size, closed, open_sets, rng)
@@ -106,7 +110,7 @@ def choose(
 
 
 def _worth(
-    candidates: Sequence[Candidate[T]], asked: Mapping[frozenset[T], int], place: Mapping[T, int]
+    candidates: Sequence[Candidate[T]], told: Mapping[frozenset[T], float], place: Mapping[T, int]
 ) -> NDArray[np.float64]:
     """What the answer about each pair is worth, as told at the top of this file."""
     count = len(candidates)
@@ -114,7 +118,7 @@ def _worth(
     p = chance(rating[:, None] - rating[None, :])
     spread = p * (1.0 - p)
     times = np.zeros((count, count))
-    for group, number in asked.items():
+    for group, number in told.items():
         for a, b in combinations([place[item] for item in group if item in place], 2):
             times[a, b] += number
             times[b, a] += number

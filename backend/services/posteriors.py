@@ -14,7 +14,7 @@ from backend.domain.bradley_terry import GroupsFit
 from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.domain.judgments import Protocol, rating_ranks
 from backend.domain.plackett_luce import Rankings, fit_rankings
-from backend.services import bulk
+from backend.services import bulk, turns
 from backend.tables import CompletionRating, Project, Prompt
 
 # The width of the prior in log-odds. It is not learnt: a judgment elsewhere must not move the ratings of this prompt.
@@ -43,7 +43,8 @@ WHERE r.completion_id = told.id
 
 
 def refresh(session: Session, project: Project, prompts: Collection[uuid.UUID] | None = None) -> None:
-    """Fit these prompts (all that have ratings, if left out) anew, and tell whether they are settled.
+    """Fit these prompts (all that have ratings, if left out) anew, and tell when it is their turn, and whether they are
+    settled.
 
     A prompt's numbers depend on its own judgments alone, to the digit, whichever prompts are fitted with it.
     """
@@ -54,6 +55,7 @@ def refresh(session: Session, project: Project, prompts: Collection[uuid.UUID] |
     rest = iter(sorted(prompts))
     while some := list(islice(rest, PROMPTS_AT_ONCE)):
         _fit(session, some, partial)
+        turns.refresh(session, project, some)
         if project.target_error is not None:
             settle(session, project, some)
 

@@ -1,4 +1,5 @@
-"""The queue of a project: the prompt that was handed out least and still has a set of completions for this person.
+"""The queue of a project: the prompt that was told least about (handed out least, where all annotators tell the same)
+and still has a set of completions for this person.
 
 One statement finds the prompt, locks it and takes a place; others pass over it meanwhile.
 """
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Result,
     Select,
     all_,
+    and_,
     bindparam,
     cast,
     func,
@@ -30,10 +32,19 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from backend.domain import elo, pairing
+from backend.domain import annotators, elo, pairing
 from backend.domain.judgments import Protocol
 from backend.services.sides import Sides
-from backend.tables import Comparison, Completion, CompletionRating, CompletionScore, Project, Prompt
+from backend.tables import (
+    AnnotatorFit,
+    AnnotatorSlope,
+    Comparison,
+    Completion,
+    CompletionRating,
+    CompletionScore,
+    Project,
+    Prompt,
+)
 
 PAUSE_S, PAUSES = 0.005, 50
 
@@ -152,7 +163,7 @@ def _look(size: int, retires: bool) -> _Look:
             .scalar_subquery()
         )
         find = find.where(mine < sets)
-    find = find.order_by(_Prompt.handed_out, _Prompt.id).limit(1)
+    find = find.order_by(_Prompt.handed_out - _Prompt.missing, _Prompt.id).limit(1)
     unlocked = find.with_for_update(skip_locked=True, key_share=True, of=_Prompt).scalar_subquery()
 
     def take(*which: ColumnElement[bool]) -> ReturningUpdate[uuid.UUID, list[dict[str, Any]]]:
@@ -215,16 +226,31 @@ _CANDIDATES = (
     .where(Completion.prompt_id == bindparam("prompt"))
     .order_by(Completion.id)
 )
-_HISTORY = select(
-    Comparison.completions,
-    Comparison.annotator_id,
-    Comparison.kind,
-    Comparison.state,
-    Comparison.skip_settled_at,
-).where(
-    Comparison.prompt_id == bindparam("prompt"),
-    Comparison.state != "released",
-    or_(Comparison.kind == "regular", Comparison.annotator_id == bindparam("annotator")),
+_NEWEST_FIT = (
+    select(AnnotatorFit.id)
+    .where(AnnotatorFit.project_id == bindparam("project"))
+    .order_by(AnnotatorFit.number.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_HISTORY = (
+    select(
+        Comparison.completions,
+        Comparison.annotator_id,
+        Comparison.kind,
+        Comparison.state,
+        Comparison.skip_settled_at,
+        AnnotatorSlope.slope,
+    )
+    .outerjoin(
+        AnnotatorSlope,
+        and_(AnnotatorSlope.annotator_id == Comparison.annotator_id, AnnotatorSlope.fit_id == _NEWEST_FIT),
+    )
+    .where(
+        Comparison.prompt_id == bindparam("prompt"),
+        Comparison.state != "released",
+        or_(Comparison.kind == "regular", Comparison.annotator_id == bindparam("annotator")),
+    )
 )
 
 
@@ -245,15 +271,17 @@ def _choose(
     ]
     model_of = {id: model for id, model, *_ in rows}
     asked: Counter[frozenset[uuid.UUID]] = Counter()
+    told: dict[frozenset[uuid.UUID], float] = defaultdict(float)
     closed: set[frozenset[uuid.UUID]] = set()
     skipped: dict[frozenset[uuid.UUID], set[uuid.UUID]] = defaultdict(set)
-    history = session.execute(_HISTORY, {"prompt": prompt_id, "annotator": annotator_id})
-    for completions, who, kind, state, settled in history:
+    history = session.execute(_HISTORY, {"project": project.id, "prompt": prompt_id, "annotator": annotator_id})
+    for completions, who, kind, state, settled, slope in history:
         key = frozenset(completions)
         if who == annotator_id:
             closed.add(key)
         if kind == "regular" and state != "skipped":
             asked[key] += 1
+            told[key] += annotators.told(1.0 if slope is None else slope)
         elif kind == "regular" and settled is None:
             skipped[key].add(who)
     if project.skips_to_retire is not None:
@@ -267,6 +295,7 @@ def _choose(
         random_share=project.random_share,
         rng=rng,
         left_lead=lambda a, b: sides.lead(model_of[a], model_of[b]),
+        told=told,
     )
     if choice is not None:
         sides.note(choice.completions, model_of)

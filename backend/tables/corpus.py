@@ -11,15 +11,20 @@ from backend.tables.base import Base, Id, Now
 
 class Prompt(Base):
     """Chat messages that end before the answer. `digest` is the SHA-256 of their canonical JSON: it makes imports
-    repeatable and decides the split. `handed_out` counts comparisons judged or on lease, which orders the queue;
-    `sets_retired` how many sets of its completions are kept back because too many people skipped them. `settled`: its
+    repeatable and decides the split. `handed_out` counts comparisons judged or on lease; less `missing` it orders the
+    queue, which is by how many judgments of the average annotator the prompt's own fall short of as many.
+    `sets_retired`: how many sets of its completions are kept back because too many people skipped them. `settled`: its
     ratings are as precise as the project asks for, so nobody is asked about it any more."""
 
     __tablename__ = "prompts"
     __table_args__ = (
         UniqueConstraint("project_id", "digest"),
         Index(
-            "ix_prompts_queue", "project_id", "handed_out", "id", postgresql_where="completions >= 2 AND NOT settled"
+            "ix_prompts_queue",
+            "project_id",
+            text("(handed_out - missing)"),
+            "id",
+            postgresql_where="completions >= 2 AND NOT settled",
         ),
     )
 
@@ -29,6 +34,7 @@ class Prompt(Base):
     messages: Mapped[list[dict[str, Any]]]
     completions: Mapped[int] = mapped_column(default=0)
     handed_out: Mapped[int] = mapped_column(default=0)
+    missing: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     sets_retired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     settled: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     created_at: Mapped[Now]

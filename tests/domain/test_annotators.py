@@ -276,3 +276,7 @@ def test_the_width_of_utilities_is_learnt_without_bias(votes: int, deviation: fl
     columns = (prompt * 4 + pair[:, 0], prompt * 4 + pair[:, 1], score, rng.integers(0, 20, len(p)))
     fit = fit_annotators(np.repeat(np.arange(prompts), 4), *columns)
     assert fit.ratings.prior_deviation == pytest.approx(deviation, rel=0.15)
+
+
+def test_what_a_judgment_tells_by_hand() -> None:
+    assert [annotators.told(slope) for slope in (1.0, 0.5, 0.0, -1.0)] == [1.0, 0.25, 0.0, 0.0]

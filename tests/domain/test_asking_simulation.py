@@ -1,5 +1,6 @@
 """A noisy crowd with a hidden truth, small: who counts by how sharply they see, and pairs that are chosen, both pay."""
 
+import numpy as np
 import pytest
 
 from benchmarks.asking import BRADLEY_TERRY, CROWD, ELO, World, collect, follow, rate, reward_error, spearman
@@ -11,7 +12,7 @@ def found() -> dict[tuple[str, str], tuple[float, float]]:
     worlds = [World.draw(400, seed) for seed in (1, 2)]
     seen: dict[tuple[str, str], tuple[float, float]] = {}
     for name, share in (("random", 1.0), ("active", 0.1)):
-        votes = [collect(world, 8 * 400, random_share=share) for world in worlds]
+        votes = [collect(world, 8 * 400, random_share=share, crowd=share < 1.0) for world in worlds]
         for method in (ELO, BRADLEY_TERRY, CROWD):
             last = [follow(world, some, method, (8,))[0] for world, some in zip(worlds, votes, strict=True)]
             seen[name, method] = sum(one.spearman for one in last) / 2, sum(one.error for one in last) / 2
@@ -33,6 +34,18 @@ def test_choosing_pays(found) -> None:
         assert found["active", method][0] > found["random", method][0] + 0.01, method
         assert found["active", method][1] < found["random", method][1] - 0.01, method
     assert found["active", CROWD][0] > found["random", ELO][0] + 0.05
+
+
+def test_what_guessers_answered_is_asked_again() -> None:
+    """Prompts whose first five judgments told little, by the truth, get more of the others."""
+    world = World.draw(400, 1)
+    votes = collect(world, 8 * 400, random_share=0.1, crowd=True)
+    prompt = votes.first // 4
+    begun = [np.flatnonzero(prompt == one)[:5] for one in range(400)]
+    told = [float((np.maximum(world.slope[votes.person[first]], 0.0) ** 2).sum()) for first in begun]
+    assert np.corrcoef(told, np.bincount(prompt))[0, 1] < -0.35
+    alike = collect(world, 8 * 400, random_share=0.1)
+    assert set(np.bincount(alike.first // 4)) == {8}
 
 
 def test_stopping_saves_judgments_and_leaves_what_is_settled_alone() -> None:

@@ -18,6 +18,10 @@ CANDIDATES = st.lists(st.tuples(st.floats(600, 1400), st.integers(0, 30)), min_s
 )
 
 
+def flat_of(names: str) -> list[Candidate[str]]:
+    return [Candidate(name, 1000.0, 0) for name in names]
+
+
 def flat(count: int) -> list[Candidate[str]]:
     return [Candidate(f"c{i}", 1000.0, 0) for i in range(count)]
 
@@ -198,3 +202,19 @@ def test_too_few_completions_and_nonsense() -> None:
         choose(flat(3), {}, set(), 1, 1, 0.1, Random(0))
     with pytest.raises(Invalid):
         choose([*flat(2), *flat(1)], {}, set(), 1, 2, 0.1, Random(0))
+
+
+def test_what_tells_nothing_is_asked_again() -> None:
+    # Of three equals each pair was asked once; the answer about b and c was a guess.
+    pairs = {frozenset("ab"): 1, frozenset("ac"): 1, frozenset("bc"): 1}
+    told = {**pairs, frozenset("bc"): 0.0}
+    for seed in range(5):
+        chosen = choose(flat_of("abc"), pairs, set(), 9, 2, 0.0, Random(seed), told=told)
+        assert chosen is not None and frozenset(chosen.completions) == frozenset("bc")
+    # It was asked all the same: no more often than the overlap.
+    assert choose(flat_of("bc"), pairs, set(), 1, 2, 0.0, Random(0), told=told) is None
+
+
+def test_the_worth_of_half_a_judgment_by_hand() -> None:
+    # Between equals p(1 - p) = 1/4; precision of the difference: 1/2 of the prior, and 1/4 of each judgment.
+    assert _worth(flat_of("ab"), {frozenset("ab"): 0.5}, {"a": 0, "b": 1})[0, 1] == pytest.approx(0.25 / (0.5 + 0.125))

@@ -15,7 +15,7 @@ from backend.aside import Aside
 from backend.embedded import Cluster
 from backend.embedded.valkey import valkey
 from backend.settings import Settings
-from backend.tables import AnnotatorFit, Run
+from backend.tables import AnnotatorFit, Prompt, Run
 from tests.services.test_annotator_fits import careful, guessing, judged_by
 from tests.services.training_project import begin
 from tests.workers.stand_in import Installation, database_away, installation, process
@@ -155,3 +155,6 @@ def test_annotators_are_fitted_aside_when_it_is_due(place: Installation) -> None
     aside.close()
     made = place.do(lambda session: session.scalars(select(AnnotatorFit)).all())
     assert [(fit.project_id, fit.number, fit.judgments) for fit in made] == [(project_id, 1, 108)]
+    mine = select(Prompt.missing).where(Prompt.project_id == project_id)
+    short = place.do(lambda session: session.scalars(mine).all())
+    assert len(short) == 12 and all(short), "the queue knows, though nobody has judged since"
