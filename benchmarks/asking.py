@@ -243,14 +243,14 @@ def show(
     def cell(values: list[float], digits: int) -> str:
         return f"{np.mean(values):.{digits}f} ±{np.std(values, ddof=1) if len(values) > 1 else 0.0:.{digits}f}"
 
-    print("After 8 judgments a prompt        rank correlation   error of rewards")
+    print("After 8 judgments a prompt              rank correlation   error of rewards")
     for name, seen in at_eight.items():
-        print(f"{name:33} {cell([one.spearman for one in seen], 3):>16} {cell([one.error for one in seen], 3):>18}")
+        print(f"{name:39} {cell([one.spearman for one in seen], 3):>16} {cell([one.error for one in seen], 3):>18}")
     print("\nJudgments needed, as a share of those of random choice with plain Elo")
-    print("for the precision that has after  " + "".join(f"{base:>12} a prompt    " for base in BASES))
-    print(" " * 34 + "rank corr.       error  " * len(BASES))
+    print("for the precision that has after        " + "".join(f"{base:>12} a prompt    " for base in BASES))
+    print(" " * 40 + "rank corr.       error  " * len(BASES))
     for name, rows in ratios.items():
-        print(f"{name:33} " + "".join(f"{cell(list(column), 2):>12}" for column in zip(*rows, strict=True)))
+        print(f"{name:39} " + "".join(f"{cell(list(column), 2):>12}" for column in zip(*rows, strict=True)))
     columns = [list(column) for column in zip(*stopped, strict=True)]
     names = (
         "judgments a prompt until all are there, by chance",
