@@ -22,6 +22,7 @@ interface AnswersProps {
 const COLUMNS = (size: number): string => (size === 2 ? "lg:grid-cols-2" : size === 3 ? "lg:grid-cols-3" : "md:grid-cols-2 2xl:grid-cols-4");
 
 export function Answers({ answers, plain = false, models, ranks, spans = [] }: AnswersProps) {
+  const tied = ranks?.every((rank) => rank === ranks[0]) ?? false;
   const short = shortNames(answers.map((answer) => answer.model));
   return (
     <ol className={`grid gap-3 ${COLUMNS(answers.length)}`}>
@@ -33,7 +34,7 @@ export function Answers({ answers, plain = false, models, ranks, spans = [] }: A
             <div className="flex flex-wrap items-baseline gap-x-3 border-b border-line px-4 py-2">
               <h3 className="title text-md text-accent" aria-label={`Answer ${name}`}>{name}</h3>
               {models && <span className="min-w-0 text-sm text-soft [overflow-wrap:anywhere]" title={answer.model}>{short(answer.model)}</span>}
-              {ranks && <span className="ml-auto text-sm text-faint">{ranks[place] === 1 ? "best" : `place ${ranks[place]}`}</span>}
+              {ranks && <span className="ml-auto text-sm text-faint">{tied ? "tied" : ranks[place] === 1 ? "best" : `place ${ranks[place]}`}</span>}
             </div>
             <div className="max-h-[26rem] overflow-y-auto px-4 py-3" tabIndex={0} role="region" aria-label={`Text of answer ${name}`}>
               {answer.text.trim() === "" ? <p className="text-faint italic">This answer is empty.</p> : own.some((span) => span.start !== null) ? <Marked text={answer.text} spans={own} /> : plain ? <div className="plain">{answer.text}</div> : <Markdown text={answer.text} />}
