@@ -58,7 +58,7 @@ def test_a_run_survives_a_killed_worker_a_stopped_worker_and_a_restart(place: In
             worker.wait()
             killed = time.monotonic()
             while trainers():
-                assert time.monotonic() - killed < 3
+                assert time.monotonic() - killed < 30
                 time.sleep(0.05)
         found = place.find(run)
         assert (found.state, found.attempt) == ("running", 1)  # nobody has said otherwise yet
