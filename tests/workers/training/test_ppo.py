@@ -234,6 +234,10 @@ def test_passes_end_when_a_pass_went_too_far() -> None:
     assert ppo_of(epochs=4, policy_learning_rate=3e-2).iterate()[0]["policy/epochs"] == 4
     values, _ = ppo_of(epochs=4, policy_learning_rate=3e-2, kl_step_stop_per_token_nats=1e-6).iterate()
     assert (values["policy/epochs"], values["policy/optimiser_steps"]) == (1, 2)
+    first_pass = values["policy/kl_step_per_token_nats"]
+    for limit, passes in ((first_pass / 1.51, 1), (first_pass / 1.49, 2)):  # at 1.5 times the limit
+        values, _ = ppo_of(epochs=2, policy_learning_rate=3e-2, kl_step_stop_per_token_nats=limit).iterate()
+        assert values["policy/epochs"] == passes
 
 
 def test_a_bad_step_changes_nothing_and_too_many_end_the_run() -> None:
@@ -266,7 +270,12 @@ def test_what_is_frozen_stays_frozen() -> None:
 
 
 def test_step_controller_sees_the_step_after_it_was_made() -> None:
-    far = ppo_of(objective="kl_penalty", policy_learning_rate=3e-2, kl_step_target_per_token_nats=1e-5)
+    one_step: dict[str, Any] = {
+        "objective": "kl_penalty",
+        "epochs": 1,
+        "minibatches": 1,
+    }  # before which the divergence is 0
+    far = ppo_of(**one_step, policy_learning_rate=3e-2, kl_step_target_per_token_nats=1e-5)
     values, _ = far.iterate()
     assert values["policy/kl_step_per_token_nats"] > 1.5e-5
     assert values["policy/beta"] == 2.0

@@ -294,13 +294,16 @@ def test_micro_batches_change_no_gradient(backbone) -> None:
 def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone, monkeypatch) -> None:
     """Training reads completions packed behind their prompt, PPO packed apart or, on a GPU, padded, were it with the
     token that ends each of them; neighbours change nothing."""
-    task, some = task_of(backbone, groups(5))
+    rows = groups(5)
+    rows[0]["completions"][1]["text"] = "It is red, and number 3 is blue."
+    task, some = task_of(backbone, rows)
     with torch.no_grad():
         for parameter in backbone.parameters_of("reward"):
             parameter.add_(0.05)
     together = task.score_groups(some)
     one_by_one = [task.score_groups([group])[0] for group in some]
     sequences = [list(document.ids) for group in some for document in group.documents]
+    assert len({len(sequence) for sequence in sequences}) > 1
     scorer = RewardModel(backbone, task.head, tokens_per_microbatch=4096)
     packed = scorer(sequences, [1] * len(sequences)).tolist()
     alone = [float(scorer([sequence], [1])) for sequence in sequences]
