@@ -11,7 +11,6 @@ from backend.tables import Project, Prompt
 
 PROMPTS_AT_ONCE = 1_000
 
-_NEWEST_FIT = text("SELECT id FROM annotator_fits WHERE project_id = :project ORDER BY number DESC LIMIT 1")
 # Everybody counts as `domain.annotators.told` says; who is not in the fit counts as the average, and leaves nothing
 # missing. Added up in the order of the ratings, so that the same judgments give the same digits.
 _MISSING = """
@@ -22,8 +21,13 @@ LEFT JOIN judgments j ON j.prompt_id = p.id AND j.position > 0 AND j.voided_at I
 LEFT JOIN annotator_slopes s ON s.annotator_id = j.annotator_id AND s.fit_id = :fit
 WHERE p.id = ANY(CAST(:prompts AS uuid[])) GROUP BY p.id
 """
-# In the order of ids, as everybody does who locks several.
-_LOCK = text("SELECT id FROM prompts WHERE id = ANY(CAST(:prompts AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
+# The newest fit, told once for each prompt; none, and nothing locked, where there is none. In the order of ids, as
+# everybody does who locks several.
+_LOCK = text("""
+SELECT fit.id
+FROM prompts p, (SELECT id FROM annotator_fits WHERE project_id = :project ORDER BY number DESC LIMIT 1) AS fit
+WHERE p.id = ANY(CAST(:prompts AS uuid[])) ORDER BY p.id FOR NO KEY UPDATE OF p
+""")
 _STORE = text(
     f"UPDATE prompts SET missing = told.missing FROM ({_MISSING}) AS told "
     "WHERE prompts.id = told.id AND prompts.missing <> told.missing"
@@ -33,11 +37,9 @@ _STORE = text(
 def refresh(session: Session, project: Project, prompts: Collection[uuid.UUID]) -> None:
     """Tell anew what is missing of these prompts, by the newest fit of annotators. They stay locked."""
     connection = session.connection()
-    fit = connection.scalar(_NEWEST_FIT, {"project": project.id})
-    if fit is not None:
-        held = {"prompts": list(prompts), "fit": fit}
-        connection.execute(_LOCK, held)
-        connection.execute(_STORE, held)
+    fits = connection.scalars(_LOCK, {"project": project.id, "prompts": list(prompts)}).all()
+    if fits:
+        connection.execute(_STORE, {"fit": fits[0], "prompts": list(prompts)})
 
 
 def refresh_next(session: Session, project_id: uuid.UUID, after: uuid.UUID | None) -> uuid.UUID | None:
