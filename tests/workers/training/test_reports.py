@@ -50,6 +50,7 @@ def test_answers_by_hand() -> None:
             "rollout/truncated_share": 0.5,
             "rollout/sampler_gap_mean_nats": 0.5 / 6,
             "rollout/sampler_gap_max_nats": 0.5,
+            "rollout/sampler_kl_per_token_nats": (math.expm1(0.5) - 0.5) / 6,
             "rollout/distinct4": 1.0,
         }
     )
@@ -58,11 +59,13 @@ def test_answers_by_hand() -> None:
     batch.returns = padded([2.0, 0.0, 2.0, 0.0], [0.0, 2.0])
     batch.raw_advantages = padded([1.0, -1.0, 1.0, -1.0], [1.0, 1.0])
     batch.rewards = torch.tensor([[-0.5, 0.5, -1.0, 1.0], [0.0, -2.0, 0.0, 0.0]])
+    batch.weights = padded([1.0, 0.5, 2.0, 1.0], [1.0, 1.5])
     batch.learnt = True
     assert reports.about_learning(batch, {"value/loss": 0.5}) == pytest.approx(
         {
             "value/loss": 0.5,
             "objective/reward_per_seq": -1.0,
+            "engine/weight_mean": 7 / 6,
             "returns/mean": 1.0,
             "returns/std": 1.0,
             "advantage/std": math.sqrt(1 - 1 / 9),
@@ -120,7 +123,7 @@ def test_every_number_is_listed_and_finite() -> None:
         assert all(torch.isfinite(torch.tensor(value)) for value in found.values())
         assert all(0 < found[f"time/{phase}_floor_share"] < 1 for phase in reports.PHASES)
         seen |= found.keys()
-    assert seen == listed
+    assert seen == listed - {"engine/weight_mean"}  # of what a server drew
 
 
 def test_distinct_runs() -> None:
