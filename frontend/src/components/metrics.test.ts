@@ -20,7 +20,7 @@ it("groups curves by the tree of names, each with the steps that have it", () =>
 it("puts what a run is judged by first, whatever order the points come in", () => {
   const groups = curvesByGroup([point(1, { "value/loss": 1, "time/update_s": 1, "policy/entropy": 1, "objective/score": 1, "objective/kl": 1 })]);
   expect([...groups.keys()]).toEqual(["objective", "policy", "value", "time"]);
-  expect(groups.get("objective")!.map((curve) => curve.title)).toEqual(["kl", "score"]);
+  expect(groups.get("objective")!.map((curve) => curve.title)).toEqual(["score", "kl"]);
 });
 
 it("smooths without a lean to zero at the start, and over gaps", () => {

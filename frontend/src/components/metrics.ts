@@ -22,24 +22,30 @@ export function gather(before: readonly MetricPoint[], more: readonly MetricPoin
 }
 
 /** What a run is judged by comes first; groups that are not named here follow by name. */
-const ORDER = ["held_out", "train", "objective", "evaluate", "sample", "policy", "value", "rollout", "time", "memory"];
+const ORDER = ["held_out", "train", "objective", "judge", "evaluate", "sample", "policy", "value", "rollout", "time", "memory"];
+/** And within a group these. */
+const FIRST = ["score", "reward", "loss", "accuracy", "kl_base_per_seq_nats", "reward_per_seq"];
 
-function place(group: string): number {
-  const known = ORDER.indexOf(group);
-  return known === -1 ? ORDER.length : known;
+function place(among: readonly string[], name: string): number {
+  const known = among.indexOf(name);
+  return known === -1 ? among.length : known;
+}
+
+function titleOf(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
 }
 
 /** The part before the last slash is the group. The database keeps no order of names, so the order is made here. */
 export function curvesByGroup(points: readonly MetricPoint[]): Map<string, Curve[]> {
-  const names = [...new Set(points.flatMap((point) => Object.keys(point.values)))].sort();
+  const names = [...new Set(points.flatMap((point) => Object.keys(point.values)))].sort((one, other) => place(FIRST, titleOf(one)) - place(FIRST, titleOf(other)) || one.localeCompare(other));
   const groups = new Map<string, Curve[]>();
   for (const name of names) {
     const cut = name.lastIndexOf("/");
     const group = cut === -1 ? "" : name.slice(0, cut);
     const having = points.filter((point) => name in point.values);
     const values = having.map((point) => point.values[name] ?? null);
-    const curve: Curve = { name, title: name.slice(cut + 1), steps: having.map((point) => point.step), values, last: values.findLast((value) => value !== null) ?? null };
+    const curve: Curve = { name, title: titleOf(name), steps: having.map((point) => point.step), values, last: values.findLast((value) => value !== null) ?? null };
     groups.set(group, [...(groups.get(group) ?? []), curve]);
   }
-  return new Map([...groups].sort(([one], [other]) => place(one) - place(other) || one.localeCompare(other)));
+  return new Map([...groups].sort(([one], [other]) => place(ORDER, one) - place(ORDER, other) || one.localeCompare(other)));
 }
