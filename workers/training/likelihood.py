@@ -77,12 +77,9 @@ class DocumentTask:
             )
         yield from self.samples(step)
 
-    def held_out_loss(self) -> tuple[float, int]:
-        """Nats per learnt token of the held-out documents, and how many tokens those are."""
-        return self.sharded.put_together(self._held_out_loss) if self.sharded else self._held_out_loss()
-
     @torch.no_grad()
     def _held_out_loss(self) -> tuple[float, int]:
+        """Nats per learnt token of the held-out documents, and how many tokens those are."""
         total = 0.0
         with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
             for batch in microbatches(self._held_out, self.budget.tokens):

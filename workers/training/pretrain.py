@@ -6,7 +6,7 @@ out is chosen by the text's hash.
 Metrics: those of `supervised` (`train/loss` in nats per token), `held_out/loss`, `held_out/perplexity`,
 `held_out/tokens`.
 Result: `held_out/loss`, `train/documents`, `train/tokens`, `train/steps`, `train/skipped_steps`, `model/parameters`,
-`tokenizer/size`.
+`tokenizer/size`, `train/kept_step` (the step after which the weights were what is saved).
 """
 
 import os
@@ -83,11 +83,10 @@ def train(job: Job) -> Generator[Event, None, None]:
         return
     yield Progress(plan.steps, plan.steps, "save")
     save_language_model(job, backbone, codec, adapter=None, parent=backbone.digest() if config.model else None)
-    loss, _ = task.budget.attempt(task.held_out_loss)
-    yield from task.budget.warnings(plan.steps)
     yield Result(
-        ({"held_out/loss": loss} if measured else {})
+        {name: value for name, value in loop.kept.seen.items() if name == "held_out/loss"}
         | {
+            "train/kept_step": float(loop.kept.step),
             "train/documents": float(len(used)),
             "train/tokens": float(sum(len(document.ids) for document in documents)),
             "train/steps": float(plan.steps),

@@ -5,12 +5,14 @@ learnt tokens, however they were put into micro-batches. All weights are trained
 into the saved model, so that whoever comes next (reward model, PPO) finds one plain model to start from.
 
 Metrics: those of `supervised` (`train/loss` in nats per learnt token), `held_out/loss`, `held_out/perplexity`,
-`held_out/tokens`, `samples/ended_share` (answers that end themselves) and `samples/tokens` (their mean length).
-Result: `held_out/loss`, `train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`,
-`samples/ended_share`.
+`held_out/tokens`, `samples/ended_share` (answers that end themselves), `samples/tokens` (their mean length) and, with
+scorers, `samples/score` (the weighted sum) and `samples/score_of_<name>`.
+Result: these of the weights that are saved, `train/kept_step` (the step after which they were that), and
+`train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from statistics import fmean
 
 import torch
 
@@ -19,6 +21,7 @@ from backend.domain.rewards import split
 from backend.domain.training import SFTConfig
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid
+from workers import scorers
 from workers.training.backbone import Backbone
 from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Sampling, generate
@@ -85,8 +88,22 @@ def train(job: Job) -> Generator[Event, None, None]:
     longest = max(encoded.completion_length for encoded in learnt)
     sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS))
 
+    liked = [(one.name, one.weight, scorers.load(one)) for one in config.scorers]
+
+    def score(prompts: Sequence[list[dict[str, str]]], completions: Sequence[str]) -> dict[str, float]:
+        mine = job.ranks.share(range(len(prompts)))
+        means, total = {}, 0.0
+        for name, weight, scorer in liked:
+            scored = scorer([prompts[place] for place in mine], [completions[place] for place in mine]) if mine else []
+            mean = fmean(job.ranks.joined(scored))
+            means[f"samples/score_of_{name}"] = mean
+            total += weight * mean
+        return means | {"samples/score": total} if liked else {}
+
     def samples(step: int) -> Iterator[Event]:
-        return answer(backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=limit)
+        return answer(
+            backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=limit, score=score
+        )
 
     task = DocumentTask(
         backbone,
@@ -99,24 +116,14 @@ def train(job: Job) -> Generator[Event, None, None]:
     )
     plan = Plan(len(learnt), config.demonstrations_per_step, config.epochs, config.max_steps, job.seed)
     loop = Loop(job, config, task, plan, named)
-    last: dict[str, float] = {}
-    steps = loop.run()
-    while True:  # the loop's events pass through; the last held-out numbers are the result
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            if not end.value:
-                return
-            break
-        if isinstance(event, StepMetrics):
-            last |= {name: value for name, value in event.values.items() if not name.startswith(("train/", "time/"))}
-        yield event
-
+    if not (yield from loop.run()):
+        return
     yield Progress(plan.steps, plan.steps, "save")
     save_language_model(job, backbone, codec, adapter=adapter, parent=backbone.digest())
     yield Result(
-        last
+        loop.kept.seen
         | {
+            "train/kept_step": float(loop.kept.step),
             "train/demonstrations": float(len(learnt)),
             "train/too_long": float(too_long),
             "train/steps": float(plan.steps),
@@ -135,8 +142,11 @@ def answer(
     seed: int,
     step: int,
     limit: int,
+    score: Callable[[Sequence[list[dict[str, str]]], Sequence[str]], dict[str, float]],
 ) -> Iterator[Event]:
-    """What the model now says to some held-out prompts: the same random numbers at every step."""
+    """What the model now says to some held-out prompts: the same random numbers at every step. score: numbers about
+    prompts and completions.
+    """
     if not rows:
         return
     prompts = [codec.fit_prompt(codec.encode_prompt(row.prompt), limit - sampling.max_new_tokens) for row in rows]
@@ -150,9 +160,9 @@ def answer(
     )
     ended = [float(one.finish_reason == "stop") for one in answers]
     lengths = [float(len(one.ids)) for one in answers]
-    yield StepMetrics(
-        step, {"samples/ended_share": sum(ended) / len(ended), "samples/tokens": sum(lengths) / len(lengths)}
-    )
-    for row, one, end, length in zip(rows, answers, ended, lengths, strict=True):
-        prompt = [{"role": message.role, "content": message.content} for message in row.prompt]
-        yield Sample(step, prompt, codec.decode(one.ids), {"tokens": length, "ended": end})
+    said = [[{"role": message.role, "content": message.content} for message in row.prompt] for row in rows]
+    texts = [codec.decode(one.ids) for one in answers]
+    about = {"samples/ended_share": fmean(ended), "samples/tokens": fmean(lengths)}
+    yield StepMetrics(step, about | score(said, texts))
+    for prompt, text, end, length in zip(said, texts, ended, lengths, strict=True):
+        yield Sample(step, prompt, text, {"tokens": length, "ended": end})

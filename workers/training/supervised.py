@@ -62,6 +62,19 @@ class Task(Protocol[Batch]):
         ...
 
 
+KEPT_BY = {"lowest_loss": ("held_out/loss", -1.0), "highest_score": ("samples/score", 1.0)}
+"""By which number of an evaluation weights are kept, and whether more (1) or less (-1) of it is better."""
+
+
+@dataclass
+class Kept:
+    """An evaluation: the step it came after, its numbers, and the weights then, if they may be those that are saved."""
+
+    step: int
+    seen: dict[str, float]
+    weights: list[Tensor] = field(default_factory=list)
+
+
 @dataclass
 class Plan:
     """How long it goes on: items in the order of one permutation an epoch, so many a step."""
@@ -121,6 +134,11 @@ def _add(sums: Sums, more: Sums) -> None:
         sums[name] = (before[0] + value, before[1] + count)
 
 
+def _aside(parameter: Tensor) -> Tensor:
+    """Room for a copy, in the machine's memory where it can be: a device has none to spare."""
+    return torch.empty_like(parameter, device=None if is_parted(parameter) else "cpu", requires_grad=False)
+
+
 class Loop(Generic[Batch]):
     """Trains `parameters` (name, tensor) at `task`. `run` yields events and returns whether it came to its end."""
 
@@ -142,6 +160,9 @@ class Loop(Generic[Batch]):
         self.optimiser = torch.optim.AdamW(
             parameter_groups(named, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.999), fused=True
         )
+        self.kept = Kept(0, {})
+        """After `run`: the evaluation of the weights as they are then."""
+        self._kept_by = KEPT_BY.get(getattr(config, "keep", "last"))
         self.step = 0
         self.skipped = 0
         self.bad_in_a_row = 0
@@ -149,7 +170,9 @@ class Loop(Generic[Batch]):
         self.budget.can_repeat = not self.sharded
 
     def run(self) -> Generator[Event, None, bool]:
-        """Resume where a saved state is, train to the end, evaluate on the way."""
+        """Resume where a saved state is, train to the end, evaluate on the way. The weights are then the best ones of
+        all evaluations, where the config wants these.
+        """
         self._resume()
         total = self.plan.steps
         yield Progress(self.step, total, "train")
@@ -173,11 +196,26 @@ class Loop(Generic[Batch]):
                 self._save()
                 yield StateSaved(self.step)
                 saved_at = time.monotonic()
+        with torch.no_grad():
+            for parameter, weights in zip(self.parameters, self.kept.weights, strict=False):
+                parameter.copy_(weights)
         return True
 
     def _evaluate(self) -> Iterator[Event]:
-        yield from self.budget.attempt(lambda: list(self.task.evaluate(self.step)))
+        events = self.budget.attempt(lambda: list(self.task.evaluate(self.step)))
+        self._keep({name: x for one in events if isinstance(one, StepMetrics) for name, x in one.values.items()})
+        yield from events
         yield from self.budget.warnings(self.step)
+
+    @torch.no_grad()
+    def _keep(self, seen: dict[str, float]) -> None:
+        if self._kept_by is None or self._kept_by[0] not in seen:
+            self.kept = Kept(self.step, seen)
+            return
+        name, sign = self._kept_by
+        now, best = self.ranks.gather((seen[name], self.kept.seen.get(name, -sign * math.inf)))[0]
+        if sign * now > sign * best:
+            self.kept = Kept(self.step, seen, [_aside(parameter).copy_(parameter) for parameter in self.parameters])
 
     def _one_step(self) -> dict[str, float] | None:
         """One optimiser step; None when asked to stop, with everything as it was before the step."""
@@ -267,11 +305,13 @@ class Loop(Generic[Batch]):
 
     def _save(self) -> None:
         tensors = state.parameter_tensors(self.parameters) | state.optimiser_tensors(self.optimiser)
+        tensors |= state.parameter_tensors(self.kept.weights, "kept/")
         scalars = {
             "step": self.step,
             "skipped": self.skipped,
             "bad_in_a_row": self.bad_in_a_row,
             "budget": self.budget.tokens,
+            "kept": [self.kept.step, self.kept.seen],
             "belongs_to": self._belongs_to(),
         }
         if self.ranks.world > 1 and not self.sharded:
@@ -290,6 +330,10 @@ class Loop(Generic[Batch]):
             )
         state.load_parameters(self.parameters, saved.tensors)
         state.load_optimiser(self.optimiser, saved.tensors)
+        self.kept = Kept(*saved.scalars["kept"])
+        if "kept/0" in saved.tensors:
+            self.kept.weights = [_aside(parameter) for parameter in self.parameters]
+            state.load_parameters(self.kept.weights, saved.tensors, "kept/")
         self.step, self.skipped = saved.scalars["step"], saved.scalars["skipped"]
         self.bad_in_a_row, self.budget.tokens = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
         state.restore_random_states(saved)

@@ -120,6 +120,12 @@ class OptimiserConfig(OutputConfig):
     )
 
 
+KEEP_HELP = (
+    "Which weights are saved: those of the evaluation with the lowest held-out loss, or those after the last step "
+    "(also where nothing is held out)."
+)
+
+
 class LoraConfig(BaseModel):
     """Mixed into the configs that can train a low-rank adapter."""
 

@@ -178,6 +178,8 @@ def _logits(shape: Shape, tokens: int, kind: str = "") -> int:
 
 def _full(config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, width: int, devices: int) -> Needs:
     m, weights = config.tokens_per_microbatch, shape.weights
+    kept = _kept(config)
+    here = 0 if width == 2 and devices == 1 else kept
     peaks = {"activations": shape.activations(m, width)}
     if not isinstance(config, RewardModelConfig):
         peaks["activations"] += _logits(shape, m)
@@ -187,11 +189,16 @@ def _full(config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, 
             answers = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
             peaks["answers"] = weights * width + answers
     return Needs(
-        {"weights": 4 * weights // devices, "training": 12 * weights // devices},  # parted among them
+        {"weights": 4 * weights // devices, "training": (12 + here) * weights // devices},  # parted among them
         peaks,
-        folder=2 * 12 * weights + 4 * weights + TOKENIZER,
+        folder=2 * (12 + kept) * weights + 4 * weights + TOKENIZER,
         stored=4 * weights + TOKENIZER,
     )
+
+
+def _kept(config: RunConfig) -> int:
+    """Bytes of a trained weight as it was when the model was at its best: in the machine's memory, if not parted."""
+    return 0 if getattr(config, "keep", "last") == "last" else 4
 
 
 def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int) -> Needs:
@@ -205,9 +212,9 @@ def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int) ->
         peaks["answers"] = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
     output = merged + 4 * adapter + TOKENIZER
     return Needs(
-        {"weights": shape.weights * width, "training": 16 * adapter},
+        {"weights": shape.weights * width, "training": (16 + (width == 4) * _kept(config)) * adapter},
         peaks,
-        folder=2 * 12 * adapter + output,
+        folder=2 * (12 + _kept(config)) * adapter + output,
         stored=output,
     )
 

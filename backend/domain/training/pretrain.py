@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from backend.domain.training.base import OptimiserConfig, names
+from backend.domain.training.base import KEEP_HELP, OptimiserConfig, names
 
 
 class PretrainConfig(OptimiserConfig):
@@ -23,6 +23,7 @@ class PretrainConfig(OptimiserConfig):
         ),
         json_schema_extra=names("model"),
     )
+    keep: Literal["lowest_loss", "last"] = Field("lowest_loss", description=KEEP_HELP)
     architecture: Literal["llama", "gpt2"] = Field("llama", description="Family of a new model.")
     hidden_size: int = Field(128, ge=8, le=16_384, description="Width of a new model.")
     layers: int = Field(4, ge=1, le=256, description="Layers of a new model.")

@@ -1,10 +1,11 @@
 """What a run of supervised fine-tuning is asked to do."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from backend.domain.training.base import LoraConfig, OptimiserConfig, names
+from backend.domain.training.base import KEEP_HELP, LoraConfig, OptimiserConfig, names
+from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
 
 class SFTConfig(LoraConfig, OptimiserConfig):
@@ -28,6 +29,15 @@ class SFTConfig(LoraConfig, OptimiserConfig):
     )
     method: Literal["full", "lora"] = Field(
         "lora", description="Train all weights, or a low-rank adapter that is merged into the saved model at the end."
+    )
+    keep: Literal["lowest_loss", "highest_score", "last"] = Field(
+        "lowest_loss", description=f"{KEEP_HELP} Or those whose answers the scorers like best."
+    )
+    scorers: Annotated[tuple[ScorerConfig, ...], Field(strict=False)] = Field(
+        (),
+        max_length=8,
+        description="Functions on the worker, or services, that score the answers to held-out prompts on the way.",
+        examples=EXAMPLES,
     )
     train_on_earlier_answers: bool = Field(
         False, description="In dialogues, learn the earlier assistant turns too, not only the last answer."
@@ -57,3 +67,15 @@ class SFTConfig(LoraConfig, OptimiserConfig):
     sample_prompts: int = Field(
         4, ge=0, le=64, description="Held-out prompts answered at each evaluation, for people to read."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if any(scorer.compares or scorer.role == "judge" for scorer in self.scorers):
+            raise ValueError("scorers must score single answers here, and none is a judge.")
+        if len({scorer.name for scorer in self.scorers}) < len(self.scorers):
+            raise ValueError("scorers must have names of their own.")
+        if self.scorers and not self.sample_prompts:
+            raise ValueError("sample_prompts must be 1 or more where there are scorers: they score those answers.")
+        if self.keep == "highest_score" and not self.scorers:
+            raise ValueError("keep needs scorers when it is highest_score.")
+        return self

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from backend.domain.digests import digest
 from backend.domain.rewards import split
-from backend.domain.training import SFTConfig
+from backend.domain.training import SFTConfig, read_config
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid, NotFound
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
@@ -168,6 +168,74 @@ def test_stopped_and_resumed_is_the_same_to_the_bit(base, tmp_path, method) -> N
     assert metrics(first, "train/loss") + metrics(second, "train/loss") == metrics(expected, "train/loss")
     held = dict(metrics(first, "held_out/loss")) | dict(metrics(second, "held_out/loss"))
     assert held == dict(metrics(expected, "held_out/loss"))
+
+
+def loss_of(folder, data, share: float) -> float:
+    """Of the model in this folder on what a run of such demonstrations holds out."""
+    config = {"model": "a/b", "epochs": 0.1, "max_steps": 1, "held_out_share": share, "learning_rate": 1e-9}
+    again = job(folder.parent / "again", "sft", config, model=folder, demonstrations=data)
+    return metrics(list(sft.train(again)), "held_out/loss")[0][1]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_weights_that_held_out_answers_like_best_are_saved_though_it_was_stopped_later(
+    base, tmp_path, method
+) -> None:
+    # Answers at random: to know some by heart makes the others less likely.
+    rng = random.Random(3)
+    data = demonstrations(tmp_path, 24, answer=lambda i: f"It is {rng.choice(COLOURS)}.")
+    config = {
+        "model": "a/b", "method": method, "epochs": 12.0, "demonstrations_per_step": 8, "held_out_share": 0.3,
+        "learning_rate": 2e-2, "schedule": "constant", "evaluate_every_steps": 3, "sample_prompts": 1,
+    }  # fmt: skip
+    one = job(tmp_path / "best", "sft", config, model=base[0], demonstrations=data)
+    looked = iter([False] * 25 + [True])
+    first = list(sft.train(replace(one, should_stop=lambda: next(looked, False))))
+    events = first + list(sft.train(one))
+    held_out, result = dict(metrics(events, "held_out/loss")), events[-1]
+    assert isinstance(result, Result)
+    step = min(held_out, key=held_out.__getitem__)
+    assert isinstance(first[-1], StateSaved) and step < first[-1].step < max(held_out)
+    assert held_out[max(held_out)] > held_out[step] + 0.02, "it learnt for too long"
+    assert (result.values["train/kept_step"], result.values["held_out/loss"]) == (step, held_out[step])
+    assert loss_of(one.output, data, 0.3) == pytest.approx(held_out[step], abs=1e-4)
+    last = job(tmp_path / "last", "sft", config | {"keep": "last"}, model=base[0], demonstrations=data)
+    result = list(sft.train(last))[-1]
+    assert isinstance(result, Result)
+    assert result.values["train/kept_step"] == max(held_out)
+    assert loss_of(last.output, data, 0.3) == pytest.approx(held_out[max(held_out)], abs=1e-4)
+
+
+def test_the_weights_whose_answers_a_scorer_likes_best_are_saved(base, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PODIUM_SCORERS_DIR", str(tmp_path))
+    (tmp_path / "taste.py").write_text("def score(prompts, completions):\n    return [-len(c) for c in completions]\n")
+    config = {
+        "model": "a/b", "epochs": 8.0, "demonstrations_per_step": 8, "held_out_share": 0.3, "learning_rate": 1e-2,
+        "evaluate_every_steps": 2, "sample_prompts": 3, "keep": "highest_score",
+        "scorers": [{"name": "brief", "python": "taste.py:score", "weight": 0.5}],
+    }  # fmt: skip
+    one = job(tmp_path, "sft", config, model=base[0], demonstrations=demonstrations(tmp_path, 24))
+    events = list(sft.train(one))
+    scores = dict(metrics(events, "samples/score"))
+    assert scores == {step: 0.5 * score for step, score in metrics(events, "samples/score_of_brief")}
+    assert len(set(scores.values())) > 1
+    texts = [event.completion for event in events if isinstance(event, Sample) and event.step == 0]
+    assert scores[0] == pytest.approx(-0.5 * sum(map(len, texts)) / len(texts))
+    assert isinstance(events[-1], Result)
+    assert events[-1].values["train/kept_step"] == max(scores, key=scores.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"keep": "highest_score"}, "needs scorers"),
+        ({"scorers": [{"name": "a", "python": "a.py:f", "role": "judge"}]}, "none is a judge"),
+        ({"scorers": [{"name": "a", "python": "a.py:f"}], "sample_prompts": 0}, "sample_prompts"),
+    ],
+)
+def test_what_cannot_choose_weights_is_refused(config, said) -> None:
+    with pytest.raises(Invalid, match=said):
+        read_config("sft", {"model": "a/b"} | config)
 
 
 def test_a_state_of_other_settings_is_refused(base, tmp_path) -> None:
