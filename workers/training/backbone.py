@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.budget import is_out_of_memory
+from workers.training.cores import Cores
 from workers.training.fused import fuse
 from workers.training.lora import LoraModel
 from workers.training.packing import ATTENTION, Document, Packed, pack
@@ -47,6 +48,7 @@ class Backbone:
         self.tokenizer = tokenizer
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
+        self.cores = Cores.of(self.device)
         text_config = model.config.get_text_config()
         self.hidden_size: int = text_config.hidden_size
         self._head: nn.Module | None = model.get_output_embeddings()

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.packing import Document, Packed, pack
+from workers.training.backbone import Backbone
+from workers.training.packing import Document, Packed, pack, parted
 
 _COST_OF_A_FORWARD = 192
 """What one more forward costs beside its tokens, in tokens: rows are parted where that saves more padding."""
@@ -48,7 +49,15 @@ class Layout:
         return replace(layout, packed=packed, before=scored[mask].nonzero().squeeze(1) - 1)
 
 
-def microbatches(lengths: Sequence[int], rows: Sequence[int], budget: int) -> list[list[int]]:
+def microbatches(lengths: Sequence[int], rows: Sequence[int], budget: int, backbone: Backbone) -> list[list[int]]:
+    """`rows` in groups within a budget of tokens: of like size where they are packed, of like length where padded."""
+    if backbone.device.type != "cpu":
+        return of_like_length(lengths, rows, budget)
+    parts = parted([lengths[row] for row in rows], budget, backbone.cores.count)
+    return [[rows[place] for place in part] for part in parts]
+
+
+def of_like_length(lengths: Sequence[int], rows: Sequence[int], budget: int) -> list[list[int]]:
     """`rows` in groups of like length, each no larger than `budget` once padded (but never empty), at the least cost.
 
     The cost of a group is its padded size and the fixed cost of a forward. Rows are sorted by length; the best places

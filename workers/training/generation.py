@@ -7,7 +7,7 @@ its own random numbers, from its own key: who else is in the batch, and in which
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,34 +67,45 @@ def generate(
     copies.
     """
     answers: list[Answer | None] = [None] * len(prompts)
-    with torch.inference_mode(), _role(backbone, adapter, merge):
-        for rows in _microbatches([len(p) for p in prompts], sampling.max_new_tokens, tokens_per_microbatch):
-            part = _Running(backbone, [prompts[row] for row in rows], sampling, [keys[row] for row in rows], stop_ids)
-            for row, answer in zip(rows, part.finish(), strict=True):
-                answers[row] = answer
+
+    def work(rows: list[int]) -> None:
+        part = _Running(backbone, [prompts[row] for row in rows], sampling, [keys[row] for row in rows], stop_ids)
+        with backbone.role(adapter):
+            found = part.finish()
+        for row, answer in zip(rows, found, strict=True):
+            answers[row] = answer
+
+    cores, new = backbone.cores, sampling.max_new_tokens
+    parts = list(_microbatches([len(p) for p in prompts], new, tokens_per_microbatch, cores.count))
+    with torch.inference_mode(), _merged(backbone, adapter, merge):
+        cores.map(work, parts)
     return [answer for answer in answers if answer is not None]
 
 
-def _role(backbone: Backbone, adapter: str | None, merge: bool | None) -> AbstractContextManager[None]:
+def _merged(backbone: Backbone, adapter: str | None, merge: bool | None) -> AbstractContextManager[None]:
     if adapter is None:
-        return backbone.role(None)
+        return nullcontext()
     if merge is None:
         copies = backbone.adapters.merged_bytes(adapter)
         merge = backbone.device.type != "cuda" or 3 * copies < torch.cuda.mem_get_info(backbone.device)[0]
-    return backbone.adapters.merged(adapter) if merge else backbone.role(adapter)
+    return backbone.adapters.merged(adapter) if merge else nullcontext()
 
 
-def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int) -> Iterator[list[int]]:
-    """Indices of prompts of like length, as many as fit the budget with their answers; never fewer than one."""
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda r: -lengths[r]):
-        # Longest first: the first prompt of a batch sets its width.
-        if rows and (len(rows) + 1) * (lengths[rows[0]] + new_tokens) > budget:
+def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int, cores: int) -> Iterator[list[int]]:
+    """Indices of prompts of like length, as many as fit a core's share of the budget with their answers; never fewer
+    than one. Each core gets as many as the others.
+    """
+    order = sorted(range(len(lengths)), key=lambda r: -lengths[r])
+    for core in range(cores):
+        rows: list[int] = []
+        for row in order[core::cores]:
+            # Longest first: the first prompt of a batch sets its width.
+            if rows and (len(rows) + 1) * (lengths[rows[0]] + new_tokens) > budget // cores:
+                yield rows
+                rows = []
+            rows.append(row)
+        if rows:
             yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from workers.training.backbone import Backbone
 from workers.training.budget import TokenBudget
+from workers.training.cores import Cores
 from workers.training.events import Event, StepMetrics
 from workers.training.packing import Document, Packed, microbatches
 from workers.training.sharded import Sharded
@@ -37,13 +38,14 @@ class DocumentTask:
     ) -> None:
         """`sharded`: the parted model, where this is one rank of several that train all weights."""
         self.sharded = sharded
+        self.cores = Cores() if sharded else backbone.cores
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
         self.budget = TokenBudget(tokens_per_microbatch)
         self._held_out = held_out
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Packed]:
-        return list(microbatches([self.documents[item] for item in items], tokens_per_microbatch))
+        return list(microbatches([self.documents[item] for item in items], tokens_per_microbatch, self.cores.count))
 
     def weight(self, batch: Packed) -> float:
         return float(batch.learnt_tokens)
@@ -80,10 +82,12 @@ class DocumentTask:
     @torch.no_grad()
     def _held_out_loss(self) -> tuple[float, int]:
         """Nats per learnt token of the held-out documents, and how many tokens those are."""
-        total = 0.0
-        with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
-            for batch in microbatches(self._held_out, self.budget.tokens):
-                total += float(negative_log_likelihood(self.backbone, batch))
+
+        def work(batch: Packed) -> float:
+            with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
+                return float(negative_log_likelihood(self.backbone, batch))
+
+        total = sum(self.cores.map(work, list(microbatches(self._held_out, self.budget.tokens, self.cores.count))))
         tokens = sum(document.learnt_tokens for document in self._held_out)
         return total / max(1, tokens), tokens
 

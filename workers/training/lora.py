@@ -12,6 +12,7 @@ passes that dominate on small models.
 
 import json
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ class Adapter:
 
 
 class LoraModel:
-    """The adapters of one model and which of them is on. Everything in `model` itself is frozen."""
+    """The adapters of one model and which of them is on in each thread. Everything in `model` itself is
+    frozen."""
 
     def __init__(self, model: nn.Module, *, never: Iterable[nn.Module | None] = ()) -> None:
         """`never`: layers that "all-linear" leaves alone (the projection to the vocabulary)."""
@@ -120,8 +122,12 @@ class LoraModel:
         self._device = next(model.parameters()).device
         self._adapters: dict[str, Adapter] = {}
         self._wrapped: set[str] = set()
-        self._active: Adapter | None = None
+        self._switched = threading.local()  # each thread has its own adapter on
         self._merged: dict[str, Tensor] | None = None
+
+    @property
+    def _active(self) -> Adapter | None:
+        return getattr(self._switched, "adapter", None)
 
     def __contains__(self, name: str) -> bool:
         return name in self._adapters
@@ -223,16 +229,16 @@ class LoraModel:
         before.
         """
         before = self._active
-        self._active = None if name is None else self[name]
+        self._switched.adapter = None if name is None else self[name]
         try:
             yield
         finally:
-            self._active = before
+            self._switched.adapter = before
 
     @contextmanager
     def merged(self, name: str) -> Iterator[None]:
         """Within: the adapter folded into copies of the weights, for many small forwards without gradient. The weights
-        themselves stay untouched.
+        themselves stay untouched. This holds in all threads.
         """
         before = self._merged
         self._merged = dict(self.merged_weights(name))

@@ -94,18 +94,28 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     return min(len(one), len(other) - 1)
 
 
-def microbatches(documents: Sequence[Document], tokens: int) -> Iterator[Packed]:
-    """Documents that share nothing, in their order, in rows of at most so many tokens (but never less than one)."""
-    part: list[Document] = []
-    room = tokens
-    for document in documents:
-        if part and len(document.ids) > room:
-            yield pack([[one] for one in part])
-            part, room = [], tokens
-        part.append(document)
-        room -= len(document.ids)
-    if part:
-        yield pack([[one] for one in part])
+def microbatches(documents: Sequence[Document], tokens: int, cores: int = 1) -> Iterator[Packed]:
+    """Documents that share nothing in rows that `parted` makes of them."""
+    for places in parted([len(document.ids) for document in documents], tokens, cores):
+        yield pack([[documents[place]] for place in places])
+
+
+def parted(sizes: Sequence[int], most: int, cores: int = 1) -> list[list[int]]:
+    """The places of things in parts of at most `most` together, shared by the cores that work at once; no part is
+    without any. There is one for each core, if there are as many things, of like size: the largest come first, each to
+    where least is.
+    """
+    parts: list[list[int]] = [[] for _ in range(min(cores, len(sizes)))]
+    filled = [0] * len(parts)
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        least = filled.index(min(filled))
+        if parts[least] and filled[least] + sizes[place] > most // cores:
+            least = len(parts)
+            parts.append([])
+            filled.append(0)
+        parts[least].append(place)
+        filled[least] += sizes[place]
+    return parts
 
 
 def _attend(

@@ -307,7 +307,8 @@ class PPO:
             seed=(self.seed, 2, self.iteration, epoch),
             ranks=self.ranks,
         )
-        self.budget.note(max((one.ids.numel() for minibatch in plan for one in minibatch), default=0))
+        most = max((one.ids.numel() for minibatch in plan for one in minibatch), default=0)
+        self.budget.note(self.backbone.cores.count * most)
         return plan
 
     def _scored(self, batch: Rollouts) -> list[list[Layout]]:
@@ -333,16 +334,19 @@ class PPO:
         before the first step the ratio is 1 to the last bit; those of the sampler only tell how far it is off.
         """
         roles = self.roles
+
+        def work(layout: Layout) -> None:
+            where = batch.flat(layout)
+            states = roles.states("policy", layout)
+            logprob, entropy = roles.logprobs(states, layout)
+            _put(batch.old, where, logprob)
+            _put(batch.entropy, where, entropy)
+            _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
+            if roles.has_critic:
+                _put(batch.values, where, roles.values(layout, states))
+
         with self.ranks.alike(*OUT_OF_MEMORY):
-            for layout in (layout for minibatch in plan for layout in minibatch):
-                where = batch.flat(layout)
-                states = roles.states("policy", layout)
-                logprob, entropy = roles.logprobs(states, layout)
-                _put(batch.old, where, logprob)
-                _put(batch.entropy, where, entropy)
-                _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
-                if roles.has_critic:
-                    _put(batch.values, where, roles.values(layout, states))
+            self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
         batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
         self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values])  # zeros where others have computed
         bound = self.config.score_clip
@@ -416,9 +420,10 @@ class PPO:
 
     def _gradients(self, batch: Rollouts, minibatch: list[Layout], total: int, *, first: bool) -> Tally:
         """The gradients of both roles, left in the parameters, by the mean over the minibatch's `total` tokens."""
-        config, roles, tally = self.config, self.roles, Tally()
-        for layout in minibatch:
-            where = batch.flat(layout)
+        config, roles, learn = self.config, self.roles, self.backbone.cores.learn
+
+        def policy(layout: Layout) -> tuple[Tensor, tuple[Tally, Tensor]]:
+            where, tally = batch.flat(layout), Tally()
             states = roles.states("policy", layout)
             logprob, entropy = roles.logprobs(states, layout, entropy_gradient=config.entropy_coefficient > 0)
             ratio = rl_math.log_ratio(logprob, _take(batch.old, where))
@@ -428,16 +433,25 @@ class PPO:
             tally.of_policy(loss, ratio, config)
             if config.entropy_coefficient:
                 loss = loss - config.entropy_coefficient * entropy
-            with self.backbone.role("policy"):  # also backward: what is computed again there needs its adapter
-                torch.autograd.backward(loss.sum() / total)
-            if roles.has_critic:  # one role after the other, each forward with its backward
-                values, old = roles.values(layout, states), _take(batch.values, where)
-                returns = _take(batch.returns, where)
-                loss = rl_math.value_loss(values, old, returns, clip_range=config.value_clip_range)
-                tally.of_value(loss, values, old, config.value_clip_range)
-                with self.backbone.role(None if roles.shared_trunk else "value"):
-                    torch.autograd.backward(loss.sum() / total)
-        return tally
+            return loss.sum() / total, (tally, states.detach())
+
+        def critic(layout: Layout, policy_states: Tensor) -> tuple[Tensor, Tally]:
+            where, tally = batch.flat(layout), Tally()
+            values, old = roles.values(layout, policy_states), _take(batch.values, where)
+            loss = rl_math.value_loss(values, old, _take(batch.returns, where), clip_range=config.value_clip_range)
+            tally.of_value(loss, values, old, config.value_clip_range)
+            return loss.sum() / total, tally
+
+        # One role after the other, each forward with its backward.
+        found = learn(policy, minibatch, roles.policy)
+        tallies = [tally for tally, _ in found]
+        if roles.has_critic:
+            read = [(layout, states) for layout, (_, states) in zip(minibatch, found, strict=True)]
+            tallies += learn(lambda one: critic(*one), read, roles.critic)
+        whole = Tally()
+        for tally in tallies:
+            whole.add(tally)
+        return whole
 
     def _policy_loss(self, logprob: Tensor, ratio: Tensor, advantages: Tensor) -> Tensor:
         config = self.config
@@ -476,13 +490,15 @@ class PPO:
     @torch.no_grad()
     def _whole_step(self, batch: Rollouts, plan: list[list[Layout]]) -> Tally:
         """The step's mean divergence per token after the last update, over all tokens."""
-        tally = Tally()
+        tally, new_old = Tally(), self.config.kl_step_direction == "new_old"
+
+        def work(layout: Layout) -> Tensor:
+            logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
+            ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
+            return rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
+
         with self.ranks.alike(*OUT_OF_MEMORY):
-            for layout in (layout for minibatch in plan for layout in minibatch):
-                logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
-                ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
-                new_old = self.config.kl_step_direction == "new_old"
-                kl = rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
+            for kl in self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch]):
                 tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
         return tally.over(self.ranks)
 

@@ -51,9 +51,11 @@ from backend.errors import Invalid
 from workers.training import reward_metrics, reward_output
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.budget import TokenBudget
+from workers.training.cores import Cores
 from workers.training.events import Event, Progress, Result, StepMetrics
 from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.job import Job, write_rows
+from workers.training.packing import parted
 from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group
 from workers.training.reward_metrics import Judged
 from workers.training.scoring import RewardModel
@@ -199,6 +201,7 @@ class RewardTask:
         self.adapter, self.sharded = ADAPTER if config.method == "lora" else None, sharded
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
         self.budget = TokenBudget(config.tokens_per_microbatch)
+        self.cores = Cores() if sharded else backbone.cores
         self._watched = held_out[:WATCHED_PROMPTS]
         judgments = sum(group.weight for group in learnt)
         rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
@@ -207,19 +210,9 @@ class RewardTask:
         self._reward_factor = share * len(learnt) / rewarded if rewarded and share > 0 else 0.0
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[GroupBatch]:
-        return self._batches([self.learnt[item] for item in items], tokens_per_microbatch)
-
-    def _batches(self, groups: Sequence[Group], tokens_per_microbatch: int) -> list[GroupBatch]:
-        """Whole groups, as many as fit."""
-        parts: list[list[Group]] = [[]]
-        room = tokens_per_microbatch
-        for group in groups:
-            if parts[-1] and group.tokens > room:
-                parts.append([])
-                room = tokens_per_microbatch
-            parts[-1].append(group)
-            room -= group.tokens
-        return [batch_of(part) for part in parts if part]
+        groups = [self.learnt[item] for item in items]
+        parts = parted([group.tokens for group in groups], tokens_per_microbatch, self.cores.count)
+        return [batch_of([groups[place] for place in part]) for part in parts]
 
     def weight(self, batch: GroupBatch) -> float:
         return float(batch.groups)
@@ -281,12 +274,15 @@ class RewardTask:
 
     @torch.no_grad()
     def _score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
-        found: list[list[float]] = []
-        for batch in self._batches(self.ranks.share(groups), 4 * self.budget.tokens):
-            by_group: list[list[float]] = [[] for _ in range(batch.groups)]
+        mine = self.ranks.share(groups)
+        found: list[list[float]] = [[] for _ in mine]
+
+        def work(places: Sequence[int]) -> None:
+            batch = batch_of([mine[place] for place in places])
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
-                by_group[number].append(score)
-            found += by_group
+                found[places[number]].append(score)
+
+        self.cores.map(work, parted([group.tokens for group in mine], 4 * self.budget.tokens, self.cores.count))
         return found
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:

@@ -99,7 +99,9 @@ class Rollouts:
         return [
             [
                 Layout.of(rows, self.sequences, self.prompt_lengths, pad_id=backbone.pad_id, device=self.device)
-                for rows in microbatches(lengths, ranks.share(sorted(part.tolist(), key=lengths.__getitem__)), budget)
+                for rows in microbatches(
+                    lengths, ranks.share(sorted(part.tolist(), key=lengths.__getitem__)), budget, backbone
+                )
             ]
             for part in np.array_split(order, count)
         ]

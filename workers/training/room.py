@@ -19,6 +19,7 @@ import torch
 
 from backend.domain.training.estimate import Needs, Shape, needs, tokens_that_fit
 from backend.errors import Invalid
+from workers.training.cores import Cores
 from workers.training.events import Warned
 from workers.training.job import Job
 
@@ -29,7 +30,8 @@ CGROUP = Path("/sys/fs/cgroup")
 def check(job: Job) -> Iterator[Warned]:
     """Refuses a run that clearly lacks memory or disk, in plain words; warns where it may."""
     cuda = job.device.type == "cuda"
-    needed = needs(job.config, shapes_of(job), cuda=cuda, devices=job.ranks.world)
+    cores = Cores.of(job.device).count
+    needed = needs(job.config, shapes_of(job), cuda=cuda, devices=job.ranks.world, cores=cores)
     processes = 1 if cuda else job.ranks.world
     free = free_on_device(job.device) if cuda else free_memory()
     if said := _memory(job, needed, processes, free):

@@ -79,16 +79,18 @@ class RewardModel:
         """(B,) float32 on the backbone's device, the head's gain and offset applied."""
         scores = torch.zeros(len(sequences), device=self.backbone.device)
         lengths = [len(sequence) for sequence in sequences]
-        with self.backbone.role(self.adapter):
-            for rows in microbatches(lengths, range(len(sequences)), self.tokens_per_microbatch):
-                layout = Layout.of(
-                    rows, sequences, prompt_lengths, pad_id=self.backbone.pad_id, device=self.backbone.device
-                )
+        backbone = self.backbone
+
+        def work(rows: list[int]) -> None:
+            layout = Layout.of(rows, sequences, prompt_lengths, pad_id=backbone.pad_id, device=backbone.device)
+            with backbone.role(self.adapter):
                 if layout.packed is not None:
-                    states = self.backbone.packed_hidden_states(layout.packed)[0, layout.packed.ends]
+                    states = backbone.packed_hidden_states(layout.packed)[0, layout.packed.ends]
                 else:
-                    states = last_states(self.backbone.hidden_states(layout.ids, layout.mask), layout.mask)
-                scores[layout.rows] = self.head(states)
+                    states = last_states(backbone.hidden_states(layout.ids, layout.mask), layout.mask)
+            scores[rows] = self.head(states)
+
+        backbone.cores.map(work, microbatches(lengths, range(len(sequences)), self.tokens_per_microbatch, backbone))
         return scores
 
 

@@ -26,6 +26,7 @@ from backend.errors import Invalid
 from workers.training import state
 from workers.training.backbone import sha256_of
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
+from workers.training.cores import Cores
 from workers.training.events import Event, Progress, StateSaved, StepMetrics
 from workers.training.job import Job
 from workers.training.sharded import gathered, is_parted, whole
@@ -40,6 +41,7 @@ class Task(Protocol[Batch]):
 
     items: int
     budget: TokenBudget
+    cores: Cores
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Batch]:
         """The micro-batches of a step that learns from these items."""
@@ -257,7 +259,7 @@ class Loop(Generic[Batch]):
 
         def work() -> dict[str, float] | None:
             batches = self.task.plan(items, self.budget.tokens)
-            self.budget.note(max(map(self.task.tokens, batches), default=0))
+            self.budget.note(self.task.cores.count * max(map(self.task.tokens, batches), default=0))
             return self._accumulate(batches)
 
         return self.budget.attempt(work, before_again=lambda: self.optimiser.zero_grad(set_to_none=True))
@@ -265,20 +267,24 @@ class Loop(Generic[Batch]):
     def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
         """The gradients of these batches, and of the other ranks' ones; their sums over the whole step's weight."""
         everybodys = self.ranks.gather((sum(self.task.weight(batch) for batch in batches), len(batches)))
-        weight, rounds = sum(weight for weight, _ in everybodys), max(count for _, count in everybodys)
+        weight, most = sum(weight for weight, _ in everybodys), max(count for _, count in everybodys)
         losses = []
         sums: Sums = {}
-        for number in range(rounds):
+        at_once = self.task.cores.count
+
+        def work(batch: Batch) -> tuple[Tensor, tuple[Tensor, Sums]]:
+            loss, more = self.task.loss(batch)
+            return loss / weight, (loss.detach(), more)
+
+        for start in range(0, most, at_once):
             if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
                 return None
             with nullcontext() if self.sharded else self.ranks.alike(*OUT_OF_MEMORY):
-                for batch in batches[number : number + 1]:
-                    loss, more = self.task.loss(batch)
-                    (loss / weight).backward()  # type: ignore[no-untyped-call]
-                    losses.append(loss.detach())
+                for loss, more in self.task.cores.learn(work, batches[start : start + at_once], self.parameters):
+                    losses.append(loss)
                     _add(sums, more)
-            if self.sharded and number >= len(batches):
+            if self.sharded and start >= len(batches):
                 (0.0 * self.task.loss(self._any_batch())[0]).backward()  # type: ignore[no-untyped-call]
         if not self.sharded:
             self.ranks.add_gradients(self.parameters)

@@ -4,7 +4,8 @@ Pure arithmetic, right to about a third: it is there to tell a run that cannot w
 What is counted, in bytes, with N weights of b bytes each, A weights of an adapter, m = tokens_per_microbatch:
 
 weights        N b; of several models that follow one another the largest
-training       16 a trained weight: itself (where it is not counted above), its gradient and two moments, in float32
+training       16 a trained weight: itself (where it is not counted above), its gradient and two moments, in float32;
+               where a CPU's cores each have a micro-batch, 4 more for each of them
 activations    what a backward pass over m tokens needs of each layer, and of the vocabulary's chunk
 answers        keys and values of all tokens that are written at once, and the logits of their rows
 copies         weights with an adapter folded in, while answering on a CPU and while the result is saved and read back
@@ -135,14 +136,16 @@ class Needs:
         return max([*self.parts.items(), *worst], key=lambda part: part[1])[0]
 
 
-def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool, devices: int = 1) -> Needs:
-    """What a run takes on one device. models: by input (`model`; `models/0` ...), those that are not here left out."""
+def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool, devices: int = 1, cores: int = 1) -> Needs:
+    """What a run takes on one device. models: by input (`model`; `models/0` ...), those that are not here left out.
+    cores: how many compute gradients side by side.
+    """
     width = 2 if cuda else 4
     if isinstance(config, PretrainConfig) or (
         isinstance(config, SFTConfig | RewardModelConfig) and config.method == "full"
     ):
         shape = models["model"] if "model" in models else new_shape(config)
-        return _full(config, shape, width, devices)
+        return _full(config, shape, width, devices, cores)
     if isinstance(config, SFTConfig | RewardModelConfig):
         return _adapter(config, models["model"], width)
     if isinstance(config, PPOConfig):
@@ -176,10 +179,13 @@ def _logits(shape: Shape, tokens: int, kind: str = "") -> int:
     return min(tokens, CHUNK.get(kind, 4096)) * shape.vocabulary * LOGIT_BYTES["train"]
 
 
-def _full(config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, width: int, devices: int) -> Needs:
+def _full(
+    config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, width: int, devices: int, cores: int
+) -> Needs:
     m, weights = config.tokens_per_microbatch, shape.weights
     kept = _kept(config)
     here = 0 if width == 2 and devices == 1 else kept
+    own_gradients = 4 * cores if cores > 1 and devices == 1 else 0
     peaks = {"activations": shape.activations(m, width)}
     if not isinstance(config, RewardModelConfig):
         peaks["activations"] += _logits(shape, m)
@@ -188,8 +194,9 @@ def _full(config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, 
         if config.normalise_samples:  # written by the model as it was
             answers = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
             peaks["answers"] = weights * width + answers
+    trained = (12 + here + own_gradients) * weights
     return Needs(
-        {"weights": 4 * weights // devices, "training": (12 + here) * weights // devices},  # parted among them
+        {"weights": 4 * weights // devices, "training": trained // devices},  # parted among them
         peaks,
         folder=2 * (12 + kept) * weights + 4 * weights + TOKENIZER,
         stored=4 * weights + TOKENIZER,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workers.training.tiny import CPU, FAMILIES, backbone_of
 from workers.training import batches
-from workers.training.batches import Layout, microbatches
+from workers.training.batches import Layout, of_like_length
 from workers.training.logprobs import before
 
 
@@ -21,7 +21,7 @@ def cost(groups: list[list[int]], lengths: list[int]) -> int:
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=7), st.integers(1, 400))
 @settings(max_examples=60, deadline=None)
 def test_the_best_way_to_part_rows_of_like_length(lengths: list[int], budget: int) -> None:
-    groups = microbatches(lengths, range(len(lengths)), budget)
+    groups = of_like_length(lengths, range(len(lengths)), budget)
     assert sorted(itertools.chain(*groups)) == list(range(len(lengths)))
     assert all(len(group) == 1 or len(group) * max(lengths[r] for r in group) <= budget for group in groups)
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])

@@ -144,6 +144,7 @@ def test_micro_batches_change_no_gradient(family, tmp_path) -> None:
         return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
 
     whole, parts = gradient(4096), gradient(16)
+    assert len(list(microbatches(some, 16))) == 3
     (batch,) = microbatches(some, 4096)
     backbone.model.zero_grad()
     (negative_log_likelihood(backbone, batch) / (2 + 39 + 6 + 49)).backward()

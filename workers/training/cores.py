@@ -1,0 +1,78 @@
+"""The cores of a CPU, each at work on a micro-batch of its own; knows no models and no method.
+
+Parting each small operation among cores makes them wait for one another after every one of them. So each core computes
+a whole micro-batch with a thread of its own, on the same weights. What they find is added up in the order of the
+micro-batches, whoever was first: the same work gives the same bits.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+MOST = 8
+"""With more, micro-batches become too small, and their gradients too many; each gets several threads instead."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Cores:
+    """`count` of them; with one, work is done where it is asked for, and torch parts operations as it is set to."""
+
+    def __init__(self, count: int = 1, threads: int = 1) -> None:
+        """`threads`: how many each has."""
+        self.count, self._threads = count, threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def of(cls, device: torch.device) -> "Cores":
+        """As many as torch has threads; on other devices nothing is to be parted."""
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        count = min(threads, MOST)
+        return cls(count, threads // count)
+
+    def map(self, work: Callable[[T], R], things: Sequence[T]) -> list[R]:
+        """What `work` makes of each thing, in their order."""
+        if self.count == 1 or len(things) == 1:
+            return [work(thing) for thing in things]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(self._threads,))
+        gradients, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+        def here(thing: T) -> R:  # threads begin with gradients on, whatever their maker has set
+            with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+                return work(thing)
+
+        running = [self._pool.submit(here, thing) for thing in things]
+        wait(running)  # also after an error: nobody goes on writing behind the back of who handles it
+        return [one.result() for one in running]
+
+    def learn(
+        self, work: Callable[[T], tuple[Tensor, R]], things: Sequence[T], parameters: Sequence[torch.nn.Parameter]
+    ) -> list[R]:
+        """`work` gives a loss and something else for each thing. The gradients of all losses are added to those of the
+        parameters; the rest is returned.
+        """
+        if self.count == 1:
+            return [_backward(*work(thing)) for thing in things]
+
+        def gradients(thing: T) -> tuple[tuple[Tensor | None, ...], R]:
+            loss, found = work(thing)
+            return torch.autograd.grad(loss, parameters, allow_unused=True), found
+
+        rest = []
+        for start in range(0, len(things), self.count):  # so that no more gradients are there at once
+            for added, found in self.map(gradients, things[start : start + self.count]):
+                for parameter, gradient in zip(parameters, added, strict=True):
+                    if gradient is not None:
+                        parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
+                rest.append(found)
+        return rest
+
+
+def _backward(loss: Tensor, found: R) -> R:
+    torch.autograd.backward(loss)
+    return found
