@@ -68,7 +68,7 @@ class ActorCritic:
         """(N, d): the hidden state before each answer token, under a role."""
         with self.backbone.role(role):
             if layout.packed is not None and layout.before is not None:
-                return self.backbone.packed_hidden_states(layout.packed)[0].index_select(0, layout.before)
+                return self.backbone.packed_hidden_states(layout.packed, layout.before)
             return before(self.backbone.hidden_states(layout.ids, layout.mask), layout.scored)
 
     def logprobs(self, states: Tensor, layout: Layout, *, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:

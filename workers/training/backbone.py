@@ -27,6 +27,7 @@ from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.budget import is_out_of_memory
 from workers.training.cores import Cores
 from workers.training.fused import fuse
+from workers.training.llama import Llama, cached, packed
 from workers.training.lora import LoraModel
 from workers.training.packing import ATTENTION, Document, Packed, pack
 
@@ -66,6 +67,7 @@ class Backbone:
             model.set_attn_implementation(ATTENTION)
         self._packs: bool | None = None
         self.adapters = LoraModel(model, never=[self._head] if self._head else [])
+        self.llama = Llama.of(self._trunk, self.adapters.factors)
         self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
         rows = model.get_input_embeddings().weight.shape[0]
         self.pad_id: int = _pad_id(tokenizer, self.stop_ids, rows)
@@ -162,13 +164,21 @@ class Backbone:
             out = self._trunk(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
-    def packed_hidden_states(self, batch: Packed) -> Tensor:
-        """As `hidden_states` for a row of documents that see nothing of one another: (1, T, d)."""
+    def packed_hidden_states(self, batch: Packed, at: Tensor | None = None) -> Tensor:
+        """As `hidden_states` for a row of documents that see nothing of one another: (T, d), or of those the ones `at`
+        some places.
+        """
         if self._packs is None:
-            self._packs = True
             self._packs = self._packs_documents()
-        if not self._packs:
-            return self._unpacked_hidden_states(batch)
+        at = None if at is None else at.to(self.device)
+        if self._packs:
+            return self._packed_hidden_states(batch, at)
+        states = self._unpacked_hidden_states(batch)
+        return states if at is None else states.index_select(0, at)
+
+    def _packed_hidden_states(self, batch: Packed, at: Tensor | None = None) -> Tensor:
+        if self.llama:
+            return self.llama.states(batch.ids[0], batch.positions[0], packed(batch.segments), at)
         out = self._trunk(
             input_ids=batch.ids.to(self.device),
             position_ids=batch.positions.to(self.device),
@@ -177,7 +187,8 @@ class Backbone:
             segments=batch.segments,
             use_cache=False,
         )
-        return out.last_hidden_state  # type: ignore[no-any-return]
+        states: Tensor = out.last_hidden_state[0]
+        return states if at is None else states.index_select(0, at)
 
     def _unpacked_hidden_states(self, batch: Packed) -> Tensor:
         """The same from a padded batch, for architectures that do not hand segments on to their attention."""
@@ -192,7 +203,7 @@ class Backbone:
         hidden = self.hidden_states(padded, torch.arange(width, device=self.device) < lengths)
         return torch.cat(
             [hidden[i, s.prefix : len(row)] for i, (s, row) in enumerate(zip(batch.segments, rows, strict=True))]
-        )[None]
+        )
 
     @torch.no_grad()
     def _packs_documents(self) -> bool:
@@ -200,7 +211,7 @@ class Backbone:
         some = [token % self.vocabulary_size for token in range(3, 15)]
         batch = pack([[Document(some[:5]), Document([*some[:3], *some[7:9]])], [Document(some[4:])]])
         try:
-            gap = self.packed_hidden_states(batch) - self._unpacked_hidden_states(batch)
+            gap = self._packed_hidden_states(batch) - self._unpacked_hidden_states(batch)
         except (TypeError, ValueError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
@@ -208,13 +219,16 @@ class Backbone:
         return float(gap.abs().max()) <= _SAME_LOGITS.get(self.dtype, 0.1)
 
     def cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
-        """As `hidden_states` for ids (B, n) that go on where `cache` ends, which takes them up. mask (B, past + n),
-        None without padding.
+        """The last hidden state (B, d) of each row after ids (B, n) that go on where `cache` ends, which takes them
+        up. mask (B, past + n), None without padding; n is 1 but for the first ids.
         """
+        if self.llama:
+            last = torch.arange(1, ids.shape[0] + 1) * ids.shape[1] - 1
+            return self.llama.states(ids.flatten(), positions.flatten(), cached(cache, ids.shape, mask), last)
         out = self._trunk(
             input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
-        return out.last_hidden_state  # type: ignore[no-any-return]
+        return out.last_hidden_state[:, -1]  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., d) to (..., V) in the precision of the model; give it only the positions that are needed."""

@@ -213,10 +213,9 @@ class _Running:
     def _forward(self, ids: Tensor, start: int) -> Tensor:
         """The last hidden state (B, d) of each row after these ids."""
         end = start + ids.shape[1]
-        hidden = self.backbone.cached_hidden_states(
+        return self.backbone.cached_hidden_states(
             ids, self.mask[:, :end] if self.padded else None, self.positions[:, start:end], self.cache
         )
-        return hidden[:, -1]
 
 
 def _random_row(key: Sequence[int], count: int) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -96,9 +96,8 @@ def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:
     """Summed over the learnt tokens, in float32, under whatever adapter is on."""
     device = backbone.device
     ids = batch.ids.to(device)
-    hidden = backbone.packed_hidden_states(batch)
-    learnt = batch.learnt.to(device)
-    states, tokens = hidden[:, :-1][learnt[:, 1:]], ids[learnt]
+    learnt = batch.learnt[0].nonzero().squeeze(1).to(device)
+    states, tokens = backbone.packed_hidden_states(batch, learnt - 1), ids[0, learnt]
     if tokens.shape[0] <= CHUNK:
         return _cross_entropy(backbone, states, tokens)
     total = states.new_zeros((), dtype=torch.float32)

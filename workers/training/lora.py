@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -82,6 +82,16 @@ def _sizes(module: nn.Module) -> tuple[int, int]:
     return module.nx, module.nf
 
 
+class Factors(NamedTuple):
+    """What an ordinary layer computes with: y = x (weight + scale b a)' + bias."""
+
+    weight: Tensor
+    bias: Tensor | None
+    a: Tensor | None
+    b: Tensor | None
+    scale: float
+
+
 @dataclass(frozen=True)
 class Adapter:
     """One named adapter: (A, B) for each layer it touches, in the order of the model."""
@@ -119,6 +129,7 @@ class LoraModel:
             for path, module in model.named_modules()
             if isinstance(module, (nn.Linear, Conv1D)) and id(module) not in left_out
         }
+        self._paths = {id(module): path for path, module in self._layers.items()}
         self._device = next(model.parameters()).device
         self._adapters: dict[str, Adapter] = {}
         self._wrapped: set[str] = set()
@@ -198,6 +209,17 @@ class LoraModel:
             return _LinearWithLora.apply(x, weight, bias, a, b, active.scale)  # type: ignore[no-any-return,no-untyped-call]
 
         return forward
+
+    def factors(self, layer: nn.Module) -> Factors:
+        """Of one of the model's layers, under the adapter that is on."""
+        path, weight, active = self._paths[id(layer)], _plain_weight(layer), self._active
+        if weight is None:
+            raise TypeError(f"{path} is no ordinary matrix product")
+        bias: Tensor | None = getattr(layer, "bias", None)
+        if self._merged is not None and path in self._merged:
+            return Factors(self._merged[path], bias, None, None, 1.0)
+        a, b = active.pairs.get(path, (None, None)) if active else (None, None)
+        return Factors(weight, bias, a, b, active.scale if active else 1.0)
 
     def copy(self, source: str, target: str) -> Adapter:
         """The values of one adapter under another name; the two share nothing afterwards."""

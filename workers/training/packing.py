@@ -135,6 +135,16 @@ def _attend(
             module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **rest
         )
         return out
+    return attend(query, key, value, segments, scaling, sliding_window), None
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, segments: Sequence[Segment], scaling: float | None = None,
+    sliding_window: int | None = None,
+) -> Tensor:  # fmt: skip
+    """What the queries (1, heads, T, size) of the documents of one row read among their own keys and values:
+    (1, T, heads, size).
+    """
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
@@ -149,10 +159,11 @@ def _attend(
             v = torch.cat((values[segment.owner][:, :, : segment.prefix], v), 2)
         if segment.prefix or (sliding_window is not None and lengths[place] > sliding_window):
             mask = _mask(lengths[place], segment.prefix, sliding_window, query.device)
-            outs.append(F.scaled_dot_product_attention(queries[place], k, v, attn_mask=mask, scale=scaling))
+            out = F.scaled_dot_product_attention(queries[place], k, v, attn_mask=mask, scale=scaling)
         else:
-            outs.append(F.scaled_dot_product_attention(queries[place], k, v, is_causal=True, scale=scaling))
-    return torch.cat(outs, 2).transpose(1, 2), None
+            out = F.scaled_dot_product_attention(queries[place], k, v, is_causal=True, scale=scaling)
+        outs.append(out.transpose(1, 2))
+    return torch.cat(outs, 1)
 
 
 def _mask(length: int, prefix: int, sliding_window: int | None, device: torch.device) -> Tensor:

@@ -223,8 +223,8 @@ class RewardTask:
     def scores(self, batch: GroupBatch) -> Tensor:
         """One score for each completion of the batch, in float32, with gradient where it is wanted."""
         with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
-            hidden = self.backbone.packed_hidden_states(batch.packed)
-        found: Tensor = self.head(hidden[0, batch.packed.ends.to(self.backbone.device)])
+            states = self.backbone.packed_hidden_states(batch.packed, batch.packed.ends)
+        found: Tensor = self.head(states)
         return found
 
     def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:

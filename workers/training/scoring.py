@@ -85,7 +85,7 @@ class RewardModel:
             layout = Layout.of(rows, sequences, prompt_lengths, pad_id=backbone.pad_id, device=backbone.device)
             with backbone.role(self.adapter):
                 if layout.packed is not None:
-                    states = backbone.packed_hidden_states(layout.packed)[0, layout.packed.ends]
+                    states = backbone.packed_hidden_states(layout.packed, layout.packed.ends)
                 else:
                     states = last_states(backbone.hidden_states(layout.ids, layout.mask), layout.mask)
             scores[rows] = self.head(states)

@@ -26,6 +26,7 @@ class Sharded(nn.Module):
         super().__init__()
         self.model = backbone.model
         self.heads = nn.ModuleList(heads)
+        backbone.llama = None  # which reads the weights past the model's modules, who put their pieces together
         mesh = init_device_mesh(backbone.device.type, (ranks.world,))
         self._layers = _layers(backbone)
         # What is in no layer (embeddings, last norm, heads) stays with the root, where tied weights are one.

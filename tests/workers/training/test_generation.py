@@ -72,7 +72,7 @@ def test_samples_follow_the_softmax_whatever_the_model_says_of_itself() -> None:
 
 
 def test_after_the_prompt_each_call_sees_one_token_and_ended_rows_leave() -> None:
-    backbone = backbone_of("llama")
+    backbone = backbone_of("gpt2")
     widths, heights = [], []
 
     def look(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:

@@ -1,0 +1,183 @@
+"""The layers of a Llama, and of models built alike, in few operations: what a CPU spends on small models is as much
+passes over memory as products. Knows no roles and no losses.
+
+Matrices on the same input are multiplied together, and a low-rank adapter is folded into its matrix on the spot: that
+costs rank / rows of a product, where x A' B' and its gradient cost as much as the adapter has weights. The last layer
+is computed only where its states are asked for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.cache_utils import Cache
+
+from workers.training.lora import Factors
+from workers.training.packing import Segment, attend
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""What the queries (n, heads, size) of a layer, by its number, read among keys and values: (n, heads size)."""
+
+
+class _Products(torch.autograd.Function):
+    """x (W + scale B A)' + bias for each of some matrices. After `scale` come weight, bias, A, B of each, or None."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float, *parts: Tensor | None) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(x, *parts)
+        ctx.scale = scale
+        return tuple(F.linear(x, _folded(w, a, b, scale), bias) for w, bias, a, b in _fours(parts))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, *parts = ctx.saved_tensors
+        scale, needed = ctx.scale, list(_fours(ctx.needs_input_grad[2:]))
+        matrices = list(zip(_fours(parts), grads, strict=True))
+        dx = None
+        if ctx.needs_input_grad[0]:
+            for (w, _, a, b), dy in matrices:
+                folded = _folded(w, a, b, scale)
+                dx = dy @ folded if dx is None else dx.addmm_(dy, folded)
+        # The adapters of all matrices side by side, as one of the sum of their ranks.
+        adapted = [(a, b, dy) for (_, _, a, b), dy in matrices if a is not None]
+        das: Iterator[Tensor] = iter(())
+        inners: Iterator[Tensor] = iter(())
+        if adapted:
+            ranks = [a.shape[0] for a, _, _ in adapted]
+            inners = iter((x @ torch.cat([a for a, _, _ in adapted]).t()).mul_(scale).split(ranks, 1))
+            d_inner = torch.cat([dy @ b for _, b, dy in adapted], 1).mul_(scale)
+            das = iter((d_inner.t() @ x).split(ranks))
+        found: list[Tensor | None] = []
+        for ((_, _, a, _), dy), (needs_w, needs_bias, _, _) in zip(matrices, needed, strict=True):
+            found += [dy.t() @ x if needs_w else None, dy.sum(0) if needs_bias else None]
+            found += [None, None] if a is None else [next(das), dy.t() @ next(inners)]
+        return dx, None, *found
+
+
+def _fours(parts: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    return (tuple(parts[start : start + 4]) for start in range(0, len(parts), 4))
+
+
+def _folded(weight: Tensor, a: Tensor | None, b: Tensor | None, scale: float) -> Tensor:
+    return weight if a is None or b is None else torch.addmm(weight, b, a, alpha=scale)
+
+
+class _Rotated(torch.autograd.Function):
+    """Rotary positions (Su et al. 2021, arXiv:2104.09864): each of x (n, heads, size) with the number half a size
+    further turned by an angle, cos and sin (n, 1, size / 2).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turned(x, cos, sin, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _turned(grads[0], cos, sin, -1), None, None
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor, way: int) -> Tensor:
+    one, other = x.chunk(2, -1)
+    turned = torch.empty_like(x)
+    first, second = turned.chunk(2, -1)
+    torch.mul(one, cos, out=first).addcmul_(other, sin, value=-way)
+    torch.mul(other, cos, out=second).addcmul_(one, sin, value=way)
+    return turned
+
+
+class _Gated(torch.autograd.Function):
+    """silu(gate) up (Shazeer 2020, arXiv:2002.05202)."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        gate, up = ctx.saved_tensors
+        return torch.ops.aten.silu_backward(grads[0] * up, gate), F.silu(gate).mul_(grads[0])
+
+
+class Llama:
+    """The layers of a model that is built as a Llama."""
+
+    def __init__(self, model: Any, factors: Callable[[nn.Module], Factors]) -> None:
+        """model: without its language head. factors: weight, bias, A, B and scale of a linear layer as it is now."""
+        self.model, self._factors = model, factors
+        self._size: int = model.layers[0].self_attn.head_dim
+
+    @classmethod
+    def of(cls, model: Any, factors: Callable[[nn.Module], Factors]) -> "Llama | None":
+        """None where the model does not compute the same: tried, not believed."""
+        weight = next(model.parameters())
+        if weight.device.type != "cpu" or weight.dtype != torch.float32:
+            return None
+        ids = torch.arange(3, 11).remainder(model.get_input_embeddings().weight.shape[0])
+        try:
+            if any(getattr(layer.self_attn, "sliding_window", None) for layer in model.layers):
+                return None
+            made = cls(model, factors)
+            with torch.no_grad():
+                theirs = model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
+                mine = made.states(ids, torch.arange(len(ids)), packed([Segment(0, len(ids))]))
+        except (AttributeError, KeyError, TypeError, RuntimeError, ValueError):
+            return None
+        return made if torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4) else None
+
+    def states(self, ids: Tensor, positions: Tensor, attend: Attend, at: Tensor | None = None) -> Tensor:
+        """Last hidden states (n, d) of ids (n) at positions (n), or of those of them `at` some places only."""
+        model = self.model
+        x = model.embed_tokens(ids)
+        cos, sin = (wave[0, :, None, : self._size // 2] for wave in model.rotary_emb(x, positions[None]))
+        for number, layer in enumerate(model.layers):
+            attention, feed_forward = layer.self_attn, layer.mlp
+            read = self._products(layer.input_layernorm(x), attention.q_proj, attention.k_proj, attention.v_proj)
+            q, k, v = (states.view(len(ids), -1, self._size) for states in read)
+            q, k = (_Rotated.apply(states, cos, sin) for states in (q, k))  # type: ignore[no-untyped-call]
+            seen = attend(number, q, k, v)
+            if at is not None and number == len(model.layers) - 1:
+                x, seen = x.index_select(0, at), seen.index_select(0, at)
+            x = x + self._products(seen, attention.o_proj)[0]
+            gates = self._products(layer.post_attention_layernorm(x), feed_forward.gate_proj, feed_forward.up_proj)
+            x = x + self._products(_Gated.apply(*gates), feed_forward.down_proj)[0]  # type: ignore[no-untyped-call]
+        return model.norm(x)  # type: ignore[no-any-return]
+
+    def _products(self, x: Tensor, *layers: nn.Module) -> tuple[Tensor, ...]:
+        parts = [self._factors(layer) for layer in layers]
+        flat = [tensor for part in parts for tensor in part[:4]]
+        return _Products.apply(x, parts[0].scale, *flat)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def packed(segments: Sequence[Segment]) -> Attend:
+    """For documents one behind the other in one row."""
+
+    def read(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (states.transpose(0, 1)[None] for states in (q, k, v))
+        return attend(q, k, v, segments).flatten(2)[0]
+
+    return read
+
+
+def cached(cache: Cache, shape: torch.Size, mask: Tensor | None) -> Attend:
+    """For rows of ids of this shape (B, n) that go on where the cache ends: n is 1 but for the first ids. mask
+    (B, past + n) is 1 on tokens, with padding before them.
+    """
+    new, seen = shape[1], None
+    if mask is not None:
+        seen = mask[:, None, None, :].bool()
+        if new > 1:  # padding sees itself, or it would have nothing to see
+            seen = (seen & torch.ones(new, new, dtype=torch.bool).tril()) | torch.eye(new, dtype=torch.bool)
+
+    def read(number: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (states.view(*shape, *states.shape[1:]).transpose(1, 2) for states in (q, k, v))
+        k, v = cache.update(k, v, number)
+        causal, grouped = seen is None and new > 1, q.shape[1] > k.shape[1]
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal, enable_gqa=grouped)
+        return out.transpose(1, 2).flatten(2).flatten(0, 1)
+
+    return read
