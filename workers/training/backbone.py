@@ -230,6 +230,14 @@ class Backbone:
         )
         return out.last_hidden_state[:, -1]  # type: ignore[no-any-return]
 
+    @property
+    def frozen_head(self) -> Tensor | None:
+        """The (V, d) matrix that logits are the product with, where they are that alone and it is not trained."""
+        head = self._head
+        plain = isinstance(head, nn.Linear) and getattr(head, "bias", None) is None and not self._softcap
+        weight = head.weight if plain and head is not None else None
+        return weight if isinstance(weight, Tensor) and not weight.requires_grad else None
+
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., d) to (..., V) in the precision of the model; give it only the positions that are needed."""
         assert self._head is not None, "this model was read without its language head"

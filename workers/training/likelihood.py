@@ -1,7 +1,8 @@
 """How likely a language model finds documents: the loss of pretrain and sft, and a `Task` that learns by it.
 
-The vocabulary projection runs only where a token is learnt, in chunks whose logits are computed again in the backward
-pass. A language model that trains all its weights on a GPU computes in bfloat16 over float32 weights.
+The vocabulary projection runs only where a token is learnt, in chunks whose logits are not kept (as in `logprobs` where
+it is frozen; else they are computed again in the backward pass). A language model that trains all its weights on a GPU
+computes in bfloat16 over float32 weights.
 """
 
 import math
@@ -16,6 +17,7 @@ from workers.training.backbone import Backbone
 from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, StepMetrics
+from workers.training.logprobs import state_logprobs
 from workers.training.packing import Document, Packed, microbatches
 from workers.training.sharded import Sharded
 
@@ -98,6 +100,8 @@ def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:
     ids = batch.ids.to(device)
     learnt = batch.learnt[0].nonzero().squeeze(1).to(device)
     states, tokens = backbone.packed_hidden_states(batch, learnt - 1), ids[0, learnt]
+    if backbone.frozen_head is not None:
+        return -state_logprobs(backbone, states, tokens)[0].sum()
     if tokens.shape[0] <= CHUNK:
         return _cross_entropy(backbone, states, tokens)
     total = states.new_zeros((), dtype=torch.float32)

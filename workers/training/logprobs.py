@@ -1,10 +1,11 @@
 """Log-probabilities and entropies of chosen tokens of a batch under a backbone; knows no method.
 
 The distribution is softmax(logits / temperature) in float32, the same that `generation` samples from. The vocabulary
-projection runs at scored positions only and in chunks; in training a chunk's logits are computed again in the backward
-pass instead of being kept.
+projection runs at scored positions only and in chunks whose logits are not kept: where the projection is frozen, each
+chunk's part in the gradient of its states is computed beside them; else logits are computed again in the backward pass.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 from workers.training.backbone import Backbone
 
 DEFAULT_CHUNK = 2048
+_IN_CACHE = 2**19
+"""Logits of a chunk on a CPU: they are gone over several times, and so many stay near the core."""
 
 
 def token_logprobs(
@@ -54,7 +57,10 @@ def state_logprobs(
 ) -> tuple[Tensor, Tensor]:
     """states (N, d), tokens (N,) -> log-probabilities and entropies (N,), float32. Unless asked, entropies carry no
     gradient: they cost as much as all the rest and are mostly only looked at."""
-    count = tokens.shape[0]
+    count, weight = tokens.shape[0], backbone.frozen_head
+    if weight is not None and not entropy_gradient:
+        rows = chunk if states.device.type != "cpu" else min(chunk, max(64, _IN_CACHE // weight.shape[0]))
+        return _FrozenHead.apply(states, weight, backbone.logits, tokens, temperature, rows)  # type: ignore[no-any-return,no-untyped-call]
     if count <= chunk:
         return _logprob_and_entropy(backbone, states, tokens, temperature, entropy_gradient)
     again_in_backward = torch.is_grad_enabled() and states.requires_grad
@@ -74,35 +80,48 @@ def state_logprobs(
 def _logprob_and_entropy(
     backbone: Backbone, states: Tensor, tokens: Tensor, temperature: float, entropy_gradient: bool
 ) -> tuple[Tensor, Tensor]:
-    logits = backbone.logits(states).float()
-    if temperature != 1.0:
-        logits = logits / temperature
-    if not entropy_gradient:
-        logprob, entropy = _TokenLogprob.apply(logits, tokens)  # type: ignore[no-untyped-call]
-        return logprob, entropy
+    logits = backbone.logits(states).float() / temperature
     total = logits.logsumexp(-1)
     logprob = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - total
-    return logprob, total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and entropy_gradient):
+        return logprob, total - ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
 
 
-class _TokenLogprob(torch.autograd.Function):
-    """log softmax at one token a row, and the entropy of the row without a gradient. Written out because the logits are
-    the largest tensors of all: one copy is made of them, and the backward pass turns that copy into the gradient.
+class _FrozenHead(torch.autograd.Function):
+    """log softmax(W h / temperature) at one token a row, and the entropy of the row without a gradient: d log p / dh =
+    (onehot - p) W / temperature needs nothing that comes later, so no logits outlive their chunk.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        total = logits.logsumexp(-1, keepdim=True)
-        probabilities = (logits - total).exp_()
-        index = tokens.unsqueeze(-1)
-        logprob = (logits.gather(-1, index) - total).squeeze(-1)
-        entropy = total.squeeze(-1) - torch.linalg.vecdot(probabilities, logits)
-        ctx.save_for_backward(probabilities, index)
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        logits_of: Callable[[Tensor], Tensor],
+        tokens: Tensor,
+        temperature: float,
+        rows: int,
+    ) -> tuple[Tensor, Tensor]:
+        logprob, entropy = (torch.empty(len(tokens), device=states.device) for _ in range(2))
+        along = torch.empty_like(states) if ctx.needs_input_grad[0] else None
+        for start in range(0, len(tokens), rows):
+            part = slice(start, start + rows)
+            logits = logits_of(states[part]).float()
+            if temperature != 1.0:
+                logits = logits / temperature
+            index = tokens[part].unsqueeze(-1)
+            total = logits.logsumexp(-1, keepdim=True)
+            logprob[part] = (logits.gather(-1, index) - total).squeeze(-1)
+            probabilities = (logits - total).exp_()
+            entropy[part] = total.squeeze(-1) - torch.linalg.vecdot(probabilities, logits)
+            if along is not None:
+                probabilities.scatter_add_(-1, index, torch.full_like(total, -1.0))
+                along[part] = (probabilities.to(weight.dtype) @ weight).mul_(-1.0 / temperature)
+        ctx.save_for_backward(*([] if along is None else [along]))
         ctx.mark_non_differentiable(entropy)
         return logprob, entropy
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        probabilities, index = ctx.saved_tensors
-        up = grads[0].unsqueeze(-1)
-        return probabilities.mul(-up).scatter_add_(-1, index, up), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        (along,) = ctx.saved_tensors
+        return along * grads[0].unsqueeze(-1).to(along.dtype), None, None, None, None, None

@@ -137,14 +137,13 @@ def test_micro_batches_change_no_gradient(family, tmp_path) -> None:
         task = DocumentTask(
             backbone, some, [], adapter=None, samples=lambda step: iter(()), tokens_per_microbatch=tokens
         )
-        assert len(task.plan(range(4), tokens)) == (1 if tokens > 100 else 4)
+        assert len(task.plan(range(4), tokens)) == (1 if tokens > 100 else 3)
         job = Job(tmp_path, "pretrain", config, {})
         loop = Loop(job, config, task, Plan(4, 4, 1.0, None, 0), list(backbone.model.named_parameters()))
         loop._gradients()
         return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
 
     whole, parts = gradient(4096), gradient(16)
-    assert len(list(microbatches(some, 16))) == 3
     (batch,) = microbatches(some, 4096)
     backbone.model.zero_grad()
     (negative_log_likelihood(backbone, batch) / (2 + 39 + 6 + 49)).backward()
