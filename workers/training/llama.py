@@ -167,17 +167,18 @@ def cached(cache: Cache, shape: torch.Size, mask: Tensor | None) -> Attend:
     """For rows of ids of this shape (B, n) that go on where the cache ends: n is 1 but for the first ids. mask
     (B, past + n) is 1 on tokens, with padding before them.
     """
-    new, seen = shape[1], None
+    new, hidden = shape[1], None
     if mask is not None:
         seen = mask[:, None, None, :].bool()
         if new > 1:  # padding sees itself, or it would have nothing to see
             seen = (seen & torch.ones(new, new, dtype=torch.bool).tril()) | torch.eye(new, dtype=torch.bool)
+        hidden = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)  # once, and not in every layer
 
     def read(number: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (states.view(*shape, *states.shape[1:]).transpose(1, 2) for states in (q, k, v))
         k, v = cache.update(k, v, number)
-        causal, grouped = seen is None and new > 1, q.shape[1] > k.shape[1]
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal, enable_gqa=grouped)
+        causal, grouped = hidden is None and new > 1, q.shape[1] > k.shape[1]
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=hidden, is_causal=causal, enable_gqa=grouped)
         return out.transpose(1, 2).flatten(2).flatten(0, 1)
 
     return read

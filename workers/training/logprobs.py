@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from workers.training.backbone import Backbone
 
 DEFAULT_CHUNK = 2048
-_IN_CACHE = 2**19
+_IN_CACHE = 2**20
 """Logits of a chunk on a CPU: they are gone over several times, and so many stay near the core."""
 
 
