@@ -27,7 +27,7 @@ from workers.training import state
 from workers.training.backbone import sha256_of
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.cores import Cores
-from workers.training.events import Event, Progress, StateSaved, StepMetrics
+from workers.training.events import Event, Progress, StateSaved, StepMetrics, Warned
 from workers.training.job import Job
 from workers.training.sharded import gathered, is_parted, whole
 
@@ -198,10 +198,17 @@ class Loop(Generic[Batch]):
                 self._save()
                 yield StateSaved(self.step)
                 saved_at = time.monotonic()
-        with torch.no_grad():
-            for parameter, weights in zip(self.parameters, self.kept.weights, strict=False):
-                parameter.copy_(weights)
+        if self.kept.weights:
+            yield from self._back_to_best()
         return True
+
+    @torch.no_grad()
+    def _back_to_best(self) -> Iterator[Event]:
+        for parameter, weights in zip(self.parameters, self.kept.weights, strict=True):
+            parameter.copy_(weights)
+        if self.kept.step == 0:
+            said = "No evaluation was better than the one before the first step, so the model is saved as it was. "
+            yield Warned(self.step, "no_better", said + "Lower learning_rate, or look at what is held out.")
 
     def _evaluate(self) -> Iterator[Event]:
         events = self.budget.attempt(lambda: list(self.task.evaluate(self.step)))

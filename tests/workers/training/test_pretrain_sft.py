@@ -17,7 +17,7 @@ from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metr
 from tests.workers.training.tiny import folder_of
 from workers.training import pretrain, sft, supervised
 from workers.training.backbone import Backbone, digest_of
-from workers.training.events import Result, Sample, StateSaved
+from workers.training.events import Result, Sample, StateSaved, Warned
 from workers.training.generation import Sampling, generate
 from workers.training.tokens import Codec
 
@@ -204,6 +204,15 @@ def test_the_weights_that_held_out_answers_like_best_are_saved_though_it_was_sto
     assert isinstance(result, Result)
     assert result.values["train/kept_step"] == max(held_out)
     assert loss_of(last.output, data, 0.3) == pytest.approx(held_out[max(held_out)], abs=1e-4)
+
+
+def test_a_model_that_only_got_worse_is_saved_as_it_was_and_the_page_says_so(base, tmp_path) -> None:
+    data = demonstrations(tmp_path, 16)
+    config = {"model": "a/b", "method": "full", "held_out_share": 0.3, "learning_rate": 1.0, "warmup_share": 0.0}
+    one = job(tmp_path, "sft", config | {"epochs": 1.0}, model=base[0], demonstrations=data)
+    events = list(sft.train(one))
+    assert [event.rule for event in events if isinstance(event, Warned)] == ["no_better"]
+    assert digest_of(one.output) == digest_of(base[0])
 
 
 def test_the_weights_whose_answers_a_scorer_likes_best_are_saved(base, tmp_path, monkeypatch) -> None:

@@ -110,9 +110,9 @@ PPO = {
 SFT = STEPS | {"lora_rank": 2, "sample_prompts": 1, "held_out_share": 0.2}
 REWARD = STEPS | {"reward_set": "1", "loss": "mixed", "prompts_per_step": 5, "bootstrap_rounds": 100}
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "sft": ("sft", SFT | {"demonstrations_per_step": 5}),
+    "sft": ("sft", SFT | {"demonstrations_per_step": 5, "keep": "last"}),
     # Each demonstration is a micro-batch of its own, and a sum of two is the same in either order.
-    "exact": ("sft", SFT | {"demonstrations_per_step": 2, "tokens_per_microbatch": 16, "max_steps": 6}),
+    "exact": ("sft", SFT | {"demonstrations_per_step": 2, "tokens_per_microbatch": 16, "max_steps": 6, "keep": "last"}),
     # All weights, parted among the ranks.
     "full": ("sft", SFT | {"method": "full", "demonstrations_per_step": 5}),
     # A step of one text leaves the second rank without anything to learn.
