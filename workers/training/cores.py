@@ -35,7 +35,7 @@ class Cores:
         return cls(count, threads // count)
 
     def map(self, work: Callable[[T], R], things: Sequence[T]) -> list[R]:
-        """What `work` makes of each thing, in their order."""
+        """What `work` makes of each thing, in their order. Work itself may ask for no cores: all might wait for one."""
         if self.count == 1 or len(things) == 1:
             return [work(thing) for thing in things]
         if self._pool is None:

@@ -2,8 +2,9 @@
 this machine multiplies matrices. Wall time over it shows what padding, launches and memory cost.
 
 A forward over a row of n tokens with the vocabulary at h of them takes 2 N n + 2 L d_q n (n + 1) + 2 V d h operations:
-N weights that are multiplied (no embeddings, no head), L layers whose causal attention has d_q dimensions over all
-heads, V tokens, d dimensions. Backward costs as much again where weights are frozen, twice as much where they learn.
+N weights that are multiplied (no embeddings, no head; the last layer counts as a whole, though a CPU computes it only
+where its states are wanted), L layers whose causal attention has d_q dimensions over all heads, V tokens, d dimensions.
+Backward costs as much again where weights are frozen, twice as much where they learn.
 """
 
 import time
