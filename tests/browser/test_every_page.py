@@ -79,7 +79,7 @@ OUTSIDE = ("login", "invitation")
 
 
 def settled_width(page: Page, wanted: int) -> int:
-    """How wide the page is, once it is as narrow as this, or does not become so: plots are drawn anew after a change."""
+    """How wide the page is, once it is as narrow as this, or never becomes so: plots are drawn anew after a change."""
     width = 0
     for _ in range(100):
         width = int(page.evaluate("document.documentElement.scrollWidth"))
