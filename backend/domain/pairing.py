@@ -3,8 +3,8 @@
 Informative: the set whose answer is worth most, p(1 - p) Var(u_i - u_j) summed over its pairs. p is the chance that i
 is preferred, from the ratings; the variance is that of the difference after all that was asked so far, comparisons on
 lease included, each as much as its annotator tells (penalised Bradley-Terry, prior standard deviation 1 in log-odds):
-what a guesser has answered is worth asking again. Asking only for the closest pair would
-get stuck on equals; asking only where least is known would waste judgments on foregone conclusions.
+what a guesser has answered is worth asking again. Asking only for the closest pair would get stuck on equals; asking
+only where least is known would waste judgments on foregone conclusions.
 
 Where a reward model scored both, it has an opinion of its own: q = sigmoid(s_i - s_j). With no reason to prefer either,
 the answer is expected from their even mixture m = (p + q) / 2, whose variance takes the place of p(1 - p):
@@ -25,13 +25,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from random import Random
 from typing import Generic, Literal, TypeVar
-from uuid import NAMESPACE_OID, UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.bradley_terry import chance
-from backend.domain.digests import named_id
 from backend.domain.elo import POINTS_PER_LOG_ODDS
 from backend.errors import Invalid
 
@@ -63,7 +62,7 @@ class Choice(Generic[T]):
 
 def set_key(completions: Iterable[UUID]) -> UUID:
     """The same key for the same completions in any order."""
-    return named_id(NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
+    return uuid5(NAMESPACE_OID, ",".join(sorted(str(id) for id in completions)))
 
 
 def choose(

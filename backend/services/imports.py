@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from backend.database import may_pass
-from backend.domain.digests import digest, named_id
+from backend.domain.digests import digest
 from backend.domain.formats import readers
 from backend.domain.formats.records import (
     Answer,
@@ -261,7 +261,7 @@ class _Import:
         ]
         numbers = self.occurrences.number(facts)
         ids = [
-            named_id(_IDS, f"{self.project.id}/{fact}/{number}") for fact, number in zip(facts, numbers, strict=True)
+            uuid.uuid5(_IDS, f"{self.project.id}/{fact}/{number}") for fact, number in zip(facts, numbers, strict=True)
         ]
         listed = bulk.table({"id": (UUID(as_uuid=True), ids)})
         known = set(self.session.scalars(select(Judgment.id).join(listed, listed.c.id == Judgment.id)))
@@ -285,7 +285,7 @@ class _Import:
         self, id: uuid.UUID, prompt_id: uuid.UUID, record: JudgmentRecord, completions: list[uuid.UUID]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The comparison that a judgment answers, and the judgment."""
-        comparison_id = named_id(id, "comparison")
+        comparison_id = uuid.uuid5(id, "comparison")
         latest = self.project.guidelines_version
         shared = {
             "project_id": self.project.id,
