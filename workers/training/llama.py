@@ -6,6 +6,7 @@ costs rank / rows of a product, where x A' B' and its gradient cost as much as t
 is computed only where its states are asked for.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -103,6 +104,12 @@ class _Gated(torch.autograd.Function):
         return torch.ops.aten.silu_backward(grads[0] * up, gate), F.silu(gate).mul_(grads[0])
 
 
+def _usual(attention: Any) -> bool:
+    """Whether it sees everything before it, by products over the root of their length."""
+    scaled = math.isclose(attention.scaling, attention.head_dim**-0.5)
+    return scaled and not getattr(attention, "sliding_window", None)
+
+
 class Llama:
     """The layers of a model that is built as a Llama."""
 
@@ -119,7 +126,8 @@ class Llama:
             return None
         ids = torch.arange(3, 11).remainder(model.get_input_embeddings().weight.shape[0])
         try:
-            if any(getattr(layer.self_attn, "sliding_window", None) for layer in model.layers):
+            # What weights near zero would not show.
+            if getattr(model.config, "clip_qkv", None) or not all(_usual(layer.self_attn) for layer in model.layers):
                 return None
             made = cls(model, factors)
             with torch.no_grad():

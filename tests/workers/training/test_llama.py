@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    GraniteConfig,
+    GraniteForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    OlmoConfig,
+    OlmoForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from tests.workers.training.tiny import backbone_of, gradient, shake, tokenizer_of
 from workers.training.backbone import Backbone
@@ -83,6 +94,10 @@ def test_states_and_gradients_are_those_of_the_model(family: str, role: str | No
 def test_models_that_are_built_otherwise_are_left_alone() -> None:
     windowed = MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=5))
     normed = Qwen3ForCausalLM(Qwen3Config(**SHAPE))
-    for model in (windowed, normed):
+    # Weights so small that a numeric comparison would not tell.
+    small = SHAPE | {"initializer_range": 0.02}
+    scaled = GraniteForCausalLM(GraniteConfig(**small, attention_multiplier=0.35))
+    clipped = OlmoForCausalLM(OlmoConfig(**small, clip_qkv=0.5))
+    for model in (windowed, normed, scaled, clipped):
         assert Backbone(model, tokenizer_of(29)).llama is None
     assert backbone_of("gpt2").llama is None
