@@ -23,6 +23,10 @@ TOKENS_AT_ONCE = 16_384
 """Tokens of a micro-batch, prompts and answers, unless somebody says otherwise."""
 _LEAVE_WHEN = 0.75
 """Finished rows leave the batch when no more than this share of its rows still runs: leaving copies the cache."""
+LOOK_EVERY = {"cpu": 1, "cuda": 16}
+"""After how many tokens it is asked which rows still run: a GPU must have done all that it was told before it can say,
+and would have nothing to do while it is told more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,43 +176,47 @@ class _Running:
         self.padded = bool((given == 0).any())
         self.positions = positions_of(self.mask)
         self.width = width
-        self.stops = torch.tensor(backbone.stop_ids if stop_ids is None else list(stop_ids), device=device)
+        self.stop_ids = frozenset(backbone.stop_ids if stop_ids is None else stop_ids)
+        self.stops = torch.tensor(sorted(self.stop_ids), dtype=torch.long, device=device)
         self.uniform = torch.from_numpy(np.stack([_random_row(key, new) for key in keys])).to(device)
         self.cache = Cache(layers=[_Layer(width + new) for _ in range(backbone.layers)])
         self.rows = torch.arange(len(prompts), device=device)  # which answer each running row writes
         self.tokens = torch.full((len(prompts), new), pad, device=device)
         self.logprobs = torch.zeros(len(prompts), new, device=device)
-        self.lengths = torch.full((len(prompts),), new, device=device)
-        self.ended = torch.zeros(len(prompts), dtype=torch.bool, device=device)
 
     def finish(self) -> list[Answer]:
         """Write until every row has ended or is full."""
-        running = torch.ones_like(self.ended)
+        new, look_every = self.sampling.max_new_tokens, LOOK_EVERY.get(self.ids.device.type, 1)
+        running = torch.ones_like(self.rows, dtype=torch.bool)
         state = self._forward(self.ids, 0)
-        for step in range(self.sampling.max_new_tokens):
+        for step in range(new):
             token, logprob = draw(self.backbone.logits(state).float(), self.uniform[self.rows, step], self.sampling)
             self.tokens[self.rows, step] = token  # rows that have ended write rubbish behind their end
             self.logprobs[self.rows, step] = logprob
-            stopped = torch.isin(token, self.stops) & running
-            self.lengths[self.rows[stopped]] = step + 1
-            self.ended[self.rows[stopped]] = True
-            running &= ~stopped
-            left = int(running.sum())
-            if left == 0 or step + 1 == self.sampling.max_new_tokens:
+            if step + 1 == new:
                 break
-            if left <= _LEAVE_WHEN * running.shape[0]:
-                kept = running.nonzero().squeeze(1)
-                for layer in self.cache.layers:
-                    layer.keep(kept)
-                self.rows, self.mask, self.positions = self.rows[kept], self.mask[kept], self.positions[kept]
-                token, running = token[kept], running[kept]
+            running &= (token.unsqueeze(1) != self.stops).all(1)
+            if (step + 1) % look_every == 0:
+                left = int(running.sum())
+                if left == 0:
+                    break
+                if left <= _LEAVE_WHEN * running.shape[0]:
+                    token, running = self._leave(token, running)
             state = self._forward(token.unsqueeze(1), self.width + step)
-        return [
-            Answer(tuple(tokens[:length]), tuple(logprobs[:length]), "stop" if ended else "length")
-            for tokens, logprobs, length, ended in zip(
-                self.tokens.tolist(), self.logprobs.tolist(), self.lengths.tolist(), self.ended.tolist(), strict=True
-            )
-        ]
+        return [self._answer(*row) for row in zip(self.tokens.tolist(), self.logprobs.tolist(), strict=True)]
+
+    def _leave(self, token: Tensor, running: Tensor) -> tuple[Tensor, Tensor]:
+        """Of both what belongs to rows that still run; the others are no longer computed."""
+        kept = running.nonzero().squeeze(1)
+        for layer in self.cache.layers:
+            layer.keep(kept)
+        self.rows, self.mask, self.positions = self.rows[kept], self.mask[kept], self.positions[kept]
+        return token[kept], running[kept]
+
+    def _answer(self, ids: list[int], logprobs: list[float]) -> Answer:
+        """Of all that was written in a row what ends with the first token that ends answers."""
+        length = next((place + 1 for place, token in enumerate(ids) if token in self.stop_ids), None)
+        return Answer(tuple(ids[:length]), tuple(logprobs[:length]), "length" if length is None else "stop")
 
     def _forward(self, ids: Tensor, start: int) -> Tensor:
         """The last hidden state (B, d) of each row after these ids."""

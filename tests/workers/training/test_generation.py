@@ -5,6 +5,7 @@ import torch
 
 from backend.errors import Invalid
 from tests.workers.training.tiny import FAMILIES, backbone_of, right_padded, shake
+from workers.training import generation
 from workers.training.backbone import Backbone
 from workers.training.generation import Answer, Sampling, cut, draw, generate
 from workers.training.logprobs import token_logprobs
@@ -90,6 +91,23 @@ def test_after_the_prompt_each_call_sees_one_token_and_ended_rows_leave() -> Non
         ended = [i for i, token in enumerate(answer.ids) if token in stops]
         assert ended == ([len(answer.ids) - 1] if answer.finish_reason == "stop" else [])
         assert len(answer.ids) == len(answer.logprobs)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("look_every", [2, 5, 16])
+def test_how_often_one_looks_who_has_ended_changes_no_answer(
+    family: str, look_every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = backbone_of(family)
+    stops, sampling = [1, 2], Sampling(max_new_tokens=20)
+    before = generate(backbone, PROMPTS * 4, sampling, keys=keys(24), stop_ids=stops)
+    monkeypatch.setitem(generation.LOOK_EVERY, "cpu", look_every)
+    after = generate(backbone, PROMPTS * 4, sampling, keys=keys(24), stop_ids=stops)
+    assert [(a.ids, a.finish_reason) for a in after] == [(a.ids, a.finish_reason) for a in before]
+    for one, other in zip(before, after, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+    assert {a.finish_reason for a in before} == {"stop", "length"}
+    assert len({len(a.ids) for a in before}) > 5
 
 
 def test_every_way_to_end() -> None:
