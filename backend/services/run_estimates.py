@@ -77,7 +77,7 @@ def estimate(session: Session, store: Store, project: Project, kind: str, config
     inputs = run_inputs.resolve(session, project, kind, checked)
     load = workload(checked, _rows(session, project, kind, checked, inputs))
     like = _like(session, kind, checked, inputs)
-    shapes, unknown = _shapes(store, inputs)
+    shapes, unknown = _shapes(store, inputs, checked)
     if like is None:
         unknown.append(
             "How long it takes is not known: no run with such settings on the same model has ended here yet. Its page "
@@ -150,11 +150,11 @@ def _models(inputs: Mapping[str, Any]) -> set[tuple[str, str | None]]:
 # --- how large --------------------------------------------------------------------------------------------------------
 
 
-def _shapes(store: Store, inputs: Mapping[str, Any]) -> tuple[dict[str, Shape] | None, list[str]]:
+def _shapes(store: Store, inputs: Mapping[str, Any], config: RunConfig) -> tuple[dict[str, Shape] | None, list[str]]:
     """The shapes of the models that are loaded; None, and why, when one is not known here."""
     shapes: dict[str, Shape] = {}
     unknown = []
-    for name, model in _loaded(inputs):
+    for name, model in _loaded(inputs, config):
         source = model["source"]
         if source["kind"] == "hub":
             unknown.append(
@@ -171,17 +171,22 @@ def _shapes(store: Store, inputs: Mapping[str, Any]) -> tuple[dict[str, Shape] |
         # One that trained all its weights has a shape; an adapter has none.
         with suppress(NotFound, OSError, ValueError):
             if one := inputs.get(field):
-                config = store.file(one["checkpoint"], "config.json").read_text(encoding="utf-8")
-                shapes[field] = Shape.of(json.loads(config))
+                about = store.file(one["checkpoint"], "config.json").read_text(encoding="utf-8")
+                shapes[field] = Shape.of(json.loads(about))
     return (None, list(dict.fromkeys(unknown))) if unknown else (shapes, [])
 
 
-def _loaded(inputs: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _loaded(inputs: Mapping[str, Any], config: RunConfig) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name in ("model", "reference"):
         if inputs.get(name):
             yield name, inputs[name]
     for number, model in enumerate(inputs.get("models", ())):
         yield f"models/{number}", model
+    model, backbone = inputs.get("model"), (inputs.get("reward_model") or {}).get("backbone")
+    # PPO, and an adapter that is fine-tuned, share theirs with a reward model that was trained on it.
+    shared = model and backbone and model["id"] == backbone["id"] and getattr(config, "method", "lora") == "lora"
+    if backbone and not shared:
+        yield "reward_model_backbone", backbone
 
 
 def _config_of(store: Store, source: Mapping[str, Any]) -> Path:

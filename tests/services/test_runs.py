@@ -64,6 +64,7 @@ def named_model(session: Session, name: str = "org/base", **source: Any) -> str:
         ("sft", {"model": "org/endpoint"}, "model"),
         ("sft", {"model": "org/base", "epocs": 1.0}, "epocs"),
         ("sft", {"model": "org/base", "demonstrations": "best_ranked"}, "demonstrations"),
+        ("sft", {"model": "org/base", "reward_model": "no/such"}, "reward_model"),
         ("sample", {"models": ["org/base", "no/such"]}, "models"),
         ("sample", {"models": ["org/base", "org/base"]}, "models"),
         ("reward_model", {"model": "org/base", "reward_set": "1"}, "reward_set"),

@@ -39,7 +39,7 @@ from workers.training.job import Job, read_rows, write_rows
 from workers.training.logprobs import token_logprobs
 from workers.training.reports import distinct
 from workers.training.reward_metrics import agrees, bootstrap
-from workers.training.scoring import RewardModel, is_whole, scorer_input
+from workers.training.scorers import reward_reader
 from workers.training.tokens import Codec
 
 PROMPTS_AT_ONCE = 256
@@ -257,19 +257,13 @@ def _logprob_sum(backbone: Backbone, sequence: Sequence[int], prompt_length: int
 
 
 class _Scorer:
-    """The reward model on its own backbone."""
+    """The reward model on its own backbone, within the run's budget of tokens."""
 
     def __init__(self, job: Job, budget: TokenBudget) -> None:
-        folder, device, dtype, tokens = job.path("reward_model"), job.device, job.dtype, budget.tokens
-        if is_whole(folder):
-            self._model = RewardModel.load_whole(folder, device=device, dtype=dtype, tokens_per_microbatch=tokens)
-        else:
-            backbone = Backbone.load(job.path("reward_model_backbone"), device=device, dtype=dtype)
-            self._model = RewardModel.load(backbone, folder, tokens_per_microbatch=tokens)
-        self._codec, self._budget = Codec(self._model.backbone.tokenizer), budget
+        self._reader, self._budget = reward_reader(job, tokens_per_microbatch=budget.tokens), budget
 
     def score(self, asked: Sequence[PromptRow], one: Answered) -> list[float]:
-        """A score for each answer, encoded anew by the reward model's own tokenizer."""
+        """A score for each answer."""
         ended = [answer.finish_reason == "stop" for answer in one.answers]
         return self._scores([row.prompt for row in asked], one.texts, ended)
 
@@ -282,18 +276,9 @@ class _Scorer:
     def _scores(
         self, prompts: Sequence[tuple[ChatMessage, ...]], texts: Sequence[str], ended: Sequence[bool]
     ) -> list[float]:
-        limit = self._model.backbone.max_positions
-        encoded = [
-            scorer_input(self._codec, prompt, text, ended=end, max_tokens=limit)
-            for prompt, text, end in zip(prompts, texts, ended, strict=True)
-        ]
-        if None in encoded:
-            raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")
-        fitting = [one for one in encoded if one is not None]
-
         def score() -> list[float]:
-            self._model.tokens_per_microbatch = self._budget.tokens
-            return self._model([e.ids for e in fitting], [e.prompt_length for e in fitting]).tolist()
+            self._reader.model.tokens_per_microbatch = self._budget.tokens
+            return self._reader(prompts, texts, ended)
 
         return self._budget.attempt(score)
 

@@ -100,6 +100,8 @@ def shapes_of(job: Job) -> dict[str, Shape]:
         for name in ("model", "reference", "reward_model_backbone", "reward_model", "judge")
         if name in job.inputs
     }
+    if getattr(job.config, "method", "") == "lora" and folders.get("reward_model_backbone") == folders.get("model"):
+        folders.pop("reward_model_backbone", None)  # the one that is loaded anyway
     folders |= {f"models/{i}": one["folder"] for i, one in enumerate(job.inputs.get("models") or ()) if "folder" in one}
     found = {}
     for name, folder in folders.items():

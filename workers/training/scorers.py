@@ -1,14 +1,17 @@
-"""Who scores the answers of a run of PPO: the reward model, further scorers, and the judge, from the run's folder."""
+"""Who scores the answers of a run: the reward model, further scorers, and PPO's judge, from the run's folder."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
 
-from backend.domain.training import PPOConfig
+from backend.domain.training import PPOConfig, SFTConfig
+from backend.domain.training_rows import ChatMessage
 from backend.errors import Conflict
 from workers import scorers
 from workers.training.backbone import Backbone
 from workers.training.job import Job
 from workers.training.output import read_podium_json
-from workers.training.scoring import OnTexts, RewardModel, Rewards, Scorer, Weighted, is_whole
+from workers.training.scoring import OnTexts, Reader, RewardModel, Rewards, Scorer, Weighted, is_whole
 from workers.training.tokens import Codec
 
 REWARD_MODEL, JUDGE = "reward_model", "judge"
@@ -18,7 +21,7 @@ Prompts = Iterable[tuple[Sequence[int], Sequence[Mapping[str, str]]]]
 
 
 def rewards(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Rewards:
-    """What the config maximises."""
+    """What the config of a run of PPO maximises."""
     config = job.config
     assert isinstance(config, PPOConfig)
     messages = {tuple(ids): said for ids, said in prompts}
@@ -39,14 +42,61 @@ def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Score
     return OnTexts(scorers.load(chosen), codec, {tuple(ids): said for ids, said in prompts})
 
 
+class Liking:
+    """How much the reward model and the scorers of a run of fine-tuning like its answers."""
+
+    def __init__(self, job: Job, backbone: Backbone | None) -> None:
+        """backbone: the one that is trained, where its own weights stay as they are."""
+        config = job.config
+        assert isinstance(config, SFTConfig)
+        self._ranks, self._weight = job.ranks, config.reward_model_weight
+        self._reader = reward_reader(job, backbone, tokens_per_microbatch=1) if config.reward_model else None
+        self._others = {one.name: (one.weight, scorers.load(one)) for one in config.scorers}
+
+    def means(
+        self, prompts: Sequence[Sequence[ChatMessage]], answered: Sequence[tuple[str, bool]], tokens: int
+    ) -> dict[str, float]:
+        """Of an answer to each prompt, its text and whether it ended: what each scorer gives on average, and the
+        weighted sum. tokens: so many are computed at once. Each rank asks about its share.
+        """
+        mine = self._ranks.share(range(len(prompts)))
+        texts, ended = [answered[place][0] for place in mine], [answered[place][1] for place in mine]
+        found: dict[str, tuple[float, Sequence[float]]] = {}
+        if self._reader is not None:
+            self._reader.model.tokens_per_microbatch = tokens
+            read = [text.strip() for text in texts]  # as people see answers
+            found[REWARD_MODEL] = (self._weight, self._reader([prompts[place] for place in mine], read, ended))
+        asked = [[message.model_dump() for message in prompts[place]] for place in mine]
+        for name, (weight, score) in self._others.items():
+            found[name] = (weight, score(asked, texts) if mine else [])
+        means = {name: fmean(self._ranks.joined(scores)) for name, (_, scores) in found.items()}
+        if not means:
+            return {}
+        total = sum(weight * means[name] for name, (weight, _) in found.items())
+        return {f"samples/score_of_{name}": mean for name, mean in means.items()} | {"samples/score": total}
+
+
+def reward_reader(job: Job, beside: Backbone | None = None, *, tokens_per_microbatch: int) -> Reader:
+    """The reward model of a run whose answers it is shown as texts. It shares the weights of `beside` where it is an
+    adapter on these very ones, and otherwise brings its own.
+    """
+    folder = job.path(REWARD_MODEL)
+    if beside is not None and read_podium_json(folder).get("backbone_sha256") == beside.digest():
+        model = RewardModel.load(beside, folder, adapter=REWARD_MODEL, tokens_per_microbatch=tokens_per_microbatch)
+    else:
+        own = job.optional_path(f"{REWARD_MODEL}_backbone")
+        model = RewardModel.load_alone(
+            folder, own, device=job.device, dtype=job.dtype, tokens_per_microbatch=tokens_per_microbatch
+        )
+    _check_template(folder, Codec(model.backbone.tokenizer), REWARD_MODEL)
+    return Reader(model)
+
+
 def _reward_model(job: Job, backbone: Backbone, codec: Codec, role: str) -> RewardModel:
     config = job.config
     assert isinstance(config, PPOConfig)
     folder = job.path(role)
-    if read_podium_json(folder).get("template_sha256", codec.template_sha256) != codec.template_sha256:
-        raise Conflict(
-            f"The {role.replace('_', ' ')} was trained with another chat template than the model has; train it again."
-        )
+    _check_template(folder, codec, role)
     if not is_whole(folder):
         return RewardModel.load(backbone, folder, adapter=role, tokens_per_microbatch=config.tokens_per_microbatch)
     model = RewardModel.load_whole(
@@ -59,3 +109,10 @@ def _reward_model(job: Job, backbone: Backbone, codec: Codec, role: str) -> Rewa
             role,
         )
     return model
+
+
+def _check_template(folder: Path, codec: Codec, role: str) -> None:
+    if read_podium_json(folder).get("template_sha256", codec.template_sha256) != codec.template_sha256:
+        raise Conflict(
+            f"The {role.replace('_', ' ')} was trained with another chat template than the model has; train it again."
+        )

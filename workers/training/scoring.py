@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from backend.errors import Invalid
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout, microbatches
 from workers.training.budget import OUT_OF_MEMORY
@@ -67,6 +68,22 @@ class RewardModel:
         head = ScalarHead.load(folder, device=device)
         return cls(backbone, head, adapter=None, tokens_per_microbatch=tokens_per_microbatch)
 
+    @classmethod
+    def load_alone(
+        cls,
+        folder: Path,
+        backbone: Path | None,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        tokens_per_microbatch: int,
+    ) -> "RewardModel":
+        """One of either kind on a backbone of its own: an adapter's is the model in the folder `backbone`."""
+        if is_whole(folder) or backbone is None:
+            return cls.load_whole(folder, device=device, dtype=dtype, tokens_per_microbatch=tokens_per_microbatch)
+        loaded = Backbone.load(backbone, device=device, dtype=dtype)
+        return cls.load(loaded, folder, tokens_per_microbatch=tokens_per_microbatch)
+
     def tensors(self) -> dict[str, Tensor]:
         """What the scores hang on, beside the backbone that an adapter is on."""
         mine = (
@@ -97,6 +114,28 @@ class RewardModel:
 def is_whole(folder: Path) -> bool:
     """Whether the reward model in a folder is a model of its own, and no adapter on another one."""
     return (folder / "config.json").is_file()
+
+
+class Reader:
+    """A reward model that is shown texts, which it encodes with its own tokenizer: who wrote them may have another."""
+
+    def __init__(self, model: RewardModel) -> None:
+        self.model, self._codec = model, Codec(model.backbone.tokenizer)
+
+    def __call__(
+        self, prompts: Sequence[Sequence[Message]], texts: Sequence[str], ended: Sequence[bool]
+    ) -> list[float]:
+        """A score for each answer; one not `ended` was cut off. Raises Invalid where one is too long to be read."""
+        limit = self.model.backbone.max_positions
+        encoded = [
+            scorer_input(self._codec, prompt, text, ended=end, max_tokens=limit)
+            for prompt, text, end in zip(prompts, texts, ended, strict=True)
+        ]
+        fitting = [one for one in encoded if one is not None]
+        if len(fitting) < len(encoded):
+            raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")
+        scores: list[float] = self.model([e.ids for e in fitting], [e.prompt_length for e in fitting]).tolist()
+        return scores
 
 
 class OnTexts:

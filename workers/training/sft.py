@@ -6,7 +6,7 @@ into the saved model, so that whoever comes next (reward model, PPO) finds one p
 
 Metrics: those of `supervised` (`train/loss` in nats per learnt token), `held_out/loss`, `held_out/perplexity`,
 `held_out/tokens`, `samples/ended_share` (answers that end themselves), `samples/tokens` (their mean length) and, with
-scorers, `samples/score` (the weighted sum) and `samples/score_of_<name>`.
+a reward model or scorers, `samples/score` (the weighted sum) and `samples/score_of_<name>`.
 Result: these of the weights that are saved, `train/kept_step` (the step after which they were that), and
 `train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`.
 """
@@ -21,7 +21,6 @@ from backend.domain.rewards import split
 from backend.domain.training import SFTConfig
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid
-from workers import scorers
 from workers.training.backbone import Backbone
 from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Sampling, generate
@@ -29,6 +28,7 @@ from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
 from workers.training.packing import Document
+from workers.training.scorers import Liking
 from workers.training.sharded import shard
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec, Encoded
@@ -88,17 +88,11 @@ def train(job: Job) -> Generator[Event, None, None]:
     longest = max(encoded.completion_length for encoded in learnt)
     sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS))
 
-    liked = [(one.name, one.weight, scorers.load(one)) for one in config.scorers]
+    # Weights that are all trained do not stay those that an adapter of a reward model is for.
+    liking = Liking(job, backbone if lora else None)
 
-    def score(prompts: Sequence[list[dict[str, str]]], completions: Sequence[str]) -> dict[str, float]:
-        mine = job.ranks.share(range(len(prompts)))
-        means, total = {}, 0.0
-        for name, weight, scorer in liked:
-            scored = scorer([prompts[place] for place in mine], [completions[place] for place in mine]) if mine else []
-            mean = fmean(job.ranks.joined(scored))
-            means[f"samples/score_of_{name}"] = mean
-            total += weight * mean
-        return means | {"samples/score": total} if liked else {}
+    def score(answered: Sequence[tuple[str, bool]]) -> dict[str, float]:
+        return liking.means([row.prompt for row in shown], answered, task.budget.tokens)
 
     def samples(step: int) -> Iterator[Event]:
         return answer(
@@ -142,10 +136,10 @@ def answer(
     seed: int,
     step: int,
     limit: int,
-    score: Callable[[Sequence[list[dict[str, str]]], Sequence[str]], dict[str, float]],
+    score: Callable[[Sequence[tuple[str, bool]]], dict[str, float]],
 ) -> Iterator[Event]:
-    """What the model now says to some held-out prompts: the same random numbers at every step. score: numbers about
-    prompts and completions.
+    """What the model now says to some held-out prompts: the same random numbers at every step. score: numbers about the
+    answers, of each its text and whether it ended.
     """
     if not rows:
         return
@@ -163,6 +157,6 @@ def answer(
     said = [[{"role": message.role, "content": message.content} for message in row.prompt] for row in rows]
     texts = [codec.decode(one.ids) for one in answers]
     about = {"samples/ended_share": fmean(ended), "samples/tokens": fmean(lengths)}
-    yield StepMetrics(step, about | score(said, texts))
+    yield StepMetrics(step, about | score([(text, end > 0) for text, end in zip(texts, ended, strict=True)]))
     for prompt, text, end, length in zip(said, texts, ended, lengths, strict=True):
         yield Sample(step, prompt, text, {"tokens": length, "ended": end})

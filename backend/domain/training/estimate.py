@@ -145,9 +145,9 @@ def needs(config: RunConfig, models: Mapping[str, Shape], *, cuda: bool, devices
         isinstance(config, SFTConfig | RewardModelConfig) and config.method == "full"
     ):
         shape = models["model"] if "model" in models else new_shape(config)
-        return _full(config, shape, width, devices, cores)
+        return _full(config, shape, width, devices, cores, _own(models))
     if isinstance(config, SFTConfig | RewardModelConfig):
-        return _adapter(config, models["model"], width)
+        return _adapter(config, models["model"], width, _own(models))
     if isinstance(config, PPOConfig):
         own = sum(models[name].weights for name in ("reward_model", "judge") if name in models)
         return _ppo(config, models["model"], width, cuda, own)
@@ -175,13 +175,24 @@ def new_shape(config: RunConfig) -> Shape:
     )
 
 
+def _own(models: Mapping[str, Shape]) -> int:
+    """Weights that a reward model brings along which looks at fine-tuning."""
+    return sum(models[name].weights for name in ("reward_model", "reward_model_backbone") if name in models)
+
+
 def _logits(shape: Shape, tokens: int, kind: str = "") -> int:
     return min(tokens, CHUNK.get(kind, 4096)) * shape.vocabulary * LOGIT_BYTES["train"]
 
 
 def _full(
-    config: PretrainConfig | SFTConfig | RewardModelConfig, shape: Shape, width: int, devices: int, cores: int
+    config: PretrainConfig | SFTConfig | RewardModelConfig,
+    shape: Shape,
+    width: int,
+    devices: int,
+    cores: int,
+    others: int,
 ) -> Needs:
+    """others: weights that are not trained."""
     m, weights = config.tokens_per_microbatch, shape.weights
     kept = _kept(config)
     here = 0 if width == 2 and devices == 1 else kept
@@ -196,7 +207,7 @@ def _full(
             peaks["answers"] = weights * width + answers
     trained = (12 + here + own_gradients) * weights
     return Needs(
-        {"weights": 4 * weights // devices, "training": trained // devices},  # parted among them
+        {"weights": 4 * weights // devices + width * others, "training": trained // devices},  # parted among them
         peaks,
         folder=2 * (12 + kept) * weights + 4 * weights + TOKENIZER,
         stored=4 * weights + TOKENIZER,
@@ -208,7 +219,8 @@ def _kept(config: RunConfig) -> int:
     return 0 if getattr(config, "keep", "last") == "last" else 4
 
 
-def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int) -> Needs:
+def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int, others: int) -> Needs:
+    """others: weights of another model beside this one."""
     m, adapter = config.tokens_per_microbatch, shape.adapter(config.lora_rank)
     peaks = {"activations": shape.activations(m, width, config.lora_rank)}
     merged = 0
@@ -219,7 +231,7 @@ def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int) ->
         peaks["answers"] = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
     output = merged + 4 * adapter + TOKENIZER
     return Needs(
-        {"weights": shape.weights * width, "training": (16 + (width == 4) * _kept(config)) * adapter},
+        {"weights": (shape.weights + others) * width, "training": (16 + (width == 4) * _kept(config)) * adapter},
         peaks,
         folder=2 * (12 + _kept(config)) * adapter + output,
         stored=output,

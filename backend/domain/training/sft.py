@@ -31,12 +31,23 @@ class SFTConfig(LoraConfig, OptimiserConfig):
         "lora", description="Train all weights, or a low-rank adapter that is merged into the saved model at the end."
     )
     keep: Literal["lowest_loss", "highest_score", "last"] = Field(
-        "lowest_loss", description=f"{KEEP_HELP} Or those whose answers the scorers like best."
+        "lowest_loss", description=f"{KEEP_HELP} Or those whose answers the reward model and the scorers like best."
+    )
+    reward_model: str | None = Field(
+        None,
+        description=(
+            "A reward model that scores the answers to held-out prompts on the way. It may come from any model; with "
+            "method lora it takes no more memory where it was trained on this same one. Empty: none."
+        ),
+        json_schema_extra=names("checkpoint"),
+    )
+    reward_model_weight: float = Field(
+        1.0, ge=0, le=1000, description="The reward model's share of the sum, where there are scorers too."
     )
     scorers: Annotated[tuple[ScorerConfig, ...], Field(strict=False)] = Field(
         (),
         max_length=8,
-        description="Functions on the worker, or services, that score the answers to held-out prompts on the way.",
+        description="Functions on the worker, or services, that score these answers too.",
         examples=EXAMPLES,
     )
     train_on_earlier_answers: bool = Field(
@@ -72,10 +83,12 @@ class SFTConfig(LoraConfig, OptimiserConfig):
     def _fits_together(self) -> Self:
         if any(scorer.compares or scorer.role == "judge" for scorer in self.scorers):
             raise ValueError("scorers must score single answers here, and none is a judge.")
-        if len({scorer.name for scorer in self.scorers}) < len(self.scorers):
-            raise ValueError("scorers must have names of their own.")
-        if self.scorers and not self.sample_prompts:
-            raise ValueError("sample_prompts must be 1 or more where there are scorers: they score those answers.")
-        if self.keep == "highest_score" and not self.scorers:
-            raise ValueError("keep needs scorers when it is highest_score.")
+        called = [scorer.name for scorer in self.scorers]
+        if len({*called, "reward_model"}) <= len(called):
+            raise ValueError("scorers must have names of their own, and none may be called reward_model.")
+        scored = self.scorers or self.reward_model
+        if scored and not self.sample_prompts:
+            raise ValueError("sample_prompts must be 1 or more where answers are scored.")
+        if self.keep == "highest_score" and not scored:
+            raise ValueError("keep needs a reward_model or scorers when it is highest_score.")
         return self

@@ -237,7 +237,7 @@ def test_the_weights_whose_answers_a_scorer_likes_best_are_saved(base, tmp_path,
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"keep": "highest_score"}, "needs scorers"),
+        ({"keep": "highest_score"}, "needs a reward_model"),
         ({"scorers": [{"name": "a", "python": "a.py:f", "role": "judge"}]}, "none is a judge"),
         ({"scorers": [{"name": "a", "python": "a.py:f"}], "sample_prompts": 0}, "sample_prompts"),
     ],

@@ -56,6 +56,8 @@ def test_a_known_model_by_hand() -> None:
     assert beside.memory - shared.memory == 2 * SEVEN.weights
     lora = needs(SFTConfig(model="m"), {"model": SEVEN}, cuda=True)
     assert lora.memory < full.memory / 3 and lora.parts["weights"] == 2 * SEVEN.weights
+    scored = needs(SFTConfig(model="m", reward_model="r"), {"model": SEVEN, "reward_model_backbone": SEVEN}, cuda=True)
+    assert scored.memory - lora.memory == 2 * SEVEN.weights
 
 
 def test_more_of_anything_takes_more() -> None:
