@@ -70,14 +70,19 @@ def train(job: Job) -> Generator[Event, None, None]:
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
+    judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
+    judge_messages, judge_prompts = _encode(judge_rows, codec, config, backbone.max_positions)
+    # The rewards see the answers to both: the judge's are held against them.
+    asked = list(zip([*prompts, *judge_prompts], [*messages, *judge_messages], strict=True))
+    judge = scorers.judge(job, backbone, codec, asked) if judge_rows else None
     ppo = PPO(
         config,
         backbone,
-        scorers.rewards(job, backbone, codec, zip(prompts, messages, strict=True)),
+        scorers.rewards(job, backbone, codec, asked),
         prompts,
         seed=job.seed,
         stop_ids=codec.stop_ids(backbone.stop_ids),
-        judge=_judge(job, backbone, codec),
+        judge=Judge(judge, judge_prompts, config.judge_every_iterations, job.ranks) if judge else None,
         engine=_engine(job, backbone, prompts),
         ranks=job.ranks,
     )
@@ -149,16 +154,6 @@ def _encode(
     if limit is not None:
         prompts = [codec.fit_prompt(prompt, limit - config.max_new_tokens) for prompt in prompts]
     return messages, prompts
-
-
-def _judge(job: Job, backbone: Backbone, codec: Codec) -> Judge | None:
-    config = job.config
-    assert isinstance(config, PPOConfig)
-    if "judge_prompts" not in job.inputs:
-        return None
-    messages, prompts = _encode(job.rows("judge_prompts", PromptRow), codec, config, backbone.max_positions)
-    scorer = scorers.judge(job, backbone, codec, zip(prompts, messages, strict=True))
-    return Judge(scorer, prompts, config.judge_every_iterations, job.ranks)
 
 
 def _engine(job: Job, backbone: Backbone, prompts: Sequence[list[int]]) -> Engine | None:

@@ -28,7 +28,7 @@ def rewards(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Rew
     parts = {REWARD_MODEL: Weighted(config.reward_model_weight, _reward_model(job, backbone, codec, REWARD_MODEL))}
     for one in config.scorers:
         if one.role == "reward":
-            parts[one.name] = Weighted(one.weight, OnTexts(scorers.load(one), codec, messages))
+            parts[one.name] = Weighted(one.weight, OnTexts(scorers.load(one), codec, messages, backbone.device))
     return Rewards(parts)
 
 
@@ -39,7 +39,7 @@ def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Score
     if config.judge:
         return _reward_model(job, backbone, codec, JUDGE)
     chosen = next(one for one in config.scorers if one.role == "judge")
-    return OnTexts(scorers.load(chosen), codec, {tuple(ids): said for ids, said in prompts})
+    return OnTexts(scorers.load(chosen), codec, {tuple(ids): said for ids, said in prompts}, backbone.device)
 
 
 class Liking:

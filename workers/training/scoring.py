@@ -96,7 +96,12 @@ class RewardModel:
         """(B,) float32 on the backbone's device, the head's gain and offset applied."""
         scores = torch.zeros(len(sequences), device=self.backbone.device)
         lengths = [len(sequence) for sequence in sequences]
-        backbone = self.backbone
+        backbone, limit = self.backbone, self.backbone.max_positions
+        if limit is not None and max(lengths, default=0) > limit:
+            raise Invalid(
+                f"A prompt and its answer have {max(lengths)} tokens together, but the reward model reads {limit}: ask "
+                "for fewer new tokens, or leave long prompts out."
+            )
 
         def work(rows: list[int]) -> None:
             layout = Layout.of(rows, sequences, prompt_lengths, pad_id=backbone.pad_id, device=backbone.device)
@@ -139,17 +144,24 @@ class Reader:
 
 
 class OnTexts:
-    """A scorer of texts as one of ids. `messages` are the prompts, by their ids."""
+    """A scorer of texts as one of ids, whose scores lie on a device. `messages` are the prompts, by their ids."""
 
-    def __init__(self, score: TextScore, codec: Codec, messages: Mapping[tuple[int, ...], Messages]) -> None:
-        self._score, self._codec, self._messages = score, codec, messages
+    def __init__(
+        self,
+        score: TextScore,
+        codec: Codec,
+        messages: Mapping[tuple[int, ...], Messages],
+        device: torch.device | None = None,
+    ) -> None:
+        self._score, self._codec, self._messages, self._device = score, codec, messages, device
 
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
         rows = list(zip(sequences, prompt_lengths, strict=True))
         if not rows:
-            return torch.zeros(0)
+            return torch.zeros(0, device=self._device)
         prompts = [self._messages[tuple(row[:length])] for row, length in rows]
-        return torch.tensor(self._score(prompts, [self._codec.decode(row[length:]) for row, length in rows]))
+        scores = self._score(prompts, [self._codec.decode(row[length:]) for row, length in rows])
+        return torch.tensor(scores, device=self._device)
 
 
 def scores_among(
