@@ -21,7 +21,7 @@ import secrets
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,25 @@ CANARY = 2**31 + 1
 NOISE_NATS = 1e-4
 """Below it nobody can say whose numbers the server's are like."""
 TIMEOUT_S = 1800.0
+
+
+def drawn(
+    config: EngineConfig,
+    backbone: Backbone,
+    folder: Path,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    *,
+    keys: Sequence[Sequence[int]],
+    stop_ids: Sequence[int],
+    seed: int,
+) -> list[Answer]:
+    """Answers of the backbone's model itself, once a canary has shown that it is what the server has."""
+    if not prompts:
+        return []
+    with closing(Engine(config, backbone, folder, adapter=None, prompts=prompts, seed=seed)) as engine:
+        engine.follow(0)
+        return engine.answers(prompts, sampling, keys=keys, stop_ids=stop_ids)
 
 
 class Engine:

@@ -19,7 +19,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -33,6 +33,7 @@ from workers import scorers
 from workers.training.backbone import Backbone
 from workers.training.budget import FILE, TokenBudget
 from workers.training.contest import Wins, by_comparing, by_scores, table
+from workers.training.engine import drawn
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job, read_rows, write_rows
@@ -184,16 +185,20 @@ def _answer(
     one = Answered(model["name"], Path(model["folder"]), prompts, _vocabulary(backbone))
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
 
+    stop_ids = codec.stop_ids(backbone.stop_ids)
+    served = next((one for one in config.engines if one.serves == config.models[number]), None)
+
     def answer(part: range) -> list[Answer]:
-        return generate(
-            backbone,
-            [prompts[i] for i in part],
-            sampling,
-            # The same random numbers for every model: two equal models give equal answers, and tie.
-            keys=[(job.seed, i) for i in part],
-            stop_ids=codec.stop_ids(backbone.stop_ids),
-            tokens_per_microbatch=budget.tokens,
-        )
+        asked = [prompts[i] for i in part]
+        # The same random numbers for every model: two equal models give equal answers, and tie.
+        keys = [(job.seed, i) for i in part]
+        if served is None:
+            return generate(
+                backbone, asked, sampling, keys=keys, stop_ids=stop_ids, tokens_per_microbatch=budget.tokens
+            )
+        folder = job.folder / "engine"
+        said = drawn(served, backbone, folder, asked, sampling, keys=keys, stop_ids=stop_ids, seed=job.seed)
+        return [_scored_here(backbone, prompt, one, sampling) for prompt, one in zip(asked, said, strict=True)]
 
     for start in range(0, len(asked), PROMPTS_AT_ONCE):
         file = job.state / f"{number:03d}-{start:08d}.jsonl"
@@ -218,6 +223,14 @@ def _answer(
             return None
     one.texts = [codec.decode(answer.ids).strip() for answer in one.answers]
     return one
+
+
+def _scored_here(backbone: Backbone, prompt: Sequence[int], answer: Answer, sampling: Sampling) -> Answer:
+    """A server's answer with our own log-probabilities, which KL is measured with."""
+    if sampling.temperature == 0:
+        return answer
+    logprobs = _logprobs(backbone, [*prompt, *answer.ids], len(prompt), sampling.temperature)
+    return replace(answer, logprobs=tuple(logprobs.tolist()))
 
 
 def _answer_of(row: SampledCompletion) -> Answer:
@@ -246,14 +259,18 @@ def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) 
         ]
 
 
-@torch.inference_mode()
 def _logprob_sum(backbone: Backbone, sequence: Sequence[int], prompt_length: int, *, temperature: float = 1.0) -> float:
     """log pi(y | x) of what stands behind the prompt, at the temperature it was drawn with."""
+    return float(_logprobs(backbone, sequence, prompt_length, temperature).sum())
+
+
+@torch.inference_mode()
+def _logprobs(backbone: Backbone, sequence: Sequence[int], prompt_length: int, temperature: float) -> torch.Tensor:
+    """The same, token by token."""
     ids = torch.tensor([list(sequence)], device=backbone.device)
     scored = torch.zeros_like(ids, dtype=torch.bool)
     scored[:, prompt_length:] = True
-    logprobs, _ = token_logprobs(backbone, ids, torch.ones_like(ids), scored, temperature=temperature)
-    return float(logprobs.sum())
+    return token_logprobs(backbone, ids, torch.ones_like(ids), scored, temperature=temperature)[0]
 
 
 class _Scorer:

@@ -16,7 +16,6 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,7 +26,7 @@ from backend.errors import Invalid
 from workers.endpoint import Endpoint
 from workers.training.backbone import Backbone
 from workers.training.budget import FILE, TokenBudget
-from workers.training.engine import Engine
+from workers.training.engine import drawn
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job, read_rows, write_rows
@@ -146,19 +145,25 @@ class _Local:
         self, prompts: Sequence[Sequence[int]], keys: Sequence[Sequence[int]], budget: TokenBudget
     ) -> list[Answer]:
         stop_ids = self._codec.stop_ids(self._backbone.stop_ids)
-        if self._served is None or not prompts:
-            return generate(
+        if self._served is not None:
+            return drawn(
+                self._served,
                 self._backbone,
+                self._folder,
                 prompts,
                 self._sampling,
                 keys=keys,
                 stop_ids=stop_ids,
-                tokens_per_microbatch=budget.tokens,
+                seed=self._seed,
             )
-        engine = Engine(self._served, self._backbone, self._folder, adapter=None, prompts=prompts, seed=self._seed)
-        with closing(engine):
-            engine.follow(0)
-            return engine.answers(prompts, self._sampling, keys=keys, stop_ids=stop_ids)
+        return generate(
+            self._backbone,
+            prompts,
+            self._sampling,
+            keys=keys,
+            stop_ids=stop_ids,
+            tokens_per_microbatch=budget.tokens,
+        )
 
     def close(self) -> None:
         """The memory goes with the object."""

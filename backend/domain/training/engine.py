@@ -1,4 +1,4 @@
-"""A vLLM server that draws answers instead of the trainer's own sampler."""
+"""A vLLM server that draws answers instead of the worker's own sampler."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +19,7 @@ class EngineConfig(BaseModel):
         None,
         min_length=1,
         max_length=500,
-        description="What it calls the model itself. Sampling needs it; PPO always names the adapter of the round.",
+        description="What it calls the model itself. PPO does without: it always names the adapter of the round.",
     )
     api_key_env: str | None = Field(
         None,

@@ -5,10 +5,17 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from backend.domain.training.base import SPLIT_HELP, SamplingConfig, Split, names
+from backend.domain.training.engine import EngineConfig
 from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
 # What the numbers of an evaluation are called already.
 TAKEN = ("reward_model", "score", "length", "kl")
+
+
+class ServedConfig(EngineConfig):
+    """A server of one of the models that are compared."""
+
+    serves: str = Field(min_length=1, description="The model that it serves, as it is called in `models`.")
 
 
 class EvaluateConfig(SamplingConfig):
@@ -64,6 +71,15 @@ class EvaluateConfig(SamplingConfig):
     shown_prompts: int = Field(
         8, ge=0, le=1000, description="Prompts whose completions are kept for people to read side by side."
     )
+    engines: Annotated[tuple[ServedConfig, ...], Field(strict=False)] = Field(
+        (),
+        max_length=16,
+        description=(
+            "vLLM servers that draw the answers of some of the models, each under its field `model`; the worker "
+            "draws all others itself. Their random numbers are not the worker's, so equal models no longer tie."
+        ),
+        examples=[[{"serves": "org/large", "url": "http://127.0.0.1:8001/v1", "model": "served-name"}]],
+    )
     tokens_per_microbatch: int = Field(
         16_384, ge=16, le=2**22, description="Tokens of one forward pass. It bounds memory only."
     )
@@ -75,4 +91,9 @@ class EvaluateConfig(SamplingConfig):
         called = [scorer.name for scorer in self.scorers]
         if len({*called, *TAKEN}) < len(called) + len(TAKEN):
             raise ValueError(f"scorers must have names of their own, and none may be called {', '.join(TAKEN)}.")
+        served = [engine.serves for engine in self.engines]
+        if len(set(served)) < len(served) or not {*served} <= {*self.models}:
+            raise ValueError("engines must each serve another one of models.")
+        if any(engine.model is None for engine in self.engines):
+            raise ValueError("engines need their field model: what the server calls the model.")
         return self

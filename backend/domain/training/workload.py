@@ -22,7 +22,7 @@ Unit = Literal["optimiser step", "round", "answer"]
 _PACE = (
     "architecture", "hidden_size", "layers", "feed_forward_size", "context_tokens", "vocabulary_size",
     "devices", "method", "lora_rank", "max_tokens", "max_new_tokens", "normalise_samples",
-    "reward_model", "scorers", "judge", "critic", "advantage_estimator", "perplexity_on",
+    "reward_model", "scorers", "judge", "engine", "engines", "critic", "advantage_estimator", "perplexity_on",
 )  # fmt: skip
 
 

@@ -178,3 +178,29 @@ def test_completions_are_sampled_from_a_served_model(tmp_path: Path, models: run
         sampled(tmp_path / "other", 1.0, engine={"url": other.url, "model": NAME})
     with pytest.raises(Invalid, match="engine needs its field model"):
         read_config("sample", {"models": ("a", "b")} | served)
+
+
+def test_an_evaluation_lets_a_server_answer_for_one_of_its_models(
+    tmp_path: Path, models: runs.Models, server: Double
+) -> None:
+    def evaluated(folder: Path, url: str | None, **settings: Any) -> Result:
+        engines = [{"serves": "a", "url": url, "model": NAME}] if url else []
+        *_, last = runs.train(runs.job("evaluate", folder, models, engines=engines, **settings))
+        assert isinstance(last, Result)
+        return last
+
+    there, here = evaluated(tmp_path / "there", server.url), evaluated(tmp_path / "here", None)
+    assert there.values == pytest.approx(here.values, abs=COMPUTED_ALIKE), "the likeliest tokens are the same"
+    assert len(server.asked) > 24
+
+    # However far off a server's log-probabilities are, KL is told by our own: of the reference to itself it is 0.
+    server.tamper = lambda choice: choice.update(logprobs={"token_logprobs": [-9.0 for _ in choice["token_ids"]]})
+    told = evaluated(tmp_path / "drawn", server.url, temperature=0.7).values
+    assert told["evaluate/kl_reference_per_seq_nats:a"] == pytest.approx(0, abs=COMPUTED_ALIKE)
+    assert told["evaluate/kl_reference_per_seq_nats:b"] > 0.1
+
+    with serving(models.other) as other, pytest.raises(Conflict, match="does not compute what the trainer does"):
+        evaluated(tmp_path / "other", other.url)
+    for engine in ({"serves": "c", "model": NAME}, {"serves": "a"}):
+        with pytest.raises(Invalid, match="engines"):
+            read_config("evaluate", {"models": ("a", "b"), "engines": [{"url": server.url} | engine]})
