@@ -39,6 +39,9 @@ class ActorCritic:
         self.has_critic = config.advantage_estimator == "gae"
         self.shared_trunk = self.has_critic and config.critic == "shared"
         self.has_own_trunk = self.has_critic and not self.shared_trunk
+        copied = self.has_own_trunk and config.value_init == "reward"
+        self.copy_failed = bool(copied and reward_model and reward_model.adapter is None)
+        """Whether the critic should have started as the reward model, and could not."""
         self.critic: list[nn.Parameter] = []
         if self.has_critic:
             self.value_head, self.critic = self._make_critic(reward_model, seed)

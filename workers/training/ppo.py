@@ -54,6 +54,10 @@ HEALTHY = "healthy"
 """The name under which the last policy is kept that nothing spoke against."""
 JUDGED = 2**31
 """Stands for the iteration in what seeds the answers to the judge's prompts."""
+CRITIC_NOT_COPIED = (
+    "The critic starts by expecting a score of 0, although value_init is reward: this reward model trained all its "
+    "weights, and only one that is an adapter can be copied. Until it has learnt, advantages are noisier."
+)
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
 
@@ -110,6 +114,8 @@ def _run(
             saved_state.save(job.state, tensors, scalars | {"start": start})
         return StateSaved(ppo.iteration)
 
+    if ppo.roles.copy_failed:
+        yield Warned(0, "value_init", CRITIC_NOT_COPIED)
     last_saved = time.monotonic()
     while not ppo.done:
         yield Progress(ppo.iteration, config.iterations, "train")

@@ -152,7 +152,8 @@ class PPOConfig(LoraConfig, OutputConfig):
     value_init: Literal["reward", "zero"] = Field(
         "reward",
         description=(
-            "The critic starts as a copy of the reward model, where that is an adapter, or with a head that expects 0."
+            "reward: a separate critic starts as a copy of the reward model; where that trained all its weights it "
+            "cannot, and the run says so. zero: it starts by expecting 0, as a shared one always does."
         ),
     )
     value_clip_range: float | None = Field(

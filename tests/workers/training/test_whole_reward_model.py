@@ -88,10 +88,13 @@ def test_it_teaches_and_judges_a_policy_on_a_backbone_of_its_own(
     first = next(event for event in events if isinstance(event, StepMetrics)).values
     assert first["objective/kl_base_per_seq_nats"] == 0.0 and "value/loss" in first and "judge/score" in first
     assert isinstance(events[-1], Result)
+    warned = [(event.step, event.message) for event in events if getattr(event, "rule", "") == "value_init"]
+    assert len(warned) == 1 and warned[0][0] == 0 and "only one that is an adapter can be copied" in warned[0][1]
     # the other way round
     job = runs.job("ppo", tmp_path / "judged", models, judge="j", judge_every_iterations=1, iterations=1)
     job.inputs.update(judge=str(trained), judge_prompts=job.inputs["prompts"])
-    assert isinstance(list(runs.train(job))[-1], Result)
+    events = list(runs.train(job))
+    assert isinstance(events[-1], Result) and not [event for event in events if hasattr(event, "rule")]
 
 
 def test_an_evaluation_needs_no_other_model_to_score_by_it(trained: Path, models: runs.Models, tmp_path: Path) -> None:
