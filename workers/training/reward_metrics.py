@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 BINS = 10
+_AT_ONCE = 2**22
+"""Random numbers of a bootstrap that are there together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,26 @@ def agreement_on_pairs(decided: Sequence[Judged]) -> tuple[float, int]:
 
 
 def bootstrap(groups: Sequence[Sequence[float]], rounds: int, seed: int) -> tuple[float, float]:
-    """The 95 % interval of the mean over all values, drawing whole groups (prompts) with replacement."""
+    """The 95 % interval of the mean over all values, each from 0 to 1 and of a group (prompt) that is drawn whole.
+
+    The Bayesian bootstrap (Rubin 1981) with Jeffreys' prior: beside the prompts that were seen, half a one that is lost
+    and half a one that is won. Few prompts that were all won are so no proof that all are; of plain wins and losses it
+    is the interval that Brown, Cai, DasGupta 2001 recommend. The mean itself always lies inside.
+    """
     sums = np.array([sum(group) for group in groups])
-    counts = np.array([len(group) for group in groups])
-    drawn = np.random.default_rng(seed).integers(0, len(groups), (rounds, len(groups)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    counts = np.array([float(len(group)) for group in groups])
+    size = counts.mean()
+    shapes = np.array([*np.ones(len(groups)), 0.5, 0.5])
+    random = np.random.default_rng(seed)
+    means: list[float] = []
+    while len(means) < rounds:
+        weights = random.standard_gamma(
+            shapes, (min(rounds - len(means), max(1, _AT_ONCE // len(shapes))), len(shapes))
+        )
+        means += ((weights @ [*sums, 0.0, size]) / (weights @ [*counts, size, size])).tolist()
     low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
+    mean = float(sums.sum() / counts.sum())
+    return min(float(low), mean), max(float(high), mean)
 
 
 def log_loss(lead: Floats, score: Floats) -> float:
@@ -130,22 +145,20 @@ def calibration_error(lead: Floats, score: Floats, bins: int = BINS) -> float:
 
 
 def temperature(lead: Floats, score: Floats) -> float:
-    """What leads must be divided by to fit best: over 1 when the scores are too sure of themselves.
+    """What leads must be divided by to fit best: over 1 when the scores are too sure of themselves; 1 where none leads.
 
-    Newton's method on the convex log loss in 1 / temperature; within [0.01, 100].
+    The log loss is convex in 1 / temperature: its slope is halved towards its zero within [0.01, 100].
     """
-    slope = 1.0
-    for _ in range(50):
-        p = sigmoid(slope * lead)
-        gradient = float(np.mean((p - score) * lead))
-        curvature = float(np.mean(p * (1 - p) * lead**2))
-        if curvature < 1e-12:
-            break
-        step = max(-1.0, min(1.0, gradient / curvature))
-        slope = max(0.01, min(100.0, slope - step))
-        if abs(step) < 1e-10:
-            break
-    return 1.0 / slope
+    if not lead.any():
+        return 1.0
+    coldest, hottest = 0.01, 100.0
+    for _ in range(60):
+        middle = math.sqrt(coldest * hottest)
+        if np.mean((sigmoid(lead / middle) - score) * lead) > 0:  # too sure
+            coldest = middle
+        else:
+            hottest = middle
+    return math.sqrt(coldest * hottest)
 
 
 def correlation(a: Floats, b: Floats) -> float:

@@ -509,6 +509,9 @@ def test_numbers_of_perfectly_calibrated_scores() -> None:
     assert reward_metrics.calibration_error(lead, score) < 0.02
     assert reward_metrics.temperature(lead, score) == pytest.approx(1.0, abs=0.03)
     assert reward_metrics.temperature(3 * lead, score) == pytest.approx(3.0, abs=0.1)
+    # By far too sure of itself: 8 of 10 are right, whose log-odds are ln 4.
+    sure, said = np.array([40.0] * 8 + [-40.0] * 2), np.ones(10)
+    assert reward_metrics.temperature(sure, said) == pytest.approx(40 / math.log(4))
     assert reward_metrics.calibration_error(3 * lead, score) > 0.1
     turned = np.where(rng.random(40_000) < 0.5, 1, -1)
     assert reward_metrics.brier(lead, score) == pytest.approx(
@@ -567,7 +570,7 @@ def test_the_interval_is_over_prompts() -> None:
     """Ten prompts of a hundred equal pairs know as little as ten pairs."""
     many = reward_metrics.bootstrap([[float(i % 2)] * 100 for i in range(10)], 2000, 0)
     few = reward_metrics.bootstrap([[float(i % 2)] for i in range(10)], 2000, 0)
-    assert many == few and 0.1 <= many[0] < 0.35 and 0.65 < many[1] <= 0.9
+    assert many == pytest.approx(few) and 0.1 <= many[0] < 0.35 and 0.65 < many[1] <= 0.9
 
 
 def test_batches_number_completions_through() -> None:
