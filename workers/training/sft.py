@@ -86,7 +86,8 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     shown = list(asked.values())[: config.sample_prompts]
     longest = max(encoded.completion_length for encoded in learnt)
-    sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS))
+    positions = backbone.max_positions or 2**31
+    sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS, max(1, positions // 2)))
 
     # Weights that are all trained do not stay those that an adapter of a reward model is for.
     liking = Liking(job, backbone if lora else None)
@@ -96,7 +97,7 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     def samples(step: int) -> Iterator[Event]:
         return answer(
-            backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=limit, score=score
+            backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=positions, score=score
         )
 
     task = DocumentTask(
