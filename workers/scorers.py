@@ -57,7 +57,12 @@ def _of_file(config: ScorerConfig) -> Score:
     if spec is None or spec.loader is None:
         raise Invalid(f"The scorer “{config.name}” needs {file}, which is not in {folder}.", "scorers")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise Invalid(
+            f"The scorer “{config.name}”: {file} cannot be read ({type(error).__name__}: {error}).", "scorers"
+        ) from error
     found: Score | None = getattr(module, function, None)
     if not callable(found):
         raise Invalid(f"The scorer “{config.name}” needs {function} in {file}, which has no such function.", "scorers")

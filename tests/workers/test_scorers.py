@@ -56,9 +56,15 @@ def test_scores_that_are_none_are_refused(folder: Path, name: str, fault: str) -
 
 @pytest.mark.parametrize(
     ("name", "fault"),
-    [("no.py:words", "is not in"), ("length.py:no", "no such"), ("length.py:constant", "no such")],
+    [
+        ("no.py:words", "is not in"),
+        ("length.py:no", "no such"),
+        ("length.py:constant", "no such"),
+        ("unfinished.py:words", "unfinished.py cannot be read .SyntaxError"),
+    ],
 )
 def test_what_is_not_there_is_named(folder: Path, name: str, fault: str) -> None:
+    (folder / "unfinished.py").write_text("def words(:", encoding="utf-8")
     with pytest.raises(Invalid, match=fault):
         scorers.load(of_file(name))
 

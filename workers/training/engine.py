@@ -87,7 +87,10 @@ class Engine:
         """What it is asked for: the model, or the adapter as it was loaded last."""
         self.seen: dict[str, float] = {}
         """What the canary last said."""
-        self._prompts, self._seed = [list(prompt) for prompt in prompts[:CANARIES]], seed
+        limit = backbone.max_positions or 2**31
+        self._canary_tokens = min(CANARY_TOKENS, limit // 2)
+        room = limit - self._canary_tokens - 1  # a server that tells of a prompt also writes a token
+        self._prompts, self._seed = [list(prompt[:room]) for prompt in prompts[:CANARIES]], seed
         self._canary: list[tuple[list[int], int]] = []
         self._loaded = self._checked = ""
         self._before: Tensor | None = None
@@ -198,7 +201,7 @@ class Engine:
     def _check(self) -> None:
         if not self._canary:
             keys = [(self._seed, CANARY, place) for place in range(len(self._prompts))]
-            said = generate(self.backbone, self._prompts, Sampling(CANARY_TOKENS), keys=keys)
+            said = generate(self.backbone, self._prompts, Sampling(self._canary_tokens), keys=keys)
             pairs = zip(self._prompts, said, strict=True)
             self._canary = [([*prompt, *answer.ids], len(prompt)) for prompt, answer in pairs]
         told, own = self._told(), self._own(self.adapter)

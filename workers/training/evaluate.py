@@ -182,6 +182,8 @@ def _answer(
     backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     prompts = [codec.encode_prompt(row.prompt) for row in asked]
+    if backbone.max_positions is not None:  # as PPO and reward models cut them
+        prompts = [codec.fit_prompt(prompt, backbone.max_positions - config.max_new_tokens) for prompt in prompts]
     one = Answered(model["name"], Path(model["folder"]), prompts, _vocabulary(backbone))
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
 

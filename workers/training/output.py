@@ -57,7 +57,8 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
 def _read_back(folder: Path, parent: Path, backbone: Backbone, adapter: str) -> None:
     """Load what was written as others will, merged by transformers alone and as an adapter over its parent by peft:
     both must say what the trained model says, or the run has failed."""
-    ids = torch.arange(min(16, backbone.vocabulary_size), device=backbone.device).unsqueeze(0)
+    length = min(16, backbone.vocabulary_size, backbone.max_positions or 16)
+    ids = torch.arange(length, device=backbone.device).unsqueeze(0)
     with backbone.role(adapter):
         expected = backbone.logits(backbone.hidden_states(ids, torch.ones_like(ids))).float()
     tolerance = READ_BACK_TOLERANCE[backbone.dtype] * max(1.0, float(expected.abs().max()))

@@ -289,7 +289,7 @@ class RewardTask:
         """How well the scores agree with the judgments of these groups."""
         scores = self.score_groups(groups)
         pairs = [
-            Judged((number, a, b), scores[number][a] - scores[number][b], score, group.lengths[a] - group.lengths[b])
+            Judged((number, a, b), lead(group, scores[number], a, b), score, group.lengths[a] - group.lengths[b])
             for number, group in enumerate(groups)
             for a, b, score in group.outcomes
         ]
@@ -297,6 +297,11 @@ class RewardTask:
         if (slope := regression_slope(groups, scores)) is not None:
             values["regression_slope"] = slope
         return values
+
+
+def lead(group: Group, scores: Sequence[float], a: int, b: int) -> float:
+    """By how much the score of a is over that of b: nothing where they are the same text, however it was rounded."""
+    return 0.0 if group.documents[a].ids == group.documents[b].ids else scores[a] - scores[b]
 
 
 def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> float | None:

@@ -100,7 +100,8 @@ def _compare_with_transformers(folder: Path, model: RewardModel, score_minus_log
     classifier, info = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, output_loading_info=True
     )
-    ids = [token for token in range(min(16, model.backbone.vocabulary_size)) if token != model.backbone.pad_id]
+    length = min(16, model.backbone.vocabulary_size, model.backbone.max_positions or 16)
+    ids = [token for token in range(length) if token != model.backbone.pad_id]
     here = RewardModel.load_whole(folder, device=CPU, dtype=classifier.dtype, tokens_per_microbatch=len(ids))
     score = float(here([ids], [1]))
     theirs = float(classifier.eval()(input_ids=torch.tensor([ids])).logits) + score_minus_logit

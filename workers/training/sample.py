@@ -89,6 +89,11 @@ def train(job: Job) -> Iterator[Event]:
         if answerer is not None:
             answerer.close()
     everything = [row for part in parts for row in read_rows(part, SampledCompletion)]
+    if not everything:
+        raise Invalid(
+            f"No completion was drawn: each of the {len(prompts)} prompts is too long for a model that is to write "
+            f"{config.max_new_tokens} tokens behind it. Lower max_new_tokens, or take a model of more positions."
+        )
     write_rows(job.output / "completions.jsonl", everything)
     yield Progress(total, total, "done")
     yield Result({"sample/completions": float(len(everything)), "sample/prompts_too_long": float(left_out)})

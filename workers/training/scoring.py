@@ -126,11 +126,15 @@ class Reader:
 
     def __init__(self, model: RewardModel) -> None:
         self.model, self._codec = model, Codec(model.backbone.tokenizer)
+        self._known: dict[Encoded, float] = {}
 
     def __call__(
         self, prompts: Sequence[Sequence[Message]], texts: Sequence[str], ended: Sequence[bool]
     ) -> list[float]:
-        """A score for each answer; one not `ended` was cut off. Raises Invalid where one is too long to be read."""
+        """A score for each answer; one not `ended` was cut off. Raises Invalid where one is too long to be read.
+
+        Equal answers to equal prompts have equal scores, to the last bit: beside others they would be rounded apart.
+        """
         limit = self.model.backbone.max_positions
         encoded = [
             scorer_input(self._codec, prompt, text, ended=end, max_tokens=limit)
@@ -139,8 +143,10 @@ class Reader:
         fitting = [one for one in encoded if one is not None]
         if len(fitting) < len(encoded):
             raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")
-        scores: list[float] = self.model([e.ids for e in fitting], [e.prompt_length for e in fitting]).tolist()
-        return scores
+        new = [one for one in dict.fromkeys(fitting) if one not in self._known]
+        scores = self.model([one.ids for one in new], [one.prompt_length for one in new]).tolist()
+        self._known |= zip(new, scores, strict=True)
+        return [self._known[one] for one in fitting]
 
 
 class OnTexts:

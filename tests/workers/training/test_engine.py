@@ -14,7 +14,7 @@ from backend.domain.training.engine import EngineConfig
 from backend.domain.training_rows import SampledCompletion
 from backend.errors import Conflict, Invalid
 from tests.workers.training import runs_of_all_kinds as runs
-from tests.workers.training.language import metrics
+from tests.workers.training.language import metrics, say, write
 from tests.workers.training.vllm_double import KEY, NAME, Double, serving
 from workers.training.events import Result
 from workers.training.job import Job, read_rows
@@ -93,6 +93,16 @@ def test_stale_weights_end_the_run_before_anything_is_learnt_from_them(
     events = []
     with pytest.raises(Conflict, match=f"answers with {nearer_to} and not with the policy as it is now"):
         events += list(runs.train(job))
+
+
+def test_a_canary_has_room_behind_prompts_that_fill_the_model(
+    tmp_path: Path, models: runs.Models, server: Double
+) -> None:
+    job = ppo(tmp_path, models, server, iterations=1)
+    write(tmp_path / "inputs" / "prompts.jsonl", [{"id": "long", "prompt": say("w4 " * 200)}])
+    assert isinstance(list(runs.train(job))[-1], Result)
+    asked = [body for body in server.asked if "prompt_logprobs" in body]
+    assert asked and all(len(body["prompt"]) + body["max_tokens"] <= 96 for body in asked)
 
 
 def test_another_model_is_seen_before_the_first_round(tmp_path: Path, models: runs.Models) -> None:

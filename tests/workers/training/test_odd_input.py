@@ -1,14 +1,20 @@
 """What people feed to trainers and nobody thought of: it works, or an error names what is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from backend.domain.training_rows import ChatMessage
+from backend.errors import Invalid
 from tests.workers.training import runs_of_all_kinds as runs
 from tests.workers.training.language import say, write
+from tests.workers.training.tiny import CPU, folder_of
 from workers.training.events import Result, Sample
 from workers.training.job import Job
+from workers.training.scoring import Reader, RewardModel
 
 
 def job_of(kind: str, folder: Path, models: runs.Models, name: str, rows: list[dict[str, Any]], **settings: Any) -> Job:
@@ -27,3 +33,42 @@ def test_answers_to_learn_that_leave_hardly_room_for_a_prompt(
     events = list(runs.train(job))
     assert isinstance(events[-1], Result)
     assert any(isinstance(event, Sample) and 0 < event.values["tokens"] <= 48 for event in events)
+
+
+def test_an_evaluation_cuts_a_prompt_that_is_longer_than_a_model(tmp_path: Path, models: runs.Models) -> None:
+    rows = [{"id": "long", "prompt": say("w4 " * 200)}, {"id": "short", "prompt": say("w4")}]
+    assert isinstance(list(runs.train(job_of("evaluate", tmp_path, models, "prompts", rows)))[-1], Result)
+
+
+@pytest.mark.parametrize("kind", ["evaluate", "ppo", "sample"])
+def test_answers_that_leave_no_room_for_any_prompt_are_refused(kind: str, tmp_path: Path, models: runs.Models) -> None:
+    with pytest.raises(Invalid, match=r"ask for fewer new tokens|Lower max_new_tokens"):
+        list(runs.train(runs.job(kind, tmp_path, models, max_new_tokens=96)))
+
+
+def test_equal_answers_of_two_models_tie_and_equal_completions_have_no_order(
+    tmp_path: Path, models: runs.Models
+) -> None:
+    reader = Reader(
+        RewardModel.load_alone(models.reward, models.one, device=CPU, dtype=torch.float32, tokens_per_microbatch=64)
+    )
+    prompt = (ChatMessage(role="user", content="w4 w5"),)
+    beside = [f"w{place} w9 w7" for place in range(3, 12)]
+    (alone,) = reader([prompt], ["w3 w4"], [True])
+    assert reader([prompt] * 10, [*beside, "w3 w4"], [True] * 10)[-1] == alone
+    assert reader([prompt] * 2, ["w3 w4"] * 2, [True, False])[0] != reader([prompt], ["w3 w4"], [False])[0]
+
+    said = {"prompt": say("w9"), "completions": [{"id": one, "text": "w4"} for one in "ab"]}
+    groups = [
+        {"prompt_id": f"{place}", **said, "outcomes": [{"a": 0, "b": 1, "score": 1.0}], "split": split}
+        for place, split in enumerate(("train", "train", "held_out"))
+    ]
+    *_, result = runs.train(job_of("reward_model", tmp_path, models, "groups", groups))
+    assert isinstance(result, Result) and result.values["held_out/accuracy"] == 0.5
+
+
+def test_a_model_of_few_positions_is_saved_and_read_back(tmp_path: Path, models: runs.Models) -> None:
+    few = replace(models, one=folder_of(tmp_path / "few", "gpt2", positions=12))
+    for kind, settings in (("sft", {"max_steps": 1}), ("reward_model", {"max_steps": 1, "method": "full"})):
+        *_, result = runs.train(runs.job(kind, tmp_path / kind, few, **settings))
+        assert isinstance(result, Result)

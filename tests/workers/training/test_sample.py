@@ -81,9 +81,10 @@ def test_prompts_without_room_for_an_answer_are_counted(tmp_path, model):
     events = list(sample.train(job(tmp_path, model, names=("a",))))
     assert result(events) == {"sample/completions": 5.0, "sample/prompts_too_long": 0.0}
     again = job(tmp_path / "long", model, names=("a",))
-    long = PromptRow.model_validate({"id": "long", "prompt": [{"role": "user", "content": "ab " * 5000}]})
-    write_rows(tmp_path / "long" / "inputs" / "prompts.jsonl", [long])
-    assert result(list(sample.train(again)))["sample/prompts_too_long"] == 1.0
+    said = {"long": "ab " * 5000, "short": "ab"}
+    rows = [{"id": name, "prompt": [{"role": "user", "content": text}]} for name, text in said.items()]
+    write_rows(tmp_path / "long" / "inputs" / "prompts.jsonl", [PromptRow.model_validate(row) for row in rows])
+    assert result(list(sample.train(again))) == {"sample/completions": 1.0, "sample/prompts_too_long": 1.0}
 
 
 def test_nothing_to_sample_is_refused(tmp_path, model):
