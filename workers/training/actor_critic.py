@@ -15,7 +15,7 @@ from backend.errors import Invalid
 from workers.training import state as saved_state
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout
-from workers.training.logprobs import before, state_logprobs
+from workers.training.logprobs import state_logprobs
 from workers.training.ranks import Ranks
 from workers.training.scoring import RewardModel
 from workers.training.tallies import Tally
@@ -70,16 +70,16 @@ class ActorCritic:
     def states(self, role: str | None, layout: Layout) -> Tensor:
         """(N, d): the hidden state before each answer token, under a role."""
         with self.backbone.role(role):
-            if layout.packed is not None and layout.before is not None:
+            if layout.packed is not None:
                 return self.backbone.packed_hidden_states(layout.packed, layout.before)
-            return before(self.backbone.hidden_states(layout.ids, layout.mask), layout.scored)
+            return self.backbone.hidden_states(layout.ids).flatten(0, 1).index_select(0, layout.before)
 
     def logprobs(self, states: Tensor, layout: Layout, *, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:
         """Log-probabilities of the answer tokens and entropies (N,), at the temperature they were drawn with."""
         return state_logprobs(
             self.backbone,
             states,
-            layout.ids[layout.scored],
+            layout.tokens,
             temperature=self.config.temperature,
             entropy_gradient=entropy_gradient,
         )

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
-from transformers.cache_utils import Cache
+from transformers.cache_utils import Cache, DynamicCache
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
@@ -32,6 +32,7 @@ from workers.training.lora import LoraModel
 from workers.training.packing import ATTENTION, Document, Packed, pack
 
 HEAD_FILE = "reward_head.safetensors"
+FULL = "full_attention"
 _SAME_LOGITS = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.05}
 
 transformers_logging.disable_progress_bar()
@@ -66,12 +67,14 @@ class Backbone:
         if model.config._attn_implementation == "sdpa":
             model.set_attn_implementation(ATTENTION)
         self._packs: bool | None = None
+        self._takes_masks: bool | None = None
         self.adapters = LoraModel(model, never=[self._head] if self._head else [])
         self.llama = Llama.of(self._trunk, self.adapters.factors)
         self.stop_ids: tuple[int, ...] = _stop_ids(model, tokenizer)
         rows = model.get_input_embeddings().weight.shape[0]
         self.pad_id: int = _pad_id(tokenizer, self.stop_ids, rows)
         _check_embedded(tokenizer, rows)
+        self._wide = self._knows_wide_products()
         if self._head is not None:
             self._check_logits()
 
@@ -147,8 +150,9 @@ class Backbone:
 
     # -- forward --------------------------------------------------------------------------------------------------
 
-    def hidden_states(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def hidden_states(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Last hidden states (B, S, d) of ids (B, S); mask (B, S) is 1 on tokens and 0 on padding, on whichever side.
+        None says that all padding stands behind the tokens: to look would be to wait for a GPU.
 
         Positions count the tokens of a row, so padding moves nothing. What stands at padded places is undefined.
         """
@@ -156,7 +160,7 @@ class Backbone:
             raise Invalid(
                 f"A sequence of {ids.shape[1]} tokens is longer than the {self.max_positions} positions of this model."
             )
-        if is_right_padded(mask):
+        if mask is None or is_right_padded(mask):
             # Padding behind the last token is never looked at by a causal model: no mask is needed, and attention
             # takes its fast path.
             out = self._trunk(input_ids=ids, use_cache=False)
@@ -225,22 +229,73 @@ class Backbone:
         if self.llama:
             last = torch.arange(1, ids.shape[0] + 1) * ids.shape[1] - 1
             return self.llama.states(ids.flatten(), positions.flatten(), cached(cache, ids.shape, mask), last)
+        if mask is not None:
+            if self._takes_masks is None:
+                self._takes_masks = self._takes_made_masks()
+            mask = hidden_by(mask, ids.shape[1], self.dtype) if self._takes_masks else mask
+        return self._cached_hidden_states(ids, mask, positions, cache)
+
+    def _cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
         out = self._trunk(
             input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
         return out.last_hidden_state[:, -1]  # type: ignore[no-any-return]
 
+    @torch.no_grad()
+    def _takes_made_masks(self) -> bool:
+        """Whether this architecture can be given what `hidden_by` makes of a mask: tried, not believed. From a mask
+        that says which tokens there are, transformers makes one for each token anew, and waits for a GPU to see whether
+        it is needed; some look only at those nearby, or read the mask themselves.
+        """
+        config = self.model.config.get_text_config()
+        if getattr(config, "sliding_window", None) or {*(getattr(config, "layer_types", None) or [])} - {FULL}:
+            return False
+        ids = torch.arange(3, 9, device=self.device).remainder(self.vocabulary_size).view(2, 3)
+        mask = torch.tensor([[1, 1, 1], [0, 0, 1]], device=self.device)
+        found = []
+        try:
+            for made in (mask, hidden_by(mask, 3, self.dtype)):
+                cache = DynamicCache()
+                first = self._cached_hidden_states(ids, made, positions_of(mask), cache)
+                more = torch.nn.functional.pad(mask, (0, 1), value=1)
+                made = more if made is mask else hidden_by(more, 1, self.dtype)
+                found.append((first, self._cached_hidden_states(ids[:, :1], made, positions_of(more)[:, 3:], cache)))
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            return False
+        gap = (torch.cat(found[0]) - torch.cat(found[1])).abs().max()
+        return float(gap) <= _SAME_LOGITS.get(self.dtype, 0.1)
+
     @property
     def frozen_head(self) -> Tensor | None:
         """The (V, d) matrix that logits are the product with, where they are that alone and it is not trained."""
+        weight = self._plain_head
+        return None if weight is None or weight.requires_grad else weight
+
+    @property
+    def _plain_head(self) -> Tensor | None:
         head = self._head
         plain = isinstance(head, nn.Linear) and getattr(head, "bias", None) is None and not self._softcap
         weight = head.weight if plain and head is not None else None
-        return weight if isinstance(weight, Tensor) and not weight.requires_grad else None
+        return weight if isinstance(weight, Tensor) else None
+
+    @torch.no_grad()
+    def _knows_wide_products(self) -> bool:
+        """Whether logits can be had in float32 from a model of half the precision: on CUDA they can."""
+        weight = self._plain_head
+        if weight is None or weight.dtype == torch.float32:
+            return False
+        with suppress(NotImplementedError, TypeError, RuntimeError):
+            return _wide_product(weight[:1], weight[:1].t()).dtype == torch.float32
+        return False
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(..., d) to (..., V) in the precision of the model; give it only the positions that are needed."""
+        """(..., d) to (..., V) in the precision of the model or better; give it only the positions that are needed."""
         assert self._head is not None, "this model was read without its language head"
+        weight = self._plain_head
+        if self._wide and weight is not None and hidden.dtype == weight.dtype:
+            return _WideLogits.apply(hidden, weight)  # type: ignore[no-any-return,no-untyped-call]
         logits: Tensor = self._head(hidden)
         if self._softcap:
             logits = torch.tanh(logits / self._softcap) * self._softcap
@@ -342,6 +397,44 @@ def _read(folder: Path, dtype: torch.dtype, kind: Any) -> tuple[Any, Any]:
     if missing := sorted(found["missing_keys"]):
         raise Invalid(f"The model in {folder} lacks {len(missing)} of its weights, {missing[0]} among them.")
     return model, tokenizer
+
+
+def hidden_by(mask: Tensor, new: int, dtype: torch.dtype) -> Tensor:
+    """What is added to attention's products (B, 1, new, past + new) so that the last `new` of all places see no padding
+    and nothing after them, from a mask (B, past + new). Padding sees itself, or it would have nothing to see. Its rows
+    stand apart as attention on a GPU wants them, which else would copy it in every layer.
+    """
+    width = mask.shape[1]
+    seen = mask[:, None, None, :].bool()
+    if new > 1:
+        places = torch.arange(width, device=mask.device)
+        rows = places[-new:, None]
+        seen = (seen & (places <= rows)) | (places == rows)
+    hidden = torch.zeros(len(mask), 1, new, -(-width // 16) * 16, dtype=dtype, device=mask.device)[..., :width]
+    return hidden.masked_fill_(~seen, -torch.inf)
+
+
+def _wide_product(a: Tensor, b: Tensor) -> Tensor:
+    return torch.mm(a, b, out_dtype=torch.float32)
+
+
+class _WideLogits(torch.autograd.Function):
+    """Products of half the precision as they were added up, in float32: rounded to bfloat16, logits around 20 are known
+    to 0.06 and so is every log-probability.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(hidden, weight)
+        rows = hidden.reshape(-1, hidden.shape[-1])
+        return _wide_product(rows, weight.t()).view(*hidden.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        hidden, weight = ctx.saved_tensors
+        grad = grads[0].to(weight.dtype)
+        d_weight = grad.flatten(0, -2).t() @ hidden.flatten(0, -2) if ctx.needs_input_grad[1] else None
+        return grad @ weight if ctx.needs_input_grad[0] else None, d_weight
 
 
 def positions_of(mask: Tensor) -> Tensor:

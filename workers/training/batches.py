@@ -4,7 +4,7 @@ A micro-batch bounds memory and nothing else: what is computed per token does no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +13,10 @@ from torch import Tensor
 from workers.training.backbone import Backbone
 from workers.training.packing import Document, Packed, pack, parted
 
+PACKED = {"cpu"}
+"""Devices on which rows stand one behind the other: one with many cores wants one large attention more than it minds
+padding.
+"""
 _COST_OF_A_FORWARD = 192
 """What one more forward costs beside its tokens, in tokens: rows are parted where that saves more padding."""
 
@@ -25,10 +29,14 @@ class Layout:
     ids: Tensor
     mask: Tensor
     scored: Tensor
+    tokens: Tensor
+    """(N,) the scored ones, row by row; found on the CPU, since to count them on a GPU is to wait for it"""
+    before: Tensor
+    """(N,) where the token before each of them stands: in the packed row, or in the padded ones laid flat"""
     packed: Packed | None = None
     """the rows one behind the other, where that is faster: on a CPU"""
-    before: Tensor | None = None
-    """(N,) where in that row the token before each scored one stands"""
+    answers: Tensor | None = None
+    """(N,) where they stand in a round's table of answers laid flat"""
 
     @classmethod
     def of(
@@ -42,16 +50,16 @@ class Layout:
         columns = torch.arange(width)
         mask = columns < torch.tensor([[len(sequences[row])] for row in rows])
         scored = mask & (columns >= torch.tensor([[prompt_lengths[row]] for row in rows]))
-        layout = cls(rows, ids.to(device), mask.to(device), scored.to(device))
-        if device.type != "cpu":  # a device with many cores wants one large attention more than it minds padding
-            return layout
-        packed = pack([[Document(sequences[row])] for row in rows])
-        return replace(layout, packed=packed, before=scored[mask].nonzero().squeeze(1) - 1)
+        packed = pack([[Document(sequences[row])] for row in rows]) if device.type in PACKED else None
+        before = (scored.flatten() if packed is None else scored[mask]).nonzero().squeeze(1) - 1
+        return cls(
+            rows, ids.to(device), mask.to(device), scored.to(device), ids[scored].to(device), before.to(device), packed
+        )
 
 
 def microbatches(lengths: Sequence[int], rows: Sequence[int], budget: int, backbone: Backbone) -> list[list[int]]:
     """`rows` in groups within a budget of tokens: of like size where they are packed, of like length where padded."""
-    if backbone.device.type != "cpu":
+    if backbone.device.type not in PACKED:
         return of_like_length(lengths, rows, budget)
     parts = parted([lengths[row] for row in rows], budget, backbone.cores.count)
     return [[rows[place] for place in part] for part in parts]

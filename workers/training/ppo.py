@@ -38,7 +38,7 @@ from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
 from workers.training.engine import Engine
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
-from workers.training.floor import Floor, Work, rate
+from workers.training.floor import Floor, Work, rate, wait
 from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.guard import Finding, Guard
 from workers.training.job import Job
@@ -234,6 +234,7 @@ class PPO:
         batch = self.budget.attempt(self.rollout)
         rolled_out = time.perf_counter()
         plan = self._scored(batch)
+        wait(batch.device)
         scored = time.perf_counter()
         seen = reports.about_answers(batch)
         judged = self._watch(seen)
@@ -249,6 +250,7 @@ class PPO:
             self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))
             if config.objective == "kl_penalty":
                 self.step_rule.update(tally.mean("policy/kl_step_per_token_nats"))
+        wait(batch.device)
         updated = time.perf_counter()
         values = reports.about_learning(batch, tally.means())
         self.findings += self.guard.look(values, self.iteration)
@@ -348,7 +350,8 @@ class PPO:
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
-        batch.raw_scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
+        scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
+        batch.raw_scores = scores.to(batch.device)
         self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values])  # zeros where others have computed
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut

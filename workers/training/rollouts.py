@@ -5,7 +5,7 @@ tensor, laid flat, of a micro-batch's answer tokens, row by row: the order in wh
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -78,11 +78,15 @@ class Rollouts:
         return torch.tensor([answer.finish_reason == "length" for answer in self.answers], device=self.device)
 
     def flat(self, layout: Layout) -> Tensor:
-        """Where the answer tokens of a micro-batch stand in a (B, T) tensor laid flat."""
-        rows = torch.tensor(layout.rows, device=self.device)
-        width = self.mask.shape[1]
-        places = rows.unsqueeze(1) * width + torch.arange(width, device=self.device)
-        return places[self.mask[rows]]
+        """Where the answer tokens of one of the `minibatches` stand in a (B, T) tensor laid flat."""
+        assert layout.answers is not None
+        return layout.answers
+
+    def _laid_out(self, rows: list[int], pad_id: int) -> Layout:
+        layout = Layout.of(rows, self.sequences, self.prompt_lengths, pad_id=pad_id, device=self.device)
+        starts = [(row * self.mask.shape[1], len(self.answers[row].ids)) for row in rows]
+        places = torch.cat([torch.arange(start, start + count) for start, count in starts])
+        return replace(layout, answers=places.to(self.device))
 
     def tokens(self, rows: Sequence[int]) -> int:
         """How many answer tokens these rows have."""
@@ -98,7 +102,7 @@ class Rollouts:
         lengths = [len(sequence) for sequence in self.sequences]
         return [
             [
-                Layout.of(rows, self.sequences, self.prompt_lengths, pad_id=backbone.pad_id, device=self.device)
+                self._laid_out(rows, backbone.pad_id)
                 for rows in microbatches(
                     lengths, ranks.share(sorted(part.tolist(), key=lengths.__getitem__)), budget, backbone
                 )

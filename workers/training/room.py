@@ -132,8 +132,9 @@ def _header(path: Path) -> Mapping[str, Any]:
 
 
 def free_on_device(device: torch.device) -> int:
-    """Of a GPU, in bytes."""
-    return int(torch.cuda.mem_get_info(device)[0])
+    """Of a GPU, in bytes: what nobody has, and what this process has and does not use."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 def free_memory(cgroup: Path = CGROUP) -> int:

@@ -109,7 +109,7 @@ class RewardModel:
                 if layout.packed is not None:
                     states = backbone.packed_hidden_states(layout.packed, layout.packed.ends)
                 else:
-                    states = last_states(backbone.hidden_states(layout.ids, layout.mask), layout.mask)
+                    states = last_states(backbone.hidden_states(layout.ids), layout.mask)
             scores[rows] = self.head(states)
 
         backbone.cores.map(work, microbatches(lengths, range(len(sequences)), self.tokens_per_microbatch, backbone))
@@ -173,11 +173,11 @@ class OnTexts:
 def scores_among(
     ranks: Ranks, scorer: Scorer, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
 ) -> Tensor:
-    """(B,) as the scorer gives them, each rank asking it for its share of the rows."""
+    """(B,) on the CPU, as the scorer gives them, each rank asking it for its share of the rows."""
     mine = ranks.share(range(len(sequences)))
     with ranks.alike(*OUT_OF_MEMORY):
-        scores = scorer([sequences[row] for row in mine], [prompt_lengths[row] for row in mine]).float()
-    return scores if ranks.world == 1 else torch.tensor(ranks.joined(scores.tolist()), device=scores.device)
+        scores = scorer([sequences[row] for row in mine], [prompt_lengths[row] for row in mine]).float().cpu()
+    return scores if ranks.world == 1 else torch.tensor(ranks.joined(scores.tolist()))
 
 
 class Weighted(NamedTuple):
@@ -201,7 +201,7 @@ class Rewards:
     def __call__(
         self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int], ranks: Ranks = ALONE
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum (B,) and what each scorer gave, as it gave it."""
+        """The weighted sum (B,) and what each scorer gave, as it gave it: on the CPU, where scorers of texts are."""
         found = {name: scores_among(ranks, part.scorer, sequences, prompt_lengths) for name, part in self.parts.items()}
         return torch.stack([found[name] * part.weight for name, part in self.parts.items()]).sum(0), found
 

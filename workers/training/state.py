@@ -117,8 +117,8 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
         values = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         if values:
             optimiser.state[parameter] = {
-                # the step count stays where the optimiser wants it, on the CPU unless it is fused or capturable
-                name: value.clone()
+                # a fused optimiser counts its steps on the device, where its one kernel reads them
+                name: value.to(parameter.device if optimiser.defaults.get("fused") else "cpu", copy=True)
                 if name == "step"
                 else as_held(value.to(parameter.device, parameter.dtype, copy=True), parameter)
                 for name, value in values.items()

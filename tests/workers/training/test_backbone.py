@@ -24,7 +24,8 @@ from tests.workers.training.tiny import (
     shake,
     tokenizer_of,
 )  # fmt: skip
-from workers.training.backbone import Backbone, ScalarHead, is_right_padded, positions_of
+from workers.training import backbone as backbones
+from workers.training.backbone import Backbone, ScalarHead, hidden_by, is_right_padded, positions_of
 
 ROWS = [[5, 6, 7], [3, 4, 5, 6, 7, 8, 9], [11]]
 
@@ -261,3 +262,35 @@ def test_scalar_head(tmp_path: Path) -> None:
     assert torch.equal(ScalarHead.load(tmp_path, device=CPU)(hidden), head(hidden))
     assert head(hidden.bfloat16()).dtype == torch.float32
     assert not ScalarHead(8, zero=True)(torch.randn(3, 8)).any()
+
+
+def test_logits_of_half_the_precision_are_not_rounded_where_products_can_be_given_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not backbone_of("llama")._wide  # nothing to gain
+    monkeypatch.setattr(backbones, "_wide_product", lambda a, b: a.float() @ b.float())  # as CUDA does
+    model = model_of("llama").to(torch.bfloat16)
+    backbone = Backbone(model, tokenizer_of(29))
+    assert backbone._wide
+    hidden = (8 * torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))).to(torch.bfloat16).requires_grad_()
+    weight = model.lm_head.weight.detach()
+    exact = torch.nn.functional.linear(hidden.detach().float(), weight.float())
+    logits = backbone.logits(hidden)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, exact)
+    rounded = weight @ hidden[0, 0].detach()
+    assert float((rounded - exact[0, 0]).abs().max()) > 100 * float((logits.detach() - exact).abs().max())
+    (gradient,) = torch.autograd.grad(logits.square().sum(), hidden)
+    expected = 2 * exact @ weight.float()
+    assert float((gradient - expected).abs().max()) < 2e-2 * float(expected.abs().max())
+
+
+def test_masks_made_here_hide_what_transformers_would() -> None:
+    mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
+    none = -torch.inf
+    first = [[0, none, none, none], [none, 0, none, none], [none, none, 0, none], [none, none, 0, 0]]
+    assert hidden_by(mask, 4, torch.float32)[0, 0].tolist() == first
+    assert hidden_by(mask, 1, torch.float32)[:, 0, 0].tolist() == [[none, none, 0, 0], [0, 0, 0, 0]]
+    made = hidden_by(torch.ones(3, 21), 2, torch.bfloat16)
+    assert made.shape == (3, 1, 2, 21) and made.dtype == torch.bfloat16
+    assert all(stride % 8 == 0 for stride in made.stride()[:-1])  # what attention on a GPU takes without a copy

@@ -41,17 +41,22 @@ def test_layout() -> None:
     assert layout.ids.tolist() == [[3, 4, 5, 6], [5, 6, 7, 6]]
     assert layout.mask.tolist() == [[True] * 4, [True, True, True, False]]
     assert layout.scored.tolist() == [[False, False, True, True], [False, True, True, False]]
+    assert layout.tokens.tolist() == [5, 6, 6, 7]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_packed_rows_give_the_states_of_padded_ones(family: str) -> None:
+def test_packed_rows_give_the_states_of_padded_ones(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = backbone_of(family)
     sequences, prompts = [[5, 6, 7, 8, 9], [10, 11, 12], [13, 14, 15, 16]], [2, 1, 3]
     layout = Layout.of([2, 0, 1], sequences, prompts, pad_id=0, device=CPU)
     assert layout.packed is not None
-    assert layout.before is not None
     assert layout.packed.ids[0, layout.before + 1].tolist() == [16, 7, 8, 9, 11, 12]
     with torch.no_grad():
         padded = before(backbone.hidden_states(layout.ids, layout.mask), layout.scored)
         packed = backbone.packed_hidden_states(layout.packed, layout.before)
+        monkeypatch.setattr(batches, "PACKED", set())
+        apart = Layout.of([2, 0, 1], sequences, prompts, pad_id=0, device=CPU)
+        flat = backbone.hidden_states(apart.ids).flatten(0, 1).index_select(0, apart.before)
+    assert apart.packed is None and torch.equal(apart.tokens, layout.tokens)
     torch.testing.assert_close(packed, padded)
+    torch.testing.assert_close(flat, padded)

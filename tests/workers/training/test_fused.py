@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.workers.training.tiny import model_of
+from workers.training import fused
 from workers.training.fused import _RMSNorm, fuse
 
 
@@ -19,9 +20,9 @@ def test_norm_and_its_gradients_are_those_of_the_formula() -> None:
 def test_all_norms_of_a_llama_are_replaced_and_its_gradients_stay() -> None:
     ids = torch.arange(3, 23).view(2, 10)
     found = []
-    for fused in (False, True):
+    for replace in (False, True):
         model = model_of("llama").eval()
-        if fused:
+        if replace:
             fuse(model)
             replaced = [name for name, module in model.named_modules() if "forward" in vars(module)]
             assert len(replaced) == 2 * 2 + 1
@@ -44,3 +45,22 @@ def test_a_norm_that_computes_something_else_is_left_alone(change: str) -> None:
     before = norm.forward
     fuse(model)
     assert norm.forward == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_where_torch_has_a_norm_of_its_own_it_is_used(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "NATIVE", {"cpu"})
+    monkeypatch.setattr(_RMSNorm, "apply", None)
+    ids = torch.arange(3, 23).view(2, 10)
+    found = []
+    for native in (False, True):
+        model = model_of("llama").eval().to(dtype)
+        if native:
+            fuse(model)
+            assert len([name for name, module in model.named_modules() if "forward" in vars(module)]) == 2 * 2 + 1
+        loss = model(input_ids=ids).logits.float().square().mean()
+        loss.backward()
+        found.append([loss.detach(), *(p.grad for p in model.parameters())])
+    near = {torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype]
+    for own, ours in zip(*found, strict=True):
+        assert float((ours - own).abs().max()) <= near * float(own.abs().max())

@@ -3,7 +3,6 @@ P24, P27-P34, L1, L8, L9, 1.8)."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from tests.workers.training.policies import (
     watch_steps,
 )
 from tests.workers.training.tiny import CPU, FAMILIES, backbone_of, gradient
+from workers.training import batches, reports, rl_math, state
 from workers.training import judge as judges
-from workers.training import reports, rl_math, state
-from workers.training.batches import Layout
 from workers.training.judge import Judge
 from workers.training.ppo import PPO
 from workers.training.scoring import Rewards, Weighted
@@ -188,8 +186,7 @@ def test_micro_batches_and_padding_change_no_gradient(family: str, monkeypatch: 
         {"tokens_per_microbatch": tokens, "epochs": 1, "minibatches": 1} for tokens in (16, 100_000, 100_000)
     )
     found = [gradients_of(ppo_of(family, "reward_model", **settings)) for settings in (one_row, packed)]
-    pack = Layout.of
-    monkeypatch.setattr(Layout, "of", lambda *a, **k: replace(pack(*a, **k), packed=None, before=None))
+    monkeypatch.setattr(batches, "PACKED", set())
     found.append(gradients_of(ppo_of(family, "reward_model", **padded)))
     for each in zip(*found, strict=True):
         for other in each[1:]:

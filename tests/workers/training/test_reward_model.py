@@ -17,9 +17,8 @@ from backend.domain.training_rows import ChatMessage, RewardGroup
 from backend.errors import Conflict, Invalid
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
 from tests.workers.training.tiny import FAMILIES, gradient, model_of
-from workers.training import pretrain, reward_metrics, reward_model
+from workers.training import batches, pretrain, reward_metrics, reward_model
 from workers.training.backbone import Backbone, ScalarHead, digest_of
-from workers.training.batches import Layout
 from workers.training.events import Result, StateSaved
 from workers.training.generation import Sampling, generate
 from workers.training.reward_groups import Group, batch_of, choices_of, read_group
@@ -308,8 +307,7 @@ def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone, monkeypatch
     packed = scorer(sequences, [1] * len(sequences)).tolist()
     alone = [float(scorer([sequence], [1])) for sequence in sequences]
     with monkeypatch.context() as patch:
-        pack = Layout.of
-        patch.setattr(Layout, "of", lambda *a, **k: replace(pack(*a, **k), packed=None, before=None))
+        patch.setattr(batches, "PACKED", set())
         patch.setattr(backbone, "pad_id", sequences[0][-1])
         padded = scorer(sequences, [1] * len(sequences)).tolist()
     flat = flat_of(together)

@@ -171,3 +171,11 @@ def test_no_weights_are_read(models: runs.Models, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch, "empty", lambda *_, **__: pytest.fail("a tensor was made"))
     assert room.weights_in(models.one) > 10_000
     list(room.check(runs.job("ppo", tmp_path, models)))
+
+
+def test_what_this_process_keeps_of_a_gpu_and_does_not_use_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else, after the first round, there would seem to be no room for anything that was there in it."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5, 100))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 80)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20)
+    assert room.free_on_device(torch.device("cuda")) == 5 + 60

@@ -104,3 +104,18 @@ def test_an_optimiser_goes_on_as_if_never_stopped(tmp_path) -> None:
     for number in range(3, 6):
         step(again, fresh, number)
     assert all(torch.equal(a, b) for a, b in zip(weights, again, strict=True))
+
+
+@pytest.mark.parametrize(("fused", "device"), [(True, "meta"), (False, "cpu")])
+def test_a_fused_optimiser_counts_its_steps_where_its_parameters_are(fused: bool, device: str) -> None:
+    """Its one kernel reads them there, and a saved state comes from the CPU."""
+    parameter = torch.nn.Parameter(torch.zeros(3, device="meta"))
+    optimiser = torch.optim.AdamW([parameter])
+    optimiser.defaults["fused"] = fused
+    saved = {"step": torch.tensor(7.0), "exp_avg": torch.ones(3), "exp_avg_sq": torch.ones(3)}
+    state.load_optimiser(optimiser, {f"optimiser/0/{name}": value for name, value in saved.items()})
+    held = optimiser.state[parameter]
+    assert {name: value.device.type for name, value in held.items()} == {
+        "step": device, "exp_avg": "meta", "exp_avg_sq": "meta"
+    }  # fmt: skip
+    assert held["step"].dtype == torch.float32
