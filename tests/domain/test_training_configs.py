@@ -18,6 +18,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "evaluate": {"models": ["a/b"]},
 }
 
+LEASH = {"model": "a/b", "reward_model": "a/c", "kl_controller": "leash"}
+
 
 @pytest.mark.parametrize("kind", sorted(SMALLEST))
 def test_a_config_survives_its_own_json(kind: str) -> None:
@@ -46,6 +48,8 @@ def test_every_field_is_explained_and_required_fields_come_first(kind: str) -> N
         ("pretrain", {"hidden_size": 100, "heads": 3}, "hidden_size"),
         ("sample", {"models": []}, "models"),
         ("evaluate", {"models": ["a/b"], "reward_set": "r"}, "reward_model"),
+        ("ppo", LEASH | {"kl_horizon_episodes": 63.0}, "kl_horizon_episodes"),
+        ("ppo", LEASH | {"kl_base_coefficient": 0.0}, "kl_base_coefficient"),
         ("dance", {}, "kind"),
     ],
 )

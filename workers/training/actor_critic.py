@@ -98,11 +98,11 @@ class ActorCritic:
 
     def optimise(self, tally: Tally) -> None:
         """Step both roles, or neither where a gradient is not finite: one bad number would stay in Adam's moments."""
-        roles = [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
+        config, roles = self.config, [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
         if self.has_critic:
             roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
         self.ranks.add_gradients([*self.policy, *self.critic])
-        norms = [nn.utils.clip_grad_norm_(role[1], self.config.gradient_clip_norm) for role in roles]
+        norms = [nn.utils.clip_grad_norm_(role[1], config.gradient_clip_norm) for role in roles]
         if bool(torch.isfinite(torch.stack(norms)).all()):
             self.bad_steps_in_a_row = 0
             for (optimiser, _, name), norm in zip(roles, norms, strict=True):
@@ -111,7 +111,7 @@ class ActorCritic:
         else:
             self.bad_steps += 1
             self.bad_steps_in_a_row += 1
-            if self.bad_steps_in_a_row >= self.config.max_bad_steps:
+            if self.bad_steps_in_a_row >= min(config.max_bad_steps, config.iterations * config.minibatches):
                 raise Invalid(
                     f"{self.bad_steps_in_a_row} optimiser steps in a row had no finite gradient; "
                     "lower the learning rates or look at the scores.",

@@ -75,6 +75,8 @@ def train(job: Job) -> Generator[Event, None, None]:
     codec = Codec(backbone.tokenizer)
     messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
     judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
+    if "judge_prompts" in job.inputs and not judge_rows:
+        raise Invalid("The judge has no prompts: none of the project's is held out. Add prompts, or leave it out.")
     judge_messages, judge_prompts = _encode(judge_rows, codec, config, backbone.max_positions)
     # The rewards see the answers to both: the judge's are held against them.
     asked = list(zip([*prompts, *judge_prompts], [*messages, *judge_messages], strict=True))

@@ -244,7 +244,7 @@ class Loop(Generic[Batch]):
             self.skipped += 1
             self.bad_in_a_row += 1
         self.optimiser.zero_grad(set_to_none=True)
-        if self.bad_in_a_row >= self.config.max_bad_steps:
+        if self.bad_in_a_row >= min(self.config.max_bad_steps, self.plan.steps):
             raise Invalid(
                 f"The loss or its gradient was not a finite number {self.bad_in_a_row} steps in a row; the run was "
                 f"stopped at step {self.step}. Lower learning_rate (now {self.config.learning_rate:g})."

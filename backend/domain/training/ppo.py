@@ -214,6 +214,11 @@ class PPOConfig(LoraConfig, OutputConfig):
             raise ValueError(
                 f"samples_per_prompt must be 2 or more when advantage_estimator is {self.advantage_estimator}."
             )
+        if self.kl_controller == "leash":
+            if self.kl_horizon_episodes < self.episodes_per_iteration:  # lambda would overshoot, even below 0
+                raise ValueError("kl_horizon_episodes must not be less than episodes_per_iteration.")
+            if not self.kl_base_coefficient:
+                raise ValueError("kl_base_coefficient must be above 0 where kl_controller is leash, which scales it.")
         if any(scorer.compares for scorer in self.scorers):
             raise ValueError("scorers must score single answers here; one that compares two can only evaluate.")
         called = [scorer.name for scorer in self.scorers]

@@ -59,6 +59,18 @@ def test_a_supervised_step(
         list(runs.train(runs.job(kind, tmp_path / "three", models, max_bad_steps=2)))
 
 
+@pytest.mark.parametrize("kind", ["reward_model", "ppo"])
+def test_a_run_that_took_no_step_at_all_has_no_result(
+    kind: str, tmp_path: Path, models: runs.Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few its steps are beside max_bad_steps."""
+    norm = torch.nn.utils.clip_grad_norm_
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *args: norm(*args) * torch.nan)
+    few = {"max_steps": 2} if kind == "reward_model" else {"iterations": 1, "epochs": 1}
+    with pytest.raises(Invalid, match=r"2 (optimiser )?steps in a row"):
+        list(runs.train(runs.job(kind, tmp_path, models, **few)))
+
+
 @pytest.mark.parametrize("estimator", ["gae", "batch_mean"])
 def test_a_step_of_ppo(estimator: str, tmp_path: Path, models: runs.Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both roles stay where they were, though only one had a bad gradient; so do lambda and beta of a bad round."""

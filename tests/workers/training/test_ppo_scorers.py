@@ -37,6 +37,13 @@ def test_rewards_see_the_answers_to_the_judges_prompts_too(
     assert seen["judge/reward"] == pytest.approx(-seen["judge/score"]) and seen["judge/reward"] > 0
 
 
+def test_a_judge_without_prompts_is_refused(tmp_path: Path, models: runs.Models) -> None:
+    job = runs.job("ppo", tmp_path, models, judge="j")
+    job.inputs.update(judge=str(models.reward), judge_prompts=str(write(tmp_path / "none.jsonl", [])))
+    with pytest.raises(Invalid, match="The judge has no prompts"):
+        list(runs.train(job))
+
+
 def test_scores_of_texts_lie_where_those_of_the_reward_model_do() -> None:
     tokenizer = tokenizer_of(29)
     scorer = OnTexts(lambda *_: [0.5, 1.0], Codec(tokenizer), {(5,): say("w5")}, torch.device("meta"))
