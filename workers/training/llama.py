@@ -23,26 +23,46 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 class _Products(torch.autograd.Function):
-    """x (W + scale B A)' + bias for each of some matrices. After `scale` come weight, bias, A, B of each, or None."""
+    """x (W + scale B A)' + bias for each of some matrices: weight, bias, A, B of each, or None, come after `scale`.
+
+    added: what a single product is added to, of its shape.
+
+    waves (n, 1, size / 2), complex: the first two products are queries and keys, and are turned by them: each number
+    of a head together with the one half a head further (rotary positions, Su et al. 2021, arXiv:2104.09864). The two
+    of a pair come out side by side: so they are turned in one pass over memory instead of four, and it is of no account
+    in which order queries and keys are multiplied with one another.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: float, *parts: Tensor | None) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(x, *parts)
+    def forward(
+        ctx: Any, x: Tensor, added: Tensor | None, waves: Tensor | None, scale: float, *parts: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(x, waves, *parts)
         ctx.scale = scale
-        return tuple(F.linear(x, _folded(w, a, b, scale), bias) for w, bias, a, b in _fours(parts))
+        found = []
+        for weight, bias, a, b, turn in _matrices(parts, waves):
+            y = F.linear(x, _folded(weight, a, b, scale), bias)
+            if turn is not None:
+                _as_complex(y, turn).mul_(turn)
+            found.append(y if added is None else y.add_(added))
+        return tuple(found)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, *parts = ctx.saved_tensors
-        scale, needed = ctx.scale, list(_fours(ctx.needs_input_grad[2:]))
-        matrices = list(zip(_fours(parts), grads, strict=True))
+        x, waves, *parts = ctx.saved_tensors
+        scale, needed = ctx.scale, list(_fours(ctx.needs_input_grad[4:]))
+        matrices = list(_matrices(parts, None if waves is None else waves.conj_physical()))
+        dys = [
+            dy if turn is None else torch.view_as_real(_as_complex(dy, turn) * turn).view(dy.shape)
+            for dy, (*_, turn) in zip(grads, matrices, strict=True)
+        ]
         dx = None
         if ctx.needs_input_grad[0]:
-            for (w, _, a, b), dy in matrices:
-                folded = _folded(w, a, b, scale)
+            for (weight, _, a, b, _), dy in zip(matrices, dys, strict=True):
+                folded = _folded(weight, a, b, scale)
                 dx = dy @ folded if dx is None else dx.addmm_(dy, folded)
         # The adapters of all matrices side by side, as one of the sum of their ranks.
-        adapted = [(a, b, dy) for (_, _, a, b), dy in matrices if a is not None]
+        adapted = [(a, b, dy) for (_, _, a, b, _), dy in zip(matrices, dys, strict=True) if a is not None]
         das: Iterator[Tensor] = iter(())
         inners: Iterator[Tensor] = iter(())
         if adapted:
@@ -51,43 +71,48 @@ class _Products(torch.autograd.Function):
             d_inner = torch.cat([dy @ b for _, b, dy in adapted], 1).mul_(scale)
             das = iter((d_inner.t() @ x).split(ranks))
         found: list[Tensor | None] = []
-        for ((_, _, a, _), dy), (needs_w, needs_bias, _, _) in zip(matrices, needed, strict=True):
-            found += [dy.t() @ x if needs_w else None, dy.sum(0) if needs_bias else None]
-            found += [None, None] if a is None else [next(das), dy.t() @ next(inners)]
-        return dx, None, *found
+        for (_, _, a, _, turn), dy, (needs_w, needs_bias, _, _) in zip(matrices, dys, needed, strict=True):
+            mine = [dy.t() @ x if needs_w else None, dy.sum(0) if needs_bias else None]
+            # The wide factor last: the other way round it takes twice as long.
+            mine += [None, None] if a is None else [next(das), (next(inners).t() @ dy).t().contiguous()]
+            if turn is not None:
+                mine = [_parted(mine[0], turn), _parted(mine[1], turn), mine[2], _parted(mine[3], turn)]
+            found += mine
+        return dx, grads[0] if ctx.needs_input_grad[1] else None, None, None, *found
 
 
 def _fours(parts: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     return (tuple(parts[start : start + 4]) for start in range(0, len(parts), 4))
 
 
+def _matrices(parts: Sequence[Any], waves: Tensor | None) -> Iterator[tuple[Any, ...]]:
+    """Weight, bias, A and B of each, and by what its product is turned, or None."""
+    for place, (weight, bias, a, b) in enumerate(_fours(parts)):
+        if waves is None or place > 1:
+            yield weight, bias, a, b, None
+        else:
+            yield _paired(weight, waves), _paired(bias, waves), a, _paired(b, waves), waves
+
+
 def _folded(weight: Tensor, a: Tensor | None, b: Tensor | None, scale: float) -> Tensor:
     return weight if a is None or b is None else torch.addmm(weight, b, a, alpha=scale)
 
 
-class _Rotated(torch.autograd.Function):
-    """Rotary positions (Su et al. 2021, arXiv:2104.09864): each of x (n, heads, size) with the number half a size
-    further turned by an angle, cos and sin (n, 1, size / 2).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _turned(x, cos, sin, 1)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return _turned(grads[0], cos, sin, -1), None, None
+def _paired(rows: Tensor | None, waves: Tensor) -> Tensor | None:
+    """Rows (heads size, ...) with those half a head apart side by side."""
+    half = waves.shape[-1]
+    return None if rows is None else rows.view(-1, 2, half, *rows.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
-def _turned(x: Tensor, cos: Tensor, sin: Tensor, way: int) -> Tensor:
-    one, other = x.chunk(2, -1)
-    turned = torch.empty_like(x)
-    first, second = turned.chunk(2, -1)
-    torch.mul(one, cos, out=first).addcmul_(other, sin, value=-way)
-    torch.mul(other, cos, out=second).addcmul_(one, sin, value=way)
-    return turned
+def _parted(rows: Tensor | None, waves: Tensor) -> Tensor | None:
+    """The opposite of `_paired`."""
+    half = waves.shape[-1]
+    return None if rows is None else rows.view(-1, half, 2, *rows.shape[1:]).transpose(1, 2).flatten(0, 2)
+
+
+def _as_complex(paired: Tensor, waves: Tensor) -> Tensor:
+    """(n, heads size) as (n, heads, size / 2) complex numbers in the same memory."""
+    return torch.view_as_complex(paired.reshape(len(paired), -1, waves.shape[-1], 2))
 
 
 class _Gated(torch.autograd.Function):
@@ -142,23 +167,25 @@ class Llama:
         model = self.model
         x = model.embed_tokens(ids)
         cos, sin = (wave[0, :, None, : self._size // 2] for wave in model.rotary_emb(x, positions[None]))
+        waves = torch.complex(cos, sin)
         for number, layer in enumerate(model.layers):
             attention, feed_forward = layer.self_attn, layer.mlp
-            read = self._products(layer.input_layernorm(x), attention.q_proj, attention.k_proj, attention.v_proj)
-            q, k, v = (states.view(len(ids), -1, self._size) for states in read)
-            q, k = (_Rotated.apply(states, cos, sin) for states in (q, k))  # type: ignore[no-untyped-call]
-            seen = attend(number, q, k, v)
+            reading = (attention.q_proj, attention.k_proj, attention.v_proj)
+            read = self._products(layer.input_layernorm(x), *reading, waves=waves)
+            seen = attend(number, *(states.view(len(ids), -1, self._size) for states in read))
             if at is not None and number == len(model.layers) - 1:
                 x, seen = x.index_select(0, at), seen.index_select(0, at)
-            x = x + self._products(seen, attention.o_proj)[0]
+            (x,) = self._products(seen, attention.o_proj, added=x)
             gates = self._products(layer.post_attention_layernorm(x), feed_forward.gate_proj, feed_forward.up_proj)
-            x = x + self._products(_Gated.apply(*gates), feed_forward.down_proj)[0]  # type: ignore[no-untyped-call]
+            (x,) = self._products(_Gated.apply(*gates), feed_forward.down_proj, added=x)  # type: ignore[no-untyped-call]
         return model.norm(x)  # type: ignore[no-any-return]
 
-    def _products(self, x: Tensor, *layers: nn.Module) -> tuple[Tensor, ...]:
+    def _products(
+        self, x: Tensor, *layers: nn.Module, added: Tensor | None = None, waves: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         parts = [self._factors(layer) for layer in layers]
         flat = [tensor for part in parts for tensor in part[:4]]
-        return _Products.apply(x, parts[0].scale, *flat)  # type: ignore[no-any-return,no-untyped-call]
+        return _Products.apply(x, added, waves, parts[0].scale, *flat)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def packed(segments: Sequence[Segment]) -> Attend:

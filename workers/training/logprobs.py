@@ -108,7 +108,7 @@ class _FrozenHead(torch.autograd.Function):
             part = slice(start, start + rows)
             logits = logits_of(states[part]).float()
             if temperature != 1.0:
-                logits = logits / temperature
+                logits = logits.div_(temperature)
             index = tokens[part].unsqueeze(-1)
             total = logits.logsumexp(-1, keepdim=True)
             logprob[part] = (logits.gather(-1, index) - total).squeeze(-1)

@@ -149,8 +149,12 @@ def attend(
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
     lengths = [segment.end - segment.start for segment in segments]
-    # One split instead of many slices: the gradient of a slice is a row of zeros as long as everything.
-    queries, keys, values = (torch.split(states, lengths, 2) for states in (query, key, value))
+    # One split instead of many slices: the gradient of a slice is a row of zeros as long as everything. Tokens first,
+    # as they lie in memory.
+    queries, keys, values = (
+        [part.transpose(1, 2) for part in torch.split(states.transpose(1, 2), lengths, 1)]
+        for states in (query, key, value)
+    )
     outs = []
     for place, segment in enumerate(segments):
         k, v = keys[place], values[place]

@@ -20,7 +20,7 @@ from transformers import (
 
 from tests.workers.training.tiny import backbone_of, gradient, shake, tokenizer_of
 from workers.training.backbone import Backbone
-from workers.training.llama import _Gated, _Products, _Rotated
+from workers.training.llama import _Gated, _Products
 from workers.training.packing import Document, pack
 
 SHAPE: dict[str, Any] = {
@@ -38,21 +38,45 @@ def some(*shape: int) -> Tensor:
 def test_each_piece_has_the_gradient_of_its_formula() -> None:
     x, weight, bias, a, b, other = some(5, 4), some(3, 4), some(3), some(2, 4), some(3, 2), some(6, 4)
     parts: list[Any] = [weight, bias, a, b, other, None, None, None]
-    first, second = _Products.apply(x, 0.5, *parts)
+    first, second = _Products.apply(x, None, None, 0.5, *parts)
     torch.testing.assert_close(first, x @ (weight + 0.5 * b @ a).t() + bias)
     torch.testing.assert_close(second, x @ other.t())
-    assert torch.autograd.gradcheck(lambda x, *parts: _Products.apply(x, 0.5, *parts), (x, *parts))
+    assert torch.autograd.gradcheck(lambda x, *parts: _Products.apply(x, None, None, 0.5, *parts), (x, *parts))
 
-    angle = some(5, 1, 2).detach()
-    turn = (angle.cos(), angle.sin())
-    turned = _Rotated.apply(some(5, 2, 4), *turn)
-    as_complex = torch.complex(*some(5, 2, 4).chunk(2, -1)) * torch.polar(torch.ones_like(angle), angle)
-    torch.testing.assert_close(turned, torch.cat((as_complex.real, as_complex.imag), -1))
-    assert torch.autograd.gradcheck(lambda x: _Rotated.apply(x, *turn), some(5, 2, 4))
+    residual = some(5, 3)
+    torch.testing.assert_close(_Products.apply(x, residual, None, 0.5, *parts[:4])[0], residual + first)
+    assert torch.autograd.gradcheck(
+        lambda *given: _Products.apply(*given[:2], None, 0.5, *given[2:]), (x, residual, *parts[:4])
+    )
 
     gate, up = some(5, 3), some(3, 5).detach().t().requires_grad_(True)
     torch.testing.assert_close(_Gated.apply(gate, up), torch.sigmoid(gate) * gate * up)
     assert torch.autograd.gradcheck(_Gated.apply, (gate, up))
+
+
+def test_queries_and_keys_are_turned_by_their_positions() -> None:
+    """Two heads of four; the products of queries and keys are those of transformers' order within a head."""
+    x, angle = some(5, 4), some(5, 1, 2).detach()
+    parts = [some(*shape) for shape in [(8, 4), (8,), (2, 4), (8, 2)] * 3]
+    parts = [(part.detach() * (1 + 0.1 * place)).requires_grad_(True) for place, part in enumerate(parts)]
+    waves = torch.polar(torch.ones_like(angle), angle)
+    q, k, v = _Products.apply(x, None, waves, 0.5, *parts)
+
+    def plain(first: int, turned: bool) -> Tensor:
+        weight, bias, a, b = parts[first : first + 4]
+        heads = (x @ (weight + 0.5 * b @ a).t() + bias).view(5, 2, 4)
+        if not turned:
+            return heads
+        one, other = heads.chunk(2, -1)
+        cos, sin = angle.cos(), angle.sin()
+        return torch.cat((one * cos - other * sin, other * cos + one * sin), -1)
+
+    torch.testing.assert_close(
+        torch.einsum("nhs,mhs->nmh", q.view(5, 2, 4), k.view(5, 2, 4)),
+        torch.einsum("nhs,mhs->nmh", plain(0, True), plain(4, True)),
+    )
+    torch.testing.assert_close(v.view(5, 2, 4), plain(8, False))
+    assert torch.autograd.gradcheck(lambda x, *parts: _Products.apply(x, None, waves, 0.5, *parts), (x, *parts))
 
 
 def qwen2() -> Backbone:
