@@ -228,7 +228,7 @@ class Backbone:
         """
         if self.llama:
             last = torch.arange(1, ids.shape[0] + 1) * ids.shape[1] - 1
-            return self.llama.states(ids.flatten(), positions.flatten(), cached(cache, ids.shape, mask), last)
+            return self.llama.states(ids.flatten(), positions.flatten(), cached(cache, ids.shape, mask), last, few=True)
         if mask is not None:
             if self._takes_masks is None:
                 self._takes_masks = self._takes_made_masks()

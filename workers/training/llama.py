@@ -129,6 +129,16 @@ class _Gated(torch.autograd.Function):
         return torch.ops.aten.silu_backward(grads[0] * up, gate), F.silu(gate).mul_(grads[0])
 
 
+def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x (n, heads, size) as `_Products` turns it, but in transformers' order within a head."""
+    one, other = x.chunk(2, -1)
+    turned = torch.empty_like(x)
+    first, second = turned.chunk(2, -1)
+    torch.mul(one, cos, out=first).addcmul_(other, sin, value=-1)
+    torch.mul(other, cos, out=second).addcmul_(one, sin)
+    return turned
+
+
 def _usual(attention: Any) -> bool:
     """Whether it sees everything before it, by products over the root of their length."""
     scaled = math.isclose(attention.scaling, attention.head_dim**-0.5)
@@ -162,17 +172,24 @@ class Llama:
             return None
         return made if torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4) else None
 
-    def states(self, ids: Tensor, positions: Tensor, attend: Attend, at: Tensor | None = None) -> Tensor:
-        """Last hidden states (n, d) of ids (n) at positions (n), or of those of them `at` some places only."""
+    def states(
+        self, ids: Tensor, positions: Tensor, attend: Attend, at: Tensor | None = None, *, few: bool = False
+    ) -> Tensor:
+        """Last hidden states (n, d) of ids (n) at positions (n), or of those of them `at` some places only. With `few`
+        ids no matrix is copied to have its rows in another order.
+        """
         model = self.model
         x = model.embed_tokens(ids)
         cos, sin = (wave[0, :, None, : self._size // 2] for wave in model.rotary_emb(x, positions[None]))
-        waves = torch.complex(cos, sin)
+        waves = None if few else torch.complex(cos, sin)
         for number, layer in enumerate(model.layers):
             attention, feed_forward = layer.self_attn, layer.mlp
             reading = (attention.q_proj, attention.k_proj, attention.v_proj)
             read = self._products(layer.input_layernorm(x), *reading, waves=waves)
-            seen = attend(number, *(states.view(len(ids), -1, self._size) for states in read))
+            q, k, v = (states.view(len(ids), -1, self._size) for states in read)
+            if few:
+                q, k = _turned(q, cos, sin), _turned(k, cos, sin)
+            seen = attend(number, q, k, v)
             if at is not None and number == len(model.layers) - 1:
                 x, seen = x.index_select(0, at), seen.index_select(0, at)
             (x,) = self._products(seen, attention.o_proj, added=x)
