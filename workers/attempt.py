@@ -301,7 +301,9 @@ class Attempt:
 
         def register(session: Session) -> Run:
             run = self._succeed(session, result)
-            metrics = {**run_records.last_metrics(session, run.id), **result}
+            # Numbers alone: tables, which may be about people, stay with the run.
+            numbers = {name: value for name, value in result.items() if not isinstance(value, dict | list)}
+            metrics = {**run_records.last_metrics(session, run.id), **numbers}
             checkpoints.register(session, run, id=checkpoint_id, revision=revision, files=files, metrics=metrics)
             return run
 

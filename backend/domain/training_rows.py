@@ -48,16 +48,21 @@ class RewardedCompletion(Row):
     weight: float = Field(1.0, ge=0)
     judgments: int = Field(0, ge=0)
     finish_reason: str | None = None
+    model: str | None = None
 
 
 class PairOutcome(Row):
-    """One pair out of a judgment: `score` is 1 when completion `a` won, 0 when `b` did, 0.5 for a tie, or between."""
+    """One pair out of a judgment: `score` is 1 when completion `a` won, 0 when `b` did, 0.5 for a tie, or between.
+
+    `annotator` is an id: no name leaves the database for a file.
+    """
 
     a: int = Field(ge=0)
     b: int = Field(ge=0)
     score: float = Field(ge=0, le=1)
     weight: float = Field(1.0, ge=0)
     judgment: str | None = None
+    annotator: str | None = None
 
 
 class RewardGroup(Row):

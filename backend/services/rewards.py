@@ -24,7 +24,7 @@ from backend.domain.rewards import (
 )
 from backend.errors import Invalid, NotFound
 from backend.services import bulk, facts, ratings
-from backend.tables import Completion, Project, Prompt, Reward, RewardOutcome, RewardSet
+from backend.tables import Completion, Judgment, Model, Project, Prompt, Reward, RewardOutcome, RewardSet
 
 OUTCOMES_AT_ONCE = 200_000
 
@@ -264,13 +264,14 @@ def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UU
     made: dict[uuid.UUID, dict[str, Any]] = {}
     place: dict[uuid.UUID, int] = {}
     rows = session.execute(
-        select(Reward, Completion.text, Completion.finish_reason, Prompt.messages)
+        select(Reward, Completion.text, Completion.finish_reason, Model.name, Prompt.messages)
         .join(Completion, Completion.id == Reward.completion_id)
+        .join(Model, Model.id == Completion.model_id)
         .join(Prompt, Prompt.id == Reward.prompt_id)
         .where(Reward.reward_set_id == reward_set_id, Reward.prompt_id.in_(prompt_ids))
         .order_by(Reward.prompt_id, Reward.completion_id)
     )
-    for reward, text, finish_reason, messages in rows:
+    for reward, text, finish_reason, model, messages in rows:
         group = made.setdefault(
             reward.prompt_id,
             {
@@ -286,18 +287,20 @@ def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UU
             {
                 "id": str(reward.completion_id),
                 "text": text,
+                "model": model,
                 "finish_reason": finish_reason,
                 "reward": reward.reward,
                 "weight": reward.weight,
                 "judgments": reward.judgments,
             }
         )
-    found = session.scalars(
-        select(RewardOutcome)
+    found = session.execute(
+        select(RewardOutcome, Judgment.annotator_id)
+        .join(Judgment, Judgment.id == RewardOutcome.judgment_id)
         .where(RewardOutcome.reward_set_id == reward_set_id, RewardOutcome.prompt_id.in_(prompt_ids))
         .order_by(RewardOutcome.id)
     )
-    for outcome in found:
+    for outcome, annotator in found:
         made[outcome.prompt_id]["outcomes"].append(
             {
                 "a": place[outcome.a],
@@ -305,6 +308,7 @@ def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UU
                 "score": outcome.score,
                 "weight": outcome.weight,
                 "judgment": str(outcome.judgment_id),
+                "annotator": str(annotator),
             }
         )
     yield from made.values()

@@ -65,8 +65,11 @@ def test_each_outcome_names_its_judgment_and_a_prompt_lies_on_one_side(session):
         select(Reward.prompt_id, func.count(Reward.split.distinct())).group_by(Reward.prompt_id)
     ).all()
     assert {count for _, count in sides} == {1}
-    held_out = {row["split"] for row in rewards.groups(session, reward_set.id)}
-    assert held_out <= {"train", "held_out"}
+    groups = list(rewards.groups(session, reward_set.id))
+    assert {row["split"] for row in groups} <= {"train", "held_out"}
+    assert {outcome["annotator"] for row in groups for outcome in row["outcomes"]} == {str(user.id)}
+    names = set(session.scalars(select(Model.name)))
+    assert {answer["model"] for row in groups for answer in row["completions"]} == names and len(names) == 2
 
 
 def test_prompts_nobody_judged_are_counted_and_left_out(session):

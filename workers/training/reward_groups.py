@@ -6,6 +6,7 @@ model and no loss.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,17 @@ from backend.domain.training_rows import ChatMessage, PairOutcome, RewardGroup
 from workers.training.packing import Document, Packed, pack
 from workers.training.scoring import scorer_input
 from workers.training.tokens import Codec
+
+
+class Outcome(NamedTuple):
+    """What somebody said of two completions: the score of `a`, 1 where it won. A choice says of each other one that it
+    is not the best.
+    """
+
+    a: int
+    b: int
+    score: float
+    annotator: str | None
 
 
 @dataclass(frozen=True)
@@ -27,13 +39,8 @@ class Group:
     rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
     pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
     choices: list[tuple[list[int], float]] = field(default_factory=list)  # the best of some, which is the first; weight
-
-    @property
-    def outcomes(self) -> list[tuple[int, int, float]]:
-        """All that was said of two: a, b, score of a. A choice says of each other one that it is not the best."""
-        return [(a, b, score) for a, b, score, _ in self.pairs] + [
-            (best, other, 1.0) for (best, *others), _ in self.choices for other in others
-        ]
+    outcomes: list[Outcome] = field(default_factory=list)  # all that was said of two
+    models: list[str | None] = field(default_factory=list)  # that wrote the completions
 
     @property
     def weight(self) -> float:
@@ -70,6 +77,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
     documents: list[Document] = []
     lengths: list[int] = []
     rewards: list[tuple[int, float, float]] = []
+    models: list[str | None] = []
     for index, completion in enumerate(row.completions):
         ended = completion.finish_reason != "length"
         encoded = scorer_input(codec, row.prompt, completion.text, ended=ended, max_tokens=limit)
@@ -79,21 +87,25 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         if completion.reward is not None and completion.weight > 0:
             rewards.append((place[index], completion.reward * row.scale, completion.weight))
         ids.append(completion.id)
+        models.append(completion.model)
         documents.append(Document(encoded.ids))
         lengths.append(encoded.completion_length)
-    outcomes = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
+    usable = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
     judgments: dict[object, list[PairOutcome]] = {}
-    for number, outcome in enumerate(outcomes):
+    for number, outcome in enumerate(usable):
         judgments.setdefault(number if outcome.judgment is None else outcome.judgment, []).append(outcome)
     pairs: list[tuple[int, int, float, float]] = []
     choices: list[tuple[list[int], float]] = []
+    outcomes: list[Outcome] = []
     for said in judgments.values():
         told = [(place[o.a], place[o.b], o.score) for o in said]
         best = choices_of(told)
         choices += [(some, said[0].weight / len(best)) for some in best]
         if not best:
             pairs += [(*one, o.weight / len(said)) for one, o in zip(told, said, strict=True)]
-    group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices)
+        of_two = [(first, other, 1.0) for first, *others in best for other in others] or told
+        outcomes += [Outcome(*one, said[0].annotator) for one in of_two]
+    group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices, outcomes, models)
     return group, len(row.completions) - len(documents)
 
 

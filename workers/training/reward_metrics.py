@@ -5,8 +5,9 @@ people said (1: a, 0: b, 0.5: a tie), and how much longer a is. Ties are left ou
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ Floats = NDArray[np.float64]
 BINS = 10
 _AT_ONCE = 2**22
 """Random numbers of a bootstrap that are there together."""
+MOST_TOLD = 50
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Judged:
     lead: float
     score: float
     longer: float
+    annotator: str | None = None
+    """who said it, by id"""
+    models: tuple[str, str] | None = None
+    """who wrote the two, in the order of their names"""
 
 
 def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, float]:
@@ -74,6 +82,27 @@ def report(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, floa
         if right_ones:
             values[name] = sum(right_ones) / len(right_ones)
     return values
+
+
+def accuracy_by(
+    pairs: Sequence[Judged], who: Callable[[Judged], T | None], *, rounds: int, seed: int
+) -> dict[str, Any]:
+    """`{"rows", "left_out"}`: accuracy on the decided pairs of each `who`, those with the most pairs first; and of how
+    many more there was no room to tell. A row is `{"of", "accuracy", "low", "high", "pairs", "prompts"}`; the interval
+    is null where the prompts are too few for one.
+    """
+    found: dict[T, dict[int, list[float]]] = {}
+    for pair in pairs:
+        if pair.score != 0.5 and (of := who(pair)) is not None:
+            found.setdefault(of, {}).setdefault(pair.pair[0], []).append(agrees(pair.lead, pair.score))
+    counted = sorted(((sum(map(len, prompts.values())), of) for of, prompts in found.items()), key=lambda one: -one[0])
+    rows = []
+    for count, of in counted[:MOST_TOLD]:
+        prompts = list(found[of].values())
+        low, high = bootstrap(prompts, rounds, seed)
+        told = {"accuracy": _mean(found[of]), "low": low, "high": high, "pairs": count, "prompts": len(prompts)}
+        rows.append({"of": of, **told})
+    return {"rows": rows, "left_out": len(counted) - len(rows)}
 
 
 def agrees(lead: float, score: float) -> float:

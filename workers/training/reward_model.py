@@ -33,12 +33,13 @@ held_out/accuracy_longer_preferred, accuracy_shorter_preferred
 held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
 Writes `output/scores.jsonl`: the score of every completion it read, in log-odds.
 Result: the last of these, `train/accuracy` on as many training prompts, `normalise/mean`, `normalise/std`,
-`train/prompts`, `train/completions_too_long`, `train/prompts_without_signal`, `train/steps`, `train/skipped_steps`.
+`train/prompts`, `train/completions_too_long`, `train/prompts_without_signal`, `train/steps`, `train/skipped_steps`; and
+as a table `accuracy_by` annotator and by pair of models (`reward_metrics.accuracy_by`), on all held-out prompts.
 """
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -118,7 +119,9 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     yield Progress(plan.steps, plan.steps, "measure")
     attempt = task.budget.attempt
-    values = {f"held_out/{name}": value for name, value in attempt(lambda: task.measure(held_out)).items()}
+    measured, pairs = attempt(lambda: task.report(held_out))
+    values = {f"held_out/{name}": value for name, value in measured.items()}
+    sources = by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
     seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if held_out:
@@ -142,7 +145,8 @@ def train(job: Job) -> Generator[Event, None, None]:
             "train/prompts_without_signal": float(len(without_signal)),
             "train/steps": float(plan.steps),
             "train/skipped_steps": float(loop.skipped),
-        }
+        },
+        {"accuracy_by": sources} if sources else {},
     )
 
 
@@ -287,16 +291,40 @@ class RewardTask:
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
         """How well the scores agree with the judgments of these groups."""
+        return self.report(groups)[0]
+
+    def report(self, groups: Sequence[Group]) -> tuple[dict[str, float], list[Judged]]:
+        """The same with each outcome that it is about."""
         scores = self.score_groups(groups)
         pairs = [
-            Judged((number, a, b), lead(group, scores[number], a, b), score, group.lengths[a] - group.lengths[b])
+            Judged(
+                (number, one.a, one.b),
+                lead(group, scores[number], one.a, one.b),
+                one.score,
+                group.lengths[one.a] - group.lengths[one.b],
+                one.annotator,
+                _in_order(group.models[one.a], group.models[one.b]),
+            )
             for number, group in enumerate(groups)
-            for a, b, score in group.outcomes
+            for one in group.outcomes
         ]
         values = reward_metrics.report(pairs, rounds=self.config.bootstrap_rounds, seed=self.seed)
         if (slope := regression_slope(groups, scores)) is not None:
             values["regression_slope"] = slope
-        return values
+        return values, pairs
+
+
+def _in_order(one: str | None, other: str | None) -> tuple[str, str] | None:
+    return None if one is None or other is None else (min(one, other), max(one, other))
+
+
+def by_source(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, Any]:
+    """Accuracy by who judged, and by which two models wrote: where a reward model is right only on one person's taste,
+    or only between models far apart, the mean over all does not show it.
+    """
+    by = {"annotator": lambda pair: pair.annotator, "models": lambda pair: pair.models}
+    told = {name: reward_metrics.accuracy_by(pairs, who, rounds=rounds, seed=seed) for name, who in by.items()}
+    return {name: table for name, table in told.items() if table["rows"]}
 
 
 def lead(group: Group, scores: Sequence[float], a: int, b: int) -> float:

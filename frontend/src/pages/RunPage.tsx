@@ -17,6 +17,7 @@ import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
 import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { OpenContest } from "../runs/OpenContest";
+import { AccuracyBy, isSources } from "../runs/AccuracyBy";
 import { byModel } from "../runs/byModel";
 import { Curves } from "../runs/Curves";
 import { Models } from "../runs/Models";
@@ -118,13 +119,14 @@ function Warnings({ warnings }: { warnings: RunWarning[] }) {
 
 function Result({ run, values }: { run: Run; values: Record<string, unknown> }) {
   const models = run.config["models"];
-  const [table, { win_rates: winRates, ...numbers }] = byModel(values, Array.isArray(models) ? models.map(String) : []);
+  const [table, { win_rates: winRates, accuracy_by: sources, ...numbers }] = byModel(values, Array.isArray(models) ? models.map(String) : []);
   const others = Object.entries(numbers).filter(([, value]) => typeof value !== "number");
   return (
     <>
       {isWinRates(winRates) && <WinRates tables={winRates} />}
       {table.models.length > 0 && <Models table={table} file={run.name} />}
       {others.length < Object.keys(numbers).length && <div className="mt-4"><Numbers values={numbers} /></div>}
+      {isSources(sources) && <AccuracyBy run={run} sources={sources} />}
       {others.length > 0 && <div className="mt-4"><Pairs values={Object.fromEntries(others)} /></div>}
     </>
   );

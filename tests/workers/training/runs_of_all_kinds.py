@@ -80,8 +80,11 @@ def described(kind: str, folder: Path, models: Models, **settings: Any) -> dict[
             "prompt_id": f"{number}",
             "prompt": say(text(3)),
             "split": "held_out" if number % 4 == 0 else "train",
-            "completions": [{"id": f"{number}{i}", "text": text(3 + i)} for i in range(3)],
-            "outcomes": [{"a": a, "b": b, "score": float(words.random() > 0.5)} for a, b in ((0, 1), (1, 2), (0, 2))],
+            "completions": [{"id": f"{number}{i}", "text": text(3 + i), "model": f"m{i // 2}"} for i in range(3)],
+            "outcomes": [
+                {"a": a, "b": b, "score": float(words.random() > 0.5), "annotator": f"person {a + b}"}
+                for a, b in ((0, 1), (1, 2), (0, 2))
+            ],
         }
 
     answerers = [

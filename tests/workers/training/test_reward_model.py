@@ -23,7 +23,7 @@ from workers.training.events import Result, StateSaved
 from workers.training.generation import Sampling, generate
 from workers.training.reward_groups import Group, batch_of, choices_of, read_group
 from workers.training.reward_metrics import Judged
-from workers.training.reward_model import best_of, bradley_terry, centred_squared_error
+from workers.training.reward_model import best_of, bradley_terry, by_source, centred_squared_error
 from workers.training.scoring import RewardModel, scorer_input
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec
@@ -197,7 +197,7 @@ def test_naming_the_best_ones_is_a_choice_among_all(backbone) -> None:
     row["outcomes"] += [{"a": 0, "b": 1, "score": 0.0, "judgment": "k"}]
     task, (group,) = task_of(backbone, [row], centre_coefficient=0.0)
     assert group.choices == [([3, 0, 1, 2], 0.25), ([1, 0, 2], 0.25)] and group.pairs == [(0, 1, 0.0, 1.0)]
-    assert sorted(group.outcomes) == sorted(
+    assert sorted(one[:3] for one in group.outcomes) == sorted(
         [(0, 1, 0.0), (3, 0, 1.0), (3, 1, 1.0), (3, 2, 1.0), (1, 0, 1.0), (1, 2, 1.0)]
     )
     (batch,) = task.plan([0], 10**6)
@@ -569,6 +569,25 @@ def test_the_interval_is_over_prompts() -> None:
     many = reward_metrics.bootstrap([[float(i % 2)] * 100 for i in range(10)], 2000, 0)
     few = reward_metrics.bootstrap([[float(i % 2)] for i in range(10)], 2000, 0)
     assert many == pytest.approx(few) and 0.1 <= many[0] < 0.35 and 0.65 < many[1] <= 0.9
+
+
+def test_accuracy_is_told_by_who_judged_and_by_whose_answers() -> None:
+    """Ann is always foretold, Bob never; answers of one model alone are a pair of their own. A tie is nobody's."""
+    ann = [Judged((i, 0, 1), 1.0, 1.0, 0.0, "ann", ("m", "n")) for i in range(12)]
+    bob = [Judged((i, 0, 1), 1.0, 0.0, 0.0, "bob", ("m", "m")) for i in range(3)]
+    tie = Judged((0, 0, 1), 1.0, 0.5, 0.0, "cat", ("m", "n"))
+    unknown = Judged((0, 0, 1), 1.0, 1.0, 0.0)
+    told = by_source([*bob, *ann, tie, unknown], rounds=100, seed=0)
+    rows = told["annotator"]["rows"]
+    assert [(row["of"], row["accuracy"], row["pairs"], row["prompts"]) for row in rows] == [
+        ("ann", 1.0, 12, 12),
+        ("bob", 0.0, 3, 3),
+    ]
+    assert 0.6 < rows[0]["low"] < rows[0]["high"] == 1.0 and 0.0 == rows[1]["low"] < rows[1]["high"] > 0.4
+    assert [row["of"] for row in told["models"]["rows"]] == [("m", "n"), ("m", "m")]
+    many = [Judged((0, 0, 1), 1.0, 1.0, 0.0, f"{i}") for i in range(reward_metrics.MOST_TOLD + 2)]
+    assert by_source(many, rounds=100, seed=0)["annotator"]["left_out"] == 2
+    assert by_source([unknown], rounds=100, seed=0) == {}
 
 
 def test_batches_number_completions_through() -> None:

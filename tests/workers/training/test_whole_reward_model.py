@@ -37,6 +37,10 @@ def _trained(tmp_path_factory: pytest.TempPathFactory, models: runs.Models) -> P
     events = list(runs.train(job))
     losses = [loss for _, loss in metrics(events, "train/loss")]
     assert isinstance(events[-1], Result) and losses[-1] < losses[0]
+    people, pairs = (events[-1].tables["accuracy_by"][by]["rows"] for by in ("annotator", "models"))
+    assert [(row["of"], row["pairs"], row["prompts"]) for row in people] == [(f"person {i}", 4, 4) for i in (1, 3, 2)]
+    assert [(row["of"], row["pairs"]) for row in pairs] == [(("m0", "m1"), 8), (("m0", "m0"), 4)]
+    assert sum(row["accuracy"] for row in people) / 3 == pytest.approx(events[-1].values["held_out/accuracy"])
     return job.output
 
 
