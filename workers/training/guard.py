@@ -16,6 +16,8 @@ from backend.domain.training.guard import GuardConfig
 
 JUDGEMENTS_IN_A_ROW = 3
 """So often in a row the reward must rise while the judge falls."""
+CLEARLY = 2.0
+"""Standard errors below 0 at which a divergence is no longer taken for an accident, where it stays there."""
 
 Values = Mapping[str, float]
 
@@ -99,6 +101,14 @@ class Guard:
         if (clipped := values.get("policy/clip_fraction")) is not None:
             said = f"{clipped:.0%} of the tokens were clipped: the steps are too long, lower the learning rate."
             yield clipped > config.clip_fraction, Finding("clip_fraction", said, False)
+        kl, error = (values.get(f"objective/kl_base_{name}per_seq_nats") for name in ("", "error_"))
+        if kl is not None and error is not None:
+            said = (
+                f"The divergence from the reference is negative ({kl:.2g} nats per answer, with a standard error of "
+                f"{error:.2g}), which it cannot be on answers of the policy's own: they are drawn otherwise than they "
+                "are scored. Look at the temperature, at what a server draws with, and at masks and padding."
+            )
+            yield kl < -CLEARLY * error, Finding("negative_kl", said, False)
         if (explained := values.get("value/explained_variance")) is not None:
             said = f"The critic misleads (explained variance {explained:.2f}): give it a higher learning rate."
             late = iteration >= config.warm_up_iterations

@@ -6,7 +6,8 @@ objective/score_used                the same after clipping and the penalty for 
 objective/score_std
 objective/reward_per_seq            score_used less lambda times the divergence: what is maximised
 objective/kl_base_per_seq_nats      divergence from the reference, summed over an answer (k1: unbiased)
-objective/kl_base_per_token_nats    the same over tokens
+objective/kl_base_error_per_seq_nats    standard error of it, over answers
+objective/kl_base_per_token_nats    the divergence over tokens
 objective/kl_base_k3_per_token_nats    the low-variance estimate of it
 objective/lambda_kl                 price of that divergence, for the next iteration
 policy/loss  policy/ratio_mean  policy/ratio_max  policy/ratio_min  policy/clip_fraction
@@ -69,6 +70,7 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
         "objective/score_std": batch.raw_scores.std(correction=0),
         "objective/score_used": batch.scores.mean(),
         "objective/kl_base_per_seq_nats": kl.sum(1).mean(),
+        "objective/kl_base_error_per_seq_nats": kl.sum(1).std(correction=0) / max(1, len(batch) - 1) ** 0.5,
         "objective/kl_base_per_token_nats": rl_math.masked_mean(kl, mask),
         "objective/kl_base_k3_per_token_nats": rl_math.masked_mean(rl_math.k3(kl), mask),
         "policy/entropy": rl_math.masked_mean(batch.entropy, mask),

@@ -52,13 +52,13 @@ function ByAnnotator({ part, slug }: { part: Part<string>; slug: string | null }
     if (slug === null || name === undefined) return <span className="text-faint">{people ? "somebody" : "…"} <span className="font-mono text-xs">{id.slice(-6)}</span></span>;
     return <Link to="/projects/$project/annotators/$annotator" params={{ project: slug, annotator: id }} className="link">{name}</Link>;
   };
-  return <Told title="By annotator" lead="How often the higher score is what this person preferred. Far below the others: the reward model has learnt somebody else's taste." head="Annotator" part={part} keyOf={(id) => id} name={who} />;
+  return <Told title="Held-out accuracy by annotator" lead="How often the higher score is what this person preferred. Far below the others is who answers carelessly, or by another taste than the reward model has learnt." head="Annotator" part={part} keyOf={(id) => id} name={who} />;
 }
 
 function ByModels({ part }: { part: Part<[string, string]> }) {
   const short = shortNames([...new Set(part.rows.flatMap((row) => row.of))]);
   const pair = ([one, other]: [string, string]): ReactNode => <span title={`${one}, ${other}`}>{one === other ? <>{short(one)} <span className="text-faint">against itself</span></> : <>{short(one)} <span className="text-faint">and</span> {short(other)}</>}</span>;
-  return <Told title="By models" lead="How often it is right about two answers, by the models that wrote them. PPO asks it about answers of one model alone." head="Answers of" part={part} keyOf={(of) => of.join(" ")} name={pair} />;
+  return <Told title="Held-out accuracy by models" lead="How often it is right about two answers, by the models that wrote them. PPO asks it about answers of one model alone." head="Answers of" part={part} keyOf={(of) => of.join(" ")} name={pair} />;
 }
 
 interface ToldProps<Of> {
@@ -72,12 +72,12 @@ interface ToldProps<Of> {
 
 function Told<Of>({ title, lead, head, part, keyOf, name }: ToldProps<Of>) {
   return (
-    <section className="min-w-0" aria-label={`Held-out accuracy: ${title.toLowerCase()}`}>
+    <section className="min-w-0" aria-label={title}>
       <p className="title">{title}</p>
       <p className="mt-1 mb-2 max-w-[65ch] text-pretty text-soft">{lead}</p>
-      <TableFrame label={`Held-out accuracy: ${title.toLowerCase()}`}>
+      <TableFrame label={title}>
         <table className="table">
-          <thead><tr><th scope="col">{head}</th><th scope="col" className="number">Pairs</th><th scope="col" className="number">Prompts</th><th scope="col">Held-out accuracy</th></tr></thead>
+          <thead><tr><th scope="col">{head}</th><th scope="col" className="number">Pairs</th><th scope="col" className="number">Prompts</th><th scope="col">Accuracy</th></tr></thead>
           <tbody>
             {part.rows.map((row) => (
               <tr key={keyOf(row.of)}>

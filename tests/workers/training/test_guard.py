@@ -55,6 +55,20 @@ def test_trouble_of_the_optimiser_is_told_but_is_no_cheating() -> None:
     assert guard.is_healthy()
 
 
+def test_a_divergence_that_stays_clearly_below_zero_is_told_of() -> None:
+    """Chance makes it negative now and then; only answers that were drawn otherwise than they are scored keep it so."""
+    guard = guard_of(patience_iterations=3)
+
+    def look(kl: float, error: float) -> list[str]:
+        seen = {"objective/kl_base_per_seq_nats": kl, "objective/kl_base_error_per_seq_nats": error}
+        return [one.rule for one in guard.look(seen, 1)]
+
+    sound = [(0.0, 0.0), (-0.1, 0.2), (-0.5, 0.2), (-0.5, 0.2), (-0.39, 0.2), (-0.5, 0.2), (-0.5, 0.2), (0.1, 0.2)]
+    assert all(look(*one) == [] for one in sound)
+    broken = [(-0.41, 0.2), (-0.7, 0.2), (-0.9, 0.3)]
+    assert [look(*one) for one in broken] == [[], [], ["negative_kl"]] and guard.is_healthy()
+
+
 def test_reward_up_and_judge_down_three_times_in_a_row() -> None:
     guard = guard_of()
     seen = [(0.0, 1.0), (0.1, 0.9), (0.2, 0.8)]

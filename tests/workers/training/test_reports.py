@@ -40,6 +40,7 @@ def test_answers_by_hand() -> None:
             "objective/score_std": 2.0,
             "objective/score_used": 0.0,
             "objective/kl_base_per_seq_nats": 1.0,
+            "objective/kl_base_error_per_seq_nats": 0.0,
             "objective/kl_base_per_token_nats": 1 / 3,
             "objective/kl_base_k3_per_token_nats": sum(k3) / 6,
             "policy/entropy": 2.0,
@@ -54,6 +55,10 @@ def test_answers_by_hand() -> None:
             "rollout/distinct4": 1.0,
         }
     )
+
+    batch.base[1, 1] -= 1.0  # 1 and 2 nats: half of 1 apart from their mean, over the root of 2 less 1
+    assert reports.about_answers(batch)["objective/kl_base_error_per_seq_nats"] == pytest.approx(0.5)
+    batch.base[1, 1] += 1.0
 
     batch.values = padded([1.0, 1.0, 1.0, 1.0], [-1.0, 1.0])
     batch.returns = padded([2.0, 0.0, 2.0, 0.0], [0.0, 2.0])
