@@ -56,6 +56,13 @@ class Guard:
                 found.append(finding)
         return found
 
+    def look_at_the_end(self, values: Values, iteration: int) -> list[Finding]:
+        """What has to be said of the last policy, with which nobody can be patient: each rule about cheating that was
+        broken when the run's time was over and still is.
+        """
+        before = [rule for rule in _CHEATING if self.broken.get(rule)]
+        return [found for broken, found in self._rules(values, iteration) if broken and found.rule in before]
+
     def look_at_judgement(self, reward: float, judge: float) -> list[Finding]:
         """What has to be said after the judge has seen the same answers as the reward."""
         self.judged = [*self.judged, (reward, judge)][-JUDGEMENTS_IN_A_ROW - 1 :]

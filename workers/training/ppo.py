@@ -141,8 +141,9 @@ def _run(
     yield Progress(ppo.iteration, config.iterations, "save")
     if ppo.frozen() != frozen:
         raise Conflict("Training changed weights that must not change; its policy was not saved.")
-    ppo.end()
-    end = reports.about_answers(ppo.measure())
+    end = ppo.end()
+    for finding in ppo.findings:
+        yield Warned(ppo.iteration, finding.rule, finding.sentence)
     yield from ppo.budget.warnings(ppo.iteration)
     save_language_model(job, ppo.backbone, codec, adapter="policy", parent=ppo.backbone.digest())
     yield Result(
@@ -542,11 +543,22 @@ class PPO:
             self.roles.keep_policy(BEST)
         return found
 
-    def end(self) -> None:
-        """Make the policy the one to be saved: the judge's choice, where there is a judge."""
+    def end(self) -> dict[str, float]:
+        """Make the policy the one to be saved: the judge's choice, where there is a judge, else the last one that
+        nothing speaks against. What its answers are like, as in `reports.about_answers`.
+        """
+        self.findings = []
         if self.judge:
             self._judged()
             self.roles.fall_back(BEST)
+        seen = reports.about_answers(self.measure())
+        if self.judge or self.stopped:
+            return seen
+        self.findings = self.guard.look_at_the_end(seen, self.iteration)
+        if self.findings and self.config.guard.action == "stop":
+            self.roles.fall_back(HEALTHY)
+            seen = reports.about_answers(self.measure())
+        return seen
 
     # -- save and resume ------------------------------------------------------------------------------------------
 

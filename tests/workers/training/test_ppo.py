@@ -25,7 +25,7 @@ from tests.workers.training.tiny import CPU, FAMILIES, backbone_of, gradient
 from workers.training import batches, reports, rl_math, state
 from workers.training import judge as judges
 from workers.training.judge import Judge
-from workers.training.ppo import PPO
+from workers.training.ppo import HEALTHY, PPO
 from workers.training.scoring import Rewards, Weighted
 from workers.training.tallies import Tally
 
@@ -335,6 +335,22 @@ def test_a_guard_ends_a_run_that_cheats_and_brings_the_healthy_policy_back() -> 
     assert len(lengths) < 60 and ppo.stopped
     assert {finding.rule for finding in said if finding.cheating} & {"length", "truncated"}
     assert float(ppo.measure().mask.sum(1).float().median()) <= 2 * lengths[0]
+
+
+@pytest.mark.parametrize("action", ["stop", "warn"])
+def test_a_run_that_ends_while_the_guard_is_still_patient_does_not_save_what_it_saw(action: str) -> None:
+    ppo = ppo_of(iterations=2, guard={"action": action})
+    ppo.iterate()
+    healthy = ppo.roles.kept[HEALTHY]
+    ppo.guard.start["rollout/length_p50"] = 1000.0  # as if answers had been long at first
+    ppo.iterate()
+    last = policy_of(ppo)
+    assert ppo.done and not ppo.stopped and not ppo.findings
+    seen = ppo.end()
+    assert [finding.rule for finding in ppo.findings] == ["length"] and seen["rollout/length_p50"] <= 10
+    kept = healthy if action == "stop" else last
+    assert all(torch.equal(a, b) for a, b in zip(ppo.roles.policy, kept, strict=True))
+    assert not torch.equal(last[1], healthy[1])
 
 
 def test_the_judge_decides_which_policy_is_kept() -> None:
