@@ -73,8 +73,9 @@ def run_pytest(arguments: Sequence[str]) -> int:
     everything = not any(
         not argument.startswith("-") and Path(argument.split("::")[0]).exists() for argument in arguments
     )
-    # A file stays in one process: its tests share what is costly to start.
-    spread = ["-n", str(processes), "--dist", "loadfile"] if everything and processes > 1 else []
+    # A file stays in one process: its tests share what is costly to start. tests/conftest.py says which comes first.
+    spread = ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
+    spread = spread if everything and processes > 1 else []
     command = [sys.executable, "-m", "pytest", "-q", *spread, *arguments]
     return subprocess.run(command, cwd=REPOSITORY, env=_environment(), stdin=subprocess.DEVNULL, check=False).returncode
 

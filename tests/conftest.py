@@ -1,11 +1,11 @@
 """A real PostgreSQL for the tests: one throwaway server a test process, migrated once.
 
-`session` is a session whose commits are savepoints and which is rolled back after the test; `database_url` is a fresh
-database for tests that need real commits, other processes or several connections.
+`session` is a session whose commits are savepoints and which is rolled back after the test; `database_url` is a
+database of its own for a test that needs real commits, other processes or several connections.
 """
 
 from collections.abc import Iterator
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -16,12 +16,35 @@ from sqlalchemy.orm import Session
 from backend.database import make_engine, make_session_factory
 from backend.embedded import Cluster, throwaway
 from backend.migrate import migrate
+from tests.databases import Databases
 
 # A busy machine is no reason for a property to fail.
 hypothesis.settings.register_profile("podium", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("podium")
 
-_numbers = count(1)
+# What takes longest begins first, so that in the end no process works alone. The browser's tests come in one piece:
+# their Podium and their browser are there only for them.
+LONGEST = (
+    "test_loop.py",
+    "browser/test_every_page.py",
+    "browser/",
+    "workers/training/test_ranks.py",
+    "workers/test_attempt.py",
+    "setup/test_up.py",
+    "workers/",
+    "setup/",
+    "api/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files in this order; the tests of a file stay in theirs."""
+
+    def turn(item: pytest.Item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((number for number, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +60,18 @@ def template(cluster: Cluster) -> str:
     return cluster.template("migrated", migrate)
 
 
+@pytest.fixture(scope="session")
+def databases(cluster: Cluster, template: str) -> Databases:
+    """Lends databases."""
+    return Databases(cluster, template)
+
+
 @pytest.fixture
-def database_url(cluster: Cluster, template: str) -> Iterator[str]:
+def database_url(databases: Databases) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
-    name = f"test_{next(_numbers)}"
-    yield cluster.create_database(name, template)
-    cluster.drop_database(name)
+    url = databases.lend()
+    yield url
+    databases.take_back(url)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """A real browser on a real Podium: pages built, processes running, nothing stood in for.
 
-`podium` runs once per test process, `visit` opens a browser window for a person. A test fails on any error in the
-console, any uncaught exception, any dialog and any request that leaves this Podium, unless it has announced it.
+`podium` runs once per test process, until the tests of this folder are over; `visit` opens a browser window for a
+person. A test fails on any error in the console, any uncaught exception, any dialog and any request that leaves this
+Podium, unless it has announced it.
 """
 
 import socket
@@ -40,7 +41,7 @@ ARGUMENTS = (
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium or Chrome; without one the tests here are skipped."""
     program = checks.chromium()
@@ -52,7 +53,7 @@ def browser() -> Iterator[Browser]:
             yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def podium(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podium]:
     """A whole Podium in a data folder of its own, with the pages as they are in the source."""
     said: list[str] = []
@@ -71,14 +72,14 @@ def podium(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(podium: Podium) -> Iterator[Client]:
     """The admin of the data folder, over REST."""
     with Client(podium.settings) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine(podium: Podium) -> Iterator[Engine]:
     """The database behind the Podium, to look at."""
     assert podium.settings.database_url is not None
@@ -93,7 +94,7 @@ def study(client: Client, engine: Engine) -> Study:
     return make_study(client, engine)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(client: Client) -> Person:
     """An admin with a password."""
     return make_person(client, "admin")
@@ -176,7 +177,7 @@ def visit(browser: Browser, podium: Podium) -> Iterator[Visit]:
 _watches: dict[BrowserContext, Watch] = {}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watch_of() -> Callable[[Page], Watch]:
     """What the window of this page has said so far."""
     return lambda page: _watches[page.context]
