@@ -27,7 +27,7 @@ held_out/accuracy_surer, accuracy_less_sure        of the halves of them with th
 held_out/agreement, agreement_judgments            how often somebody else, who judged the same pair, says the same: a
                                                    ceiling of accuracy; and of how many judgments
 held_out/longer_wins                               accuracy of "the longer one wins"
-held_out/no_better_than_length                     1 when length alone does as well: the alarm for a length meter
+held_out/no_better_than_length                     1 when length alone does as well; a warning where pairs are enough
 held_out/score_length_correlation                  over pairs
 held_out/accuracy_longer_preferred, accuracy_shorter_preferred
 held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
@@ -38,7 +38,7 @@ as a table `accuracy_by` annotator and by pair of models (`reward_metrics.accura
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,7 +53,7 @@ from workers.training import reward_metrics, reward_output
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
-from workers.training.events import Event, Progress, Result, StepMetrics
+from workers.training.events import Event, Progress, Result, StepMetrics, Warned
 from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
 from workers.training.job import Job, write_rows
 from workers.training.packing import parted
@@ -67,6 +67,8 @@ from workers.training.tokens import Codec
 ADAPTER = "reward"
 WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
+ENOUGH_PAIRS = 30
+"""Of fewer held-out ones length may foresee as many by accident."""
 
 T = TypeVar("T")
 
@@ -126,6 +128,8 @@ def train(job: Job) -> Generator[Event, None, None]:
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if held_out:
         yield StepMetrics(plan.steps, values)
+    if measured.get("no_better_than_length") and measured["accuracy_pairs"] >= ENOUGH_PAIRS:
+        yield Warned(plan.steps, "length_meter", _length_meter(measured))
     scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
     yield Progress(plan.steps, plan.steps, "normalise")
     mean, deviation = attempt(lambda: normalise(job, config, codec, task))
@@ -312,6 +316,15 @@ class RewardTask:
         if (slope := regression_slope(groups, scores)) is not None:
             values["regression_slope"] = slope
         return values, pairs
+
+
+def _length_meter(values: Mapping[str, float]) -> str:
+    longer = values["longer_wins"]
+    return (
+        f"Of held-out pairs the scores foresee {values['accuracy']:.0%}, and “the {'longer' if longer >= 0.5 else 'shorter'} "
+        f"one wins” alone {max(longer, 1 - longer):.0%}: a policy that learns from this reward model may only change how "
+        "long its answers are. Collect more judgments, of answers of like length."
+    )
 
 
 def _in_order(one: str | None, other: str | None) -> tuple[str, str] | None:

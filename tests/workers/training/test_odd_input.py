@@ -12,7 +12,7 @@ from backend.errors import Invalid
 from tests.workers.training import runs_of_all_kinds as runs
 from tests.workers.training.language import say, write
 from tests.workers.training.tiny import CPU, folder_of
-from workers.training.events import Result, Sample
+from workers.training.events import Result, Sample, Warned
 from workers.training.job import Job
 from workers.training.scoring import Reader, RewardModel
 
@@ -72,3 +72,22 @@ def test_a_model_of_few_positions_is_saved_and_read_back(tmp_path: Path, models:
     for kind, settings in (("sft", {"max_steps": 1}), ("reward_model", {"max_steps": 1, "method": "full"})):
         *_, result = runs.train(runs.job(kind, tmp_path / kind, few, **settings))
         assert isinstance(result, Result)
+
+
+def test_a_reward_model_that_is_no_better_than_length_is_warned_of(tmp_path: Path, models: runs.Models) -> None:
+    def groups(held_out: int) -> list[dict[str, Any]]:
+        """The longer one always wins."""
+        return [
+            {
+                "prompt_id": f"{place}", "prompt": say(f"w{3 + place % 20}"),
+                "split": "held_out" if place < held_out else "train",
+                "completions": [{"id": "a", "text": "w4 w5 w6"}, {"id": "b", "text": "w4"}],
+                "outcomes": [{"a": 0, "b": 1, "score": 1.0}],
+            }
+            for place in range(held_out + 2)
+        ]  # fmt: skip
+
+    for held_out in (29, 30):
+        job = job_of("reward_model", tmp_path / f"{held_out}", models, "groups", groups(held_out), max_steps=1)
+        warned = [event.rule for event in runs.train(job) if isinstance(event, Warned)]
+        assert warned == (["length_meter"] if held_out == 30 else [])
