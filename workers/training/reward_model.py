@@ -320,10 +320,10 @@ class RewardTask:
 
 def _length_meter(values: Mapping[str, float]) -> str:
     longer = values["longer_wins"]
+    which, alone = ("longer", longer) if longer >= 0.5 else ("shorter", 1 - longer)
     return (
-        f"Of held-out pairs the scores foresee {values['accuracy']:.0%}, and “the {'longer' if longer >= 0.5 else 'shorter'} "
-        f"one wins” alone {max(longer, 1 - longer):.0%}: a policy that learns from this reward model may only change how "
-        "long its answers are. Collect more judgments, of answers of like length."
+        f"The scores foresee {values['accuracy']:.0%} of held-out pairs, and that the {which} one wins {alone:.0%}: a "
+        "policy may learn from them no more than how long to answer. Collect judgments of answers of like length."
     )
 
 
