@@ -61,6 +61,8 @@ class PairOutcome(Row):
     b: int = Field(ge=0)
     score: float = Field(ge=0, le=1)
     weight: float = Field(1.0, ge=0)
+    strength: float = Field(1.0, gt=0, le=1)
+    """how much better the winner was said to be, as a share of the most that was said; 1 where nobody was asked"""
     judgment: str | None = None
     annotator: str | None = None
 

@@ -255,12 +255,20 @@ def groups(session: Session, reward_set_id: uuid.UUID) -> Iterator[dict[str, Any
         select(Reward.prompt_id).where(Reward.reward_set_id == reward_set_id).distinct().order_by(Reward.prompt_id)
     ).all()
     scale = session.scalars(select(RewardSet.scale).where(RewardSet.id == reward_set_id)).one()
+    strongest = session.scalar(
+        select(func.max(Judgment.strength))
+        .join(RewardOutcome, RewardOutcome.judgment_id == Judgment.id)
+        .where(RewardOutcome.reward_set_id == reward_set_id)
+    )
     for start in range(0, len(prompt_ids), 500):
-        for group in _groups(session, reward_set_id, list(prompt_ids[start : start + 500])):
+        for group in _groups(session, reward_set_id, list(prompt_ids[start : start + 500]), strongest or 1):
             yield group | {"scale": scale}
 
 
-def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UUID]) -> Iterator[dict[str, Any]]:
+def _groups(
+    session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UUID], strongest: int
+) -> Iterator[dict[str, Any]]:
+    """strongest: the highest strength that any of the set's judgments tells."""
     made: dict[uuid.UUID, dict[str, Any]] = {}
     place: dict[uuid.UUID, int] = {}
     rows = session.execute(
@@ -295,18 +303,19 @@ def _groups(session: Session, reward_set_id: uuid.UUID, prompt_ids: list[uuid.UU
             }
         )
     found = session.execute(
-        select(RewardOutcome, Judgment.annotator_id)
+        select(RewardOutcome, Judgment.annotator_id, Judgment.strength)
         .join(Judgment, Judgment.id == RewardOutcome.judgment_id)
         .where(RewardOutcome.reward_set_id == reward_set_id, RewardOutcome.prompt_id.in_(prompt_ids))
         .order_by(RewardOutcome.id)
     )
-    for outcome, annotator in found:
+    for outcome, annotator, strength in found:
         made[outcome.prompt_id]["outcomes"].append(
             {
                 "a": place[outcome.a],
                 "b": place[outcome.b],
                 "score": outcome.score,
                 "weight": outcome.weight,
+                "strength": (strength or strongest) / strongest,
                 "judgment": str(outcome.judgment_id),
                 "annotator": str(annotator),
             }

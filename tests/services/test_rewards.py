@@ -72,6 +72,19 @@ def test_each_outcome_names_its_judgment_and_a_prompt_lies_on_one_side(session):
     assert {answer["model"] for row in groups for answer in row["completions"]} == names and len(names) == 2
 
 
+def test_how_strong_a_preference_was_is_told_as_a_share_of_the_strongest(session):
+    project, user = make_study(session, prompts=3), make_user(session)
+    project.protocol = project.protocol | {"strength_levels": 4}
+    for strength in (1, 3, None):
+        (held,) = comparisons.hand_out(session, project, user.id, 1, random.Random(0)).items
+        verdict = Verdict(ranks=(1, 2), strength=strength)
+        judgments.cast(
+            session, id=uuid.uuid4(), annotator_id=user.id, comparison_id=held.comparison.id, verdict=verdict
+        )
+    groups = rewards.groups(session, rewards.freeze(session, project).id)
+    assert sorted(outcome["strength"] for row in groups for outcome in row["outcomes"]) == [1 / 3, 1.0, 1.0]
+
+
 def test_prompts_nobody_judged_are_counted_and_left_out(session):
     project, user = make_study(session, prompts=3), make_user(session)
     make_judgment(session, project, user)

@@ -4,6 +4,7 @@ A group stays whole: its completions meet in one step and each is read once, how
 model and no loss.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -41,6 +42,7 @@ class Group:
     choices: list[tuple[list[int], float]] = field(default_factory=list)  # the best of some, which is the first; weight
     outcomes: list[Outcome] = field(default_factory=list)  # all that was said of two
     models: list[str | None] = field(default_factory=list)  # that wrote the completions
+    strengths: list[float] = field(default_factory=list)  # of the pairs, up to 1; none: all 1
 
     @property
     def weight(self) -> float:
@@ -63,6 +65,7 @@ class GroupBatch:
     pair_b: Tensor
     pair_score: Tensor
     pair_weight: Tensor
+    pair_strength: Tensor
     choices: Tensor  # (C, N), the best one first; -1 where there are fewer
     choice_weight: Tensor
     rewarded: Tensor
@@ -91,10 +94,12 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         documents.append(Document(encoded.ids))
         lengths.append(encoded.completion_length)
     usable = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
+    sizes = Counter(outcome.judgment for outcome in row.outcomes)
     judgments: dict[object, list[PairOutcome]] = {}
     for number, outcome in enumerate(usable):
         judgments.setdefault(number if outcome.judgment is None else outcome.judgment, []).append(outcome)
     pairs: list[tuple[int, int, float, float]] = []
+    strengths: list[float] = []
     choices: list[tuple[list[int], float]] = []
     outcomes: list[Outcome] = []
     for said in judgments.values():
@@ -103,9 +108,11 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         choices += [(some, said[0].weight / len(best)) for some in best]
         if not best:
             pairs += [(*one, o.weight / len(said)) for one, o in zip(told, said, strict=True)]
+            # Of a ranking nobody knows which of its pairs was meant.
+            strengths += [o.strength if o.judgment is None or sizes[o.judgment] == 1 else 1.0 for o in said]
         of_two = [(first, other, 1.0) for first, *others in best for other in others] or told
         outcomes += [Outcome(*one, said[0].annotator) for one in of_two]
-    group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices, outcomes, models)
+    group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices, outcomes, models, strengths)
     return group, len(row.completions) - len(documents)
 
 
@@ -141,12 +148,14 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
     pairs: list[tuple[int, int, float, float]] = []
     choices: list[list[int]] = []
     weights: list[float] = []
+    strengths: list[float] = []
     rewards: list[tuple[int, float, float]] = []
     for number, group in enumerate(groups):
         start = len(documents)
         documents += group.documents
         group_of += [number] * len(group.documents)
         pairs += [(start + a, start + b, score, weight) for a, b, score, weight in group.pairs]
+        strengths += group.strengths or [1.0] * len(group.pairs)
         choices += [[start + one for one in some] for some, _ in group.choices]
         weights += [weight for _, weight in group.choices]
         if len(group.rewards) > 1:
@@ -161,6 +170,7 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
         torch.tensor([b for _, b, _, _ in pairs], dtype=torch.long),
         torch.tensor([score for _, _, score, _ in pairs], dtype=torch.float32),
         torch.tensor([weight for _, _, _, weight in pairs], dtype=torch.float32),
+        torch.tensor(strengths, dtype=torch.float32),
         torch.tensor([some + [-1] * (width - len(some)) for some in choices], dtype=torch.long).view(
             len(choices), width
         ),

@@ -157,7 +157,7 @@ def train(job: Job) -> Generator[Event, None, None]:
 # -- losses -----------------------------------------------------------------------------------------------------------
 
 
-def bradley_terry(lead: Tensor, score: Tensor, margin: float = 0.0) -> Tensor:
+def bradley_terry(lead: Tensor, score: Tensor, margin: float | Tensor = 0.0) -> Tensor:
     """-log-likelihood of each outcome; `score` may be soft. The margin is asked of the winner, never of a tie."""
     return F.binary_cross_entropy_with_logits(lead - margin * (2 * score - 1), score, reduction="none")
 
@@ -245,7 +245,7 @@ class RewardTask:
         if self._pair_factor and len(batch.pair_a):
             lead = scores[batch.pair_a.to(device)] - scores[batch.pair_b.to(device)]
             score = batch.pair_score.to(device)
-            losses = bradley_terry(lead, score, self.config.margin)
+            losses = bradley_terry(lead, score, self.config.margin * batch.pair_strength.to(device))
             total = total + self._pair_factor * (batch.pair_weight.to(device) * losses).sum()
             leads.append((lead.detach() * (2 * score - 1))[score != 0.5])
         if self._pair_factor and len(batch.choices):

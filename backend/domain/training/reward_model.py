@@ -49,7 +49,13 @@ class RewardModelConfig(LoraConfig, OptimiserConfig):
         description="Weight of the squared error in the mixed loss; the rest is the log loss of the comparisons.",
     )
     margin: float = Field(
-        0.0, ge=0, le=10, description="Log-odds by which the winner should lead (bradley_terry); ties have none."
+        0.0,
+        ge=0,
+        le=10,
+        description=(
+            "Log-odds by which the winner should lead (bradley_terry); ties have none. Where annotators say how much "
+            "better one of two is, the strongest word has all of it and weaker ones their share."
+        ),
     )
     centre_coefficient: float = Field(
         0.01,

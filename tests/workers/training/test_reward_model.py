@@ -172,6 +172,27 @@ def test_the_loss_of_a_ranking_and_a_tie_by_hand(backbone, monkeypatch) -> None:
         assert seen["train/accuracy"] == (2.0, 3.0)
 
 
+def test_the_winner_should_lead_by_as_much_as_people_said(backbone, monkeypatch) -> None:
+    """The margin times the strength of a judgment of two; of a ranking nobody knows which pair was meant."""
+    rows = groups(2)
+    rows[0]["outcomes"] = [
+        {"a": 0, "b": 1, "score": 1.0, "judgment": "slightly", "strength": 0.25},
+        {"a": 1, "b": 0, "score": 1.0, "judgment": "much", "strength": 1.0},
+        {"a": 0, "b": 1, "score": 0.5, "judgment": "tie", "strength": 0.5},
+    ]
+    rows[1]["outcomes"] = [
+        {"a": a, "b": b, "score": 1.0, "judgment": "r", "strength": 0.5} for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    task, _ = task_of(backbone, rows, margin=2.0, centre_coefficient=0.0)
+    (batch,) = task.plan(range(2), 10**6)
+    monkeypatch.setattr(task, "scores", lambda batch: torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    loss, _ = task.loss(batch)
+    two = math.log1p(math.exp(0.5 - 1.0)) + math.log1p(math.exp(2.0 + 1.0))
+    tie = (math.log1p(math.exp(1.0)) + math.log1p(math.exp(-1.0))) / 2
+    ranking = math.log1p(math.exp(2.0))
+    assert float(loss) == pytest.approx((two + tie + ranking) / 2)  # four judgments of two prompts
+
+
 def test_the_best_of_three_by_hand() -> None:
     scores = torch.tensor([9.0, 2.0, 1.0, 0.5], requires_grad=True)
     choices = torch.tensor([[2, 1, 3], [1, 2, -1]])
