@@ -324,6 +324,7 @@ class Backbone:
         state: dict[str, Tensor] = dict(weights or self.model.state_dict())
         if name is not None:
             for path, weight in self.adapters.merged_weights(name):
+                weight = weight.cpu()  # a device may not have room for the model twice
                 state[f"{path}.weight"] = weight.t().contiguous() if self.adapters.is_transposed(path) else weight
         config = self.model.config
         self.model.config = self.stored_config  # with the dropout rates it came with

@@ -16,11 +16,16 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
+from backend.domain.training.estimate import Shape
 from backend.errors import Invalid
 from workers.training.backbone import Backbone, positions_of
+from workers.training.room import free_on_device
 
 TOKENS_AT_ONCE = 16_384
 """Tokens of a micro-batch, prompts and answers, unless somebody says otherwise."""
+MOST_ROWS = {"cuda": 512}
+"""Answers that are written side by side at most: each has a row of logits for the whole vocabulary."""
+_SHARE_OF_GPU = 8
 _LEAVE_WHEN = 0.75
 """Finished rows leave the batch when no more than this share of its rows still runs: leaving copies the cache."""
 LOOK_EVERY = {"cpu": 1, "cuda": 16}
@@ -80,10 +85,24 @@ def generate(
             answers[row] = answer
 
     cores, new = backbone.cores, sampling.max_new_tokens
-    parts = list(_microbatches([len(p) for p in prompts], new, tokens_per_microbatch, cores.count))
+    rows_at_most = MOST_ROWS.get(backbone.device.type)
+    parts = list(_microbatches([len(p) for p in prompts], new, tokens_per_microbatch, cores.count, rows_at_most))
     with torch.inference_mode(), _merged(backbone, adapter, merge):
         cores.map(work, parts)
     return [answer for answer in answers if answer is not None]
+
+
+def tokens_at_once(backbone: Backbone) -> int:
+    """What `generate` may take where nobody has said how much. A GPU needs as long for the next token of hundreds of
+    answers as of a few, so there they are as many as an eighth of its memory holds: keys and values of each token, and
+    what one layer makes of all prompts.
+    """
+    if backbone.device.type != "cuda":
+        return TOKENS_AT_ONCE
+    shape = Shape.of(backbone.stored_config.to_dict())
+    numbers = 2 * shape.layers * shape.keys + 4 * shape.feed_forward + 8 * shape.hidden
+    memory = torch.cuda.mem_get_info(backbone.device)[1]  # all of it: what is free may differ when a run is resumed
+    return max(TOKENS_AT_ONCE, memory // _SHARE_OF_GPU // (numbers * backbone.dtype.itemsize))
 
 
 def _merged(backbone: Backbone, adapter: str | None, merge: bool | None) -> AbstractContextManager[None]:
@@ -91,11 +110,13 @@ def _merged(backbone: Backbone, adapter: str | None, merge: bool | None) -> Abst
         return nullcontext()
     if merge is None:
         copies = backbone.adapters.merged_bytes(adapter)
-        merge = backbone.device.type != "cuda" or 3 * copies < torch.cuda.mem_get_info(backbone.device)[0]
+        merge = backbone.device.type != "cuda" or 3 * copies < free_on_device(backbone.device)
     return backbone.adapters.merged(adapter) if merge else nullcontext()
 
 
-def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int, cores: int) -> Iterator[list[int]]:
+def _microbatches(
+    lengths: Sequence[int], new_tokens: int, budget: int, cores: int, rows_at_most: int | None = None
+) -> Iterator[list[int]]:
     """Indices of prompts of like length, as many as fit a core's share of the budget with their answers; never fewer
     than one. Each core gets as many as the others.
     """
@@ -104,7 +125,8 @@ def _microbatches(lengths: Sequence[int], new_tokens: int, budget: int, cores: i
         rows: list[int] = []
         for row in order[core::cores]:
             # Longest first: the first prompt of a batch sets its width.
-            if rows and (len(rows) + 1) * (lengths[rows[0]] + new_tokens) > budget // cores:
+            full = len(rows) == rows_at_most
+            if full or (rows and (len(rows) + 1) * (lengths[rows[0]] + new_tokens) > budget // cores):
                 yield rows
                 rows = []
             rows.append(row)

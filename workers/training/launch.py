@@ -36,6 +36,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # But a short while (some 20 us) they do wait for the next operation, or each would begin with waking them.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# Micro-batches of many widths would leave a GPU's memory in pieces that fit none of the next ones.
+os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+
 STOPPED = 75
 WORKER_GONE = 70
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

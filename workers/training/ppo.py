@@ -39,7 +39,7 @@ from workers.training.controllers import FixedKL, LeashController, SchulmanStep,
 from workers.training.engine import Engine
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.floor import Floor, Work, rate, wait
-from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
+from workers.training.generation import Sampling, generate, tokens_at_once
 from workers.training.guard import Finding, Guard
 from workers.training.job import Job
 from workers.training.judge import BEST, Judge
@@ -301,7 +301,7 @@ class PPO:
                 adapter="policy",
                 keys=keys,
                 stop_ids=self.stop_ids,
-                tokens_per_microbatch=self.budget.share_of(TOKENS_AT_ONCE),
+                tokens_per_microbatch=self.budget.share_of(tokens_at_once(self.backbone)),
             )
         return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
 

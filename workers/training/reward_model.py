@@ -54,7 +54,7 @@ from workers.training.backbone import Backbone, ScalarHead
 from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, Progress, Result, StepMetrics, Warned
-from workers.training.generation import TOKENS_AT_ONCE, Sampling, generate
+from workers.training.generation import Sampling, generate, tokens_at_once
 from workers.training.job import Job, write_rows
 from workers.training.packing import parted
 from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group
@@ -403,7 +403,7 @@ def _score_samples(job: Job, config: RewardModelConfig, codec: Codec, task: Rewa
         Sampling(new),
         keys=[(job.seed, 2, i) for i in range(count)],
         stop_ids=codec.stop_ids(writer.stop_ids),
-        tokens_per_microbatch=task.budget.share_of(TOKENS_AT_ONCE),
+        tokens_per_microbatch=task.budget.share_of(tokens_at_once(writer)),
     )
     sequences = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
     scores = task.together(lambda: task.model()(sequences, [len(prompt) for prompt in prompts]))

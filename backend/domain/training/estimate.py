@@ -8,7 +8,8 @@ training       16 a trained weight: itself (where it is not counted above), its 
                where a CPU's cores each have a micro-batch, 4 more for each of them
 activations    what a backward pass over m tokens needs of each layer, and of the vocabulary's chunk
 answers        keys and values of all tokens that are written at once, and the logits of their rows
-copies         weights with an adapter folded in, while answering on a CPU and while the result is saved and read back
+copies         weights with an adapter folded in, while answering on a CPU and while the result is saved and read back;
+               for a GPU's model they are made where there is room, in the machine's memory if need be
 """
 
 import math
@@ -226,7 +227,8 @@ def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int, ot
     merged = 0
     if isinstance(config, SFTConfig):
         peaks["activations"] += _logits(shape, m)
-        peaks["copies"] = merged = shape.weights * width
+        merged = shape.weights * width
+        peaks["copies"] = 0 if width == 2 else merged
     elif config.normalise_samples:
         peaks["answers"] = _answers(shape, config.normalise_samples, config.normalise_max_new_tokens, width)
     output = merged + 4 * adapter + TOKENIZER
@@ -255,7 +257,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
         {
             "activations": shape.activations(m, width, config.lora_rank) + _logits(shape, m, "ppo"),
             **({} if config.engine else {"answers": answers + (0 if cuda else merged)}),
-            "copies": merged,
+            "copies": 0 if cuda else merged,
         },
         folder=2 * (12 * trained + 4 * kept) + output,
         stored=output,

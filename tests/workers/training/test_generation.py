@@ -151,3 +151,20 @@ def test_what_cannot_be_sampled_is_refused() -> None:
         generate(backbone, [[]], Sampling(max_new_tokens=7), keys=[(0,)])
     with pytest.raises(Invalid):
         Sampling(max_new_tokens=0)
+
+
+def test_a_gpu_writes_as_many_answers_at_once_as_its_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = backbone_of("llama")
+    assert generation.tokens_at_once(backbone) == generation.TOKENS_AT_ONCE
+    backbone.device = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 8 * 10**9))
+    numbers = 2 * 2 * 16 + 4 * 64 + 8 * 32  # keys and values of two layers, a feed-forward layer, hidden states
+    assert generation.tokens_at_once(backbone) == 10**9 // (4 * numbers)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 10**6))
+    assert generation.tokens_at_once(backbone) == generation.TOKENS_AT_ONCE
+
+
+def test_no_more_rows_at_once_than_their_logits_have_room() -> None:
+    parts = list(generation._microbatches([4] * 10, 4, 10**6, 1, 3))
+    assert [len(part) for part in parts] == [3, 3, 3, 1]
+    assert sorted(row for part in parts for row in part) == list(range(10))
