@@ -7,14 +7,19 @@ from workers.training.floor import Floor, Work
 def work_of(model: str) -> Work:
     """What a forward of one of the benchmark's models costs."""
     shape = MODELS[model]
-    layer = 4 * shape["hidden"] ** 2 + 3 * shape["hidden"] * shape["feed_forward"]
+    layer = 2 * shape["hidden"] * (shape["hidden"] + _keys(shape)) + 3 * shape["hidden"] * shape["feed_forward"]
     return Work(layer * shape["layers"], shape["layers"] * shape["hidden"], shape["vocabulary"] * shape["hidden"])
+
+
+def _keys(shape: dict[str, int]) -> int:
+    """Width of all keys."""
+    return shape["hidden"] // shape["heads"] * shape.get("key_heads", shape["heads"])
 
 
 def adapter_of(model: str) -> int:
     """Weights of a LoRA adapter on all linear layers of it."""
     shape = MODELS[model]
-    widths = 4 * 2 * shape["hidden"] + 3 * (shape["hidden"] + shape["feed_forward"])
+    widths = 6 * shape["hidden"] + 2 * _keys(shape) + 3 * (shape["hidden"] + shape["feed_forward"])
     return LORA["rank"] * shape["layers"] * widths
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from backend.domain.training import PPOConfig, RewardModelConfig, RunConfig, SFTConfig
 from backend.domain.training.guard import GuardConfig
 from benchmarks.training import shared
-from benchmarks.training.shared import ANSWER, LORA, PPO, Mark, Measured, Workload
+from benchmarks.training.shared import LORA, PPO, Mark, Measured, Workload
 from workers.training import ppo, reward_model, sft
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.events import StepMetrics
@@ -35,16 +35,18 @@ Row = TypeVar("Row")
 def main() -> None:
     parser = shared.arguments()
     given = parser.parse_args()
-    workload = shared.workload_of(given.workload, given.steps, given.per_step)
-    launch.settle(torch.device("cpu"), given.seed, given.threads)
-    said = Measured("ours", given.workload, gflops=shared.gflops())
+    workload = shared.workload_of(given)
+    launch.settle(torch.device(workload.device), given.seed, given.threads)
+    said = Measured("ours", given.workload, gflops=shared.gflops(workload.device, workload.dtype))
     {"sft": _sft, "rm": _rm, "ppo": _ppo}[workload.kind](given.folder, workload, given.seed, said)
     said.versions = {module.__name__: module.__version__ for module in (transformers, torch)}
     said.say()
 
 
 def _backbone(folder: Path, workload: Workload) -> Backbone:
-    return Backbone.load(folder / workload.model / "model", device=torch.device("cpu"), dtype=torch.float32)
+    # What trains all weights does so in float32, and multiplies in bfloat16 on a GPU.
+    dtype = getattr(torch, workload.dtype) if workload.lora else torch.float32
+    return Backbone.load(folder / workload.model / "model", device=torch.device(workload.device), dtype=dtype)
 
 
 def _adapter(backbone: Backbone, name: str, seed: int) -> list[tuple[str, nn.Parameter]]:
@@ -70,7 +72,7 @@ def _sft(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         adapter=sft.ADAPTER if workload.lora else None, samples=lambda step: iter(()),
         tokens_per_microbatch=config.tokens_per_microbatch,
     )  # fmt: skip
-    _run(Loop(_job("sft", config, seed), config, task, plan, named), workload, said)
+    _run(Loop(_job("sft", config, seed, workload), config, task, plan, named), workload, said)
     counted = rows[workload.warm_up * workload.per_step :]
     said.lengths = [[len(r["ids"]), len(r["ids"]) - r["prompt"]] for r in counted]
     said.units = sum(len(r["ids"]) for r in counted)
@@ -87,7 +89,7 @@ def _rm(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
     named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     plan = Plan(len(rows), workload.per_step, config.epochs, config.max_steps, seed)
     groups = _in_order([_pair(row["chosen"], row["rejected"]) for row in rows], plan)
-    job = _job("reward_model", config, seed)
+    job = _job("reward_model", config, seed, workload)
     _run(Loop(job, config, RewardTask(job, config, backbone, head, groups, []), plan, named), workload, said)
     counted = rows[workload.warm_up * workload.per_step :]
     said.lengths = [[len(ids), 0] for r in counted for ids in (r["chosen"], r["rejected"])]
@@ -113,18 +115,21 @@ def _in_order(rows: Sequence[Row], plan: Plan) -> list[Row]:
     return [row for _, row in sorted(zip(places, rows, strict=True), key=lambda pair: pair[0])]
 
 
-def _job(kind: str, config: RunConfig, seed: int) -> Job:
-    return Job(Path(tempfile.mkdtemp(prefix="podium-benchmark-ours-")), kind, config, seed=seed)
+def _job(kind: str, config: RunConfig, seed: int, workload: Workload) -> Job:
+    folder = Path(tempfile.mkdtemp(prefix="podium-benchmark-ours-"))
+    device, dtype = torch.device(workload.device), getattr(torch, workload.dtype)
+    return Job(folder, kind, config, seed=seed, device=device, dtype=dtype)
 
 
 def _run(loop: Loop[Any], workload: Workload, said: Measured) -> None:
-    said.before_mib = shared.forget_peak()
+    said.before_mib = shared.forget_peak(workload.device)
     marks = [Mark.now()]
     for event in loop.run():
         if isinstance(event, StepMetrics) and "train/loss" in event.values:
+            shared.wait(workload.device)
             marks.append(Mark.now())
             said.losses.append(event.values["train/loss"])
-    said.peak_mib = shared.resident_mib("VmHWM")
+    said.peak_mib = shared.peak_mib(workload.device)
     said.count(marks, workload.warm_up)
     said.phases = {"training": said.seconds}
 
@@ -135,9 +140,9 @@ def _ppo(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         episodes_per_iteration=workload.per_step, epochs=PPO["epochs"], minibatches=PPO["minibatches"],
         policy_learning_rate=workload.learning_rate, value_learning_rate=workload.learning_rate, schedule="constant",
         gradient_clip_norm=1e9, clip_range=PPO["clip"], value_clip_range=PPO["value_clip"], kl_limit_per_seq_nats=None,
-        kl_base_coefficient=PPO["kl"], temperature=PPO["temperature"], max_new_tokens=ANSWER, missing_end_penalty=0.0,
-        score_clip=1e9, critic="shared" if workload.shared_critic else "separate", discount=PPO["discount"],
-        gae_lambda=PPO["gae_lambda"], lora_rank=LORA["rank"], lora_alpha=float(LORA["alpha"]),
+        kl_base_coefficient=PPO["kl"], temperature=PPO["temperature"], max_new_tokens=workload.answer,
+        missing_end_penalty=0.0, score_clip=1e9, critic="shared" if workload.shared_critic else "separate",
+        discount=PPO["discount"], gae_lambda=PPO["gae_lambda"], lora_rank=LORA["rank"], lora_alpha=float(LORA["alpha"]),
         guard=GuardConfig(action="warn"),
     )  # fmt: skip
     prompts, backbone = shared.rows(folder, workload), _backbone(folder, workload)
@@ -147,7 +152,7 @@ def _ppo(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         config, backbone, Rewards({"reward_model": Weighted(1.0, scorer)}), prompts, seed=seed, stop_ids=(-1,)
     )
     frozen = learner.frozen()
-    said.before_mib = shared.forget_peak()
+    said.before_mib = shared.forget_peak(workload.device)
     marks = [Mark.now()]
     said.phases = dict.fromkeys(("rollout", "scoring", "update"), 0.0)
     said.numbers = {name: [] for name in LOGGED}
@@ -161,7 +166,7 @@ def _ppo(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
             said.lengths += [[len(row), len(a.ids)] for row, a in zip(batch.sequences, batch.answers, strict=True)]
         if workload.target is not None and values["objective/score"] >= workload.target:
             break
-    said.peak_mib = shared.resident_mib("VmHWM")
+    said.peak_mib = shared.peak_mib(workload.device)
     said.count(marks, workload.warm_up)
     said.units = said.steps * workload.per_step
     assert learner.frozen() == frozen, "training changed what it must not"

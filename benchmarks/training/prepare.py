@@ -10,7 +10,7 @@ MODEL/*.jsonl   rows of token ids
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from backend.domain.training_rows import ChatMessage
 from benchmarks.training import text
-from benchmarks.training.shared import ANSWER, LONGEST, LONGEST_PROMPT, LORA, MODELS, PPO
+from benchmarks.training.shared import ANSWER, LONGEST, LORA, MODELS, PPO
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout
 from workers.training.generation import Sampling, generate
@@ -31,29 +31,29 @@ SCORED = 64
 """Answers that the scale of the reward is taken from."""
 STRENGTH = 5.0
 """How much of a word is carried: with this, about as much as the rest of a hidden state has."""
-FORM = 2
+FORM = 3
 """Raised when what is prepared changes."""
 
 
-def folder_of(seed: int, source: Path | None) -> Path:
-    """Where everything lies; made if it is not there."""
+def folder_of(seed: int, source: Path | None, models: Collection[str] = tuple(MODELS), device: str = "cpu") -> Path:
+    """Where everything of these models lies; made if it is not there."""
     about = json.dumps([FORM, seed, str(source), MODELS, LORA])
     name = f"podium-benchmark-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
     folder = Path(tempfile.gettempdir()) / name
-    for model in MODELS:
+    for model in models:
         if not (folder / model / "ready").exists():
             print(f"preparing the {model} model and its data in {folder}", flush=True)
-            _prepare(folder / model, model, seed, source)
+            _prepare(folder / model, model, seed, source, torch.device(device))
             (folder / model / "ready").touch()
     return folder
 
 
-def _prepare(folder: Path, name: str, seed: int, source: Path | None) -> None:
+def _prepare(folder: Path, name: str, seed: int, source: Path | None, device: torch.device) -> None:
     dialogues = list(text.read(source, DIALOGUES, seed) if source else text.made_up(DIALOGUES, seed))
     shape = MODELS[name]
     tokenizer = train_tokenizer(
         (part for dialogue in dialogues for part in dialogue),
-        vocabulary_size=shape["vocabulary"], context_tokens=1024, chat_template=True,
+        vocabulary_size=min(shape["vocabulary"], 32768), context_tokens=1024, chat_template=True,
     )  # fmt: skip
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -62,25 +62,29 @@ def _prepare(folder: Path, name: str, seed: int, source: Path | None) -> None:
         intermediate_size=shape["feed_forward"],
         num_hidden_layers=shape["layers"],
         num_attention_heads=shape["heads"],
+        num_key_value_heads=shape.get("key_heads", shape["heads"]),
         max_position_embeddings=1024,
-        tie_word_embeddings=True,
+        tie_word_embeddings="untied" not in shape,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
-    model = LlamaForCausalLM(config)
+    dtype = torch.bfloat16 if "half" in shape else torch.float32
+    with device:
+        model = LlamaForCausalLM(config).to(dtype)
     model.save_pretrained(folder / "model")
+    del model
     tokenizer.save_pretrained(folder / "model")
-    backbone = Backbone.load(folder / "model", device=torch.device("cpu"), dtype=torch.float32)
+    backbone = Backbone.load(folder / "model", device=device, dtype=dtype)
     backbone.add_adapter("first", rank=LORA["rank"], alpha=LORA["alpha"], seed=seed)
     backbone.save_adapter("first", folder / "adapter")
     ScalarHead(backbone.hidden_size, seed=seed).save(folder / "rm")
-    prompts = _rows(folder, Codec(tokenizer), dialogues)
+    prompts = _rows(folder, Codec(tokenizer), dialogues, shape["prompt"], shape["least"])
     _reward(folder / "reward", backbone, prompts[:SCORED], seed)
 
 
-def _rows(folder: Path, codec: Codec, dialogues: Sequence[text.Dialogue]) -> list[list[int]]:
-    """Writes the rows of every kind; returns the prompts of PPO."""
+def _rows(folder: Path, codec: Codec, dialogues: Sequence[text.Dialogue], longest: int, least: int) -> list[list[int]]:
+    """Writes the rows of every kind; returns the prompts of PPO, each of at least and at most so many tokens."""
 
     def encode(prompt: str, answer: str) -> Any:
         return codec.encode_demonstration([ChatMessage(role="user", content=prompt)], answer, max_tokens=LONGEST)
@@ -92,8 +96,8 @@ def _rows(folder: Path, codec: Codec, dialogues: Sequence[text.Dialogue]) -> lis
             continue
         sft.append({"ids": chosen.ids, "prompt": chosen.prompt_length})
         rm.append({"chosen": chosen.ids, "rejected": rejected.ids})
-        if chosen.prompt_length >= LONGEST_PROMPT // 2:
-            ppo.append(codec.fit_prompt(chosen.ids[: chosen.prompt_length], LONGEST_PROMPT))
+        if chosen.prompt_length >= least:
+            ppo.append(codec.fit_prompt(chosen.ids[: chosen.prompt_length], longest))
     for kind, found in (("sft", sft), ("rm", rm), ("ppo", ppo)):
         lines = [json.dumps(row) + "\n" for row in found]
         (folder / f"{kind}.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -108,7 +112,7 @@ def _reward(folder: Path, backbone: Backbone, prompts: Sequence[list[int]], seed
     before, carries the embedding's share in a random direction to another direction, along which the head reads.
     """
     draw = torch.Generator().manual_seed(seed + 1)
-    directions = torch.randn(2, backbone.hidden_size, generator=draw)
+    directions = torch.randn(2, backbone.hidden_size, generator=draw).to(backbone.device)
     liked, read = torch.nn.functional.normalize(directions, dim=1)
     backbone.add_adapter("reward", rank=LORA["rank"], alpha=LORA["alpha"], seed=seed)
     adapter = backbone.adapters["reward"]
@@ -121,6 +125,7 @@ def _reward(folder: Path, backbone: Backbone, prompts: Sequence[list[int]], seed
     whole = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
     with backbone.role("reward"):
         states = torch.cat([_last(backbone, whole[start : start + 16]) for start in range(0, len(whole), 16)])
+    states = states.float()
     common = states.mean(0)
     weight = read - (read @ common / common.square().sum()) * common
     head = ScalarHead(backbone.hidden_size, zero=True)

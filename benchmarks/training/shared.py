@@ -11,13 +11,31 @@ from typing import Any
 LORA = {"rank": 16, "alpha": 32}
 LONGEST = 512
 """Tokens of a demonstration, or of a prompt with a completion."""
-LONGEST_PROMPT, ANSWER = 64, 53
-"""Tokens of a prompt and of an answer in PPO. Nothing ends an answer early, so both sides write as many."""
+ANSWER, GPU_ANSWER = 53, 256
+"""Tokens of an answer in PPO. Nothing ends an answer early, so both sides write as many."""
 
 MODELS: dict[str, dict[str, int]] = {
-    "tiny": {"vocabulary": 4096, "hidden": 256, "feed_forward": 512, "layers": 6, "heads": 4},  # 5M
-    "small": {"vocabulary": 32768, "hidden": 768, "feed_forward": 2048, "layers": 12, "heads": 12},  # 110M
-}
+    "tiny": {  # 5M
+        "vocabulary": 4096, "hidden": 256, "feed_forward": 512, "layers": 6, "heads": 4, "prompt": 64, "least": 32,
+    },
+    "small": {  # 110M
+        "vocabulary": 32768, "hidden": 768, "feed_forward": 2048, "layers": 12, "heads": 12, "prompt": 64, "least": 32,
+    },
+    # For a GPU, in the shapes of Qwen 2.5, kept in bfloat16.
+    "0.5b": {
+        "vocabulary": 151936, "hidden": 896, "feed_forward": 4864, "layers": 24, "heads": 14, "key_heads": 2,
+        "prompt": 256, "least": 192, "half": 1,
+    },
+    "1.5b": {
+        "vocabulary": 151936, "hidden": 1536, "feed_forward": 8960, "layers": 28, "heads": 12, "key_heads": 2,
+        "prompt": 256, "least": 192, "half": 1,
+    },
+    "7b": {
+        "vocabulary": 152064, "hidden": 3584, "feed_forward": 18944, "layers": 28, "heads": 28, "key_heads": 4,
+        "prompt": 256, "least": 192, "half": 1, "untied": 1,
+    },
+}  # fmt: skip
+"""`prompt` and `least`: tokens of a prompt in PPO, at most and at least."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,9 @@ class Workload:
     """our critic is a head on the policy's trunk; TRL has no such thing and keeps its own"""
     target: float | None = None
     """run until the mean score of the answers has reached this, at most `steps` iterations"""
+    answer: int = ANSWER
+    device: str = "cpu"
+    dtype: str = "float32"
 
 
 WORKLOADS = {
@@ -46,7 +67,14 @@ WORKLOADS = {
     "ppo-tiny-53": Workload("ppo", "tiny", 64, 6, 2, 1e-4),
     "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 2e-4, shared_critic=True, target=1.0),
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
+    **{
+        f"{kind}-{model}": Workload(kind, model, 64, 4, 1, 1e-5, answer=GPU_ANSWER)
+        for kind in ("ppo", "sft", "rm")
+        for model in ("0.5b", "1.5b", "7b")
+    },
 }
+USUAL = [name for name, workload in WORKLOADS.items() if "half" not in MODELS[workload.model]]
+"""What is measured unless others are asked for."""
 PPO = {
     "epochs": 4, "minibatches": 4, "temperature": 0.7, "kl": 0.05, "clip": 0.2, "value_clip": 0.2, "value_loss": 0.1,
     "discount": 1.0, "gae_lambda": 0.95, "adam_eps": 1e-5,
@@ -62,12 +90,15 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--per-step", type=int)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     return parser
 
 
-def workload_of(name: str, steps: int | None = None, per_step: int | None = None) -> Workload:
+def workload_of(given: argparse.Namespace) -> Workload:
     """A workload by name, made smaller where one only tries whether everything runs."""
-    workload = WORKLOADS[name]
+    steps, per_step = given.steps, given.per_step
+    workload = replace(WORKLOADS[given.workload], device=given.device, dtype=given.dtype)
     if steps:
         workload = replace(workload, steps=steps, warm_up=min(workload.warm_up, steps - 1))
     return replace(workload, per_step=per_step) if per_step else workload
@@ -156,8 +187,30 @@ def resident_mib(field_name: str = "VmRSS") -> float:
     return float("nan")
 
 
-def forget_peak() -> float:
+def wait(device: str) -> None:
+    """Until a GPU has done what it was told."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def peak_mib(device: str) -> float:
+    """The most memory that was in use since `forget_peak`: of a GPU, or of the process."""
+    if device == "cuda":
+        import torch
+
+        return float(torch.cuda.max_memory_allocated() / 2**20)
+    return resident_mib("VmHWM")
+
+
+def forget_peak(device: str = "cpu") -> float:
     """Count the most memory from here on; returns what is in use."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        return float(torch.cuda.memory_allocated() / 2**20)
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
             file.write("5")
@@ -166,15 +219,18 @@ def forget_peak() -> float:
     return resident_mib()
 
 
-def gflops() -> float:
+def gflops(device: str, dtype: str) -> float:
     """The rate of a matrix product large enough to be fast, the best of half a second."""
     import torch
 
-    a, b = torch.ones(1024, 1024), torch.ones(1024, 1024)
+    side = 8192 if device == "cuda" else 1024
+    a, b = (torch.randn(side, side).to(device, getattr(torch, dtype)) for _ in range(2))
     a @ b
     best, until = float("inf"), time.perf_counter() + 0.5
     while time.perf_counter() < until:
+        wait(device)
         began = time.perf_counter()
         a @ b
+        wait(device)
         best = min(best, time.perf_counter() - began)
-    return 2 * 1024**3 / best / 1e9
+    return 2 * side**3 / best / 1e9

@@ -16,7 +16,7 @@ import shared
 import torch
 from datasets import Dataset
 from peft import LoraConfig, inject_adapter_in_model
-from shared import ANSWER, LORA, PPO, Measured, Workload
+from shared import LORA, PPO, Measured, Workload
 from transformers import AutoTokenizer
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 from trl.experimental.ppo import ppo_trainer as inside
@@ -37,7 +37,7 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     model_folder = folder / workload.model
     tokenizer = AutoTokenizer.from_pretrained(model_folder / "model", padding_side="left")
     # Both begin as the reward model.
-    reward, value = (scalar_model(model_folder, "reward") for _ in range(2))
+    reward, value = (scalar_model(model_folder, "reward", workload) for _ in range(2))
     fold_in(reward, model_folder / "reward" / "adapter")
     if critic == "lora":
         value = _with_adapter_inside(value, model_folder / "reward" / "adapter")
@@ -46,7 +46,7 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     settings = PPOConfig(
         **arguments(workload, seed), num_mini_batches=PPO["minibatches"], num_ppo_epochs=PPO["epochs"],
         total_episodes=workload.steps * workload.per_step, local_rollout_forward_batch_size=workload.per_step,
-        response_length=ANSWER, stop_token=None, missing_eos_penalty=None, num_sample_generations=0,
+        response_length=workload.answer, stop_token=None, missing_eos_penalty=None, num_sample_generations=0,
         temperature=PPO["temperature"], kl_coef=PPO["kl"], cliprange=PPO["clip"], cliprange_value=PPO["value_clip"],
         vf_coef=PPO["value_loss"], gamma=PPO["discount"], lam=PPO["gae_lambda"], whiten_rewards=False,
         kl_estimator="k1", adam_epsilon=PPO["adam_eps"],
@@ -55,7 +55,7 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     data = Dataset.from_list([{"input_ids": ids} for ids in prompts])
     trainer = PPOTrainer(
         args=settings, processing_class=tokenizer, ref_model=None, value_model=value, train_dataset=data,
-        model=with_adapter(language_model(model_folder), model_folder, "CAUSAL_LM"),
+        model=with_adapter(language_model(model_folder, workload), model_folder, "CAUSAL_LM"),
         reward_model=reward, eval_dataset=data.select(range(workload.per_step)),
         callbacks=[timer],
     )  # fmt: skip
@@ -63,10 +63,11 @@ def run(folder: Path, workload: Workload, seed: int, critic: str, said: Measured
     said.before_mib = timer.begin()
     with suppress(Enough):
         trainer.train()
-    said.peak_mib = shared.resident_mib("VmHWM")
+    said.peak_mib = shared.peak_mib(workload.device)
     said.count(timer.marks, workload.warm_up)
     said.units = said.steps * workload.per_step
-    said.lengths = [[size + ANSWER, ANSWER] for size in timer.prompts[workload.warm_up * workload.per_step :]]
+    counted = timer.prompts[workload.warm_up * workload.per_step :]
+    said.lengths = [[size + workload.answer, workload.answer] for size in counted]
     said.phases = timer.phases(workload.warm_up)
     said.numbers = {name: timer.logged(theirs) for name, theirs in LOGGED.items()}
 
@@ -87,7 +88,7 @@ class _Phases(Timer):
 
     def __init__(self, workload: Workload) -> None:
         super().__init__()
-        self.target, self.rolled_out, self.scored = workload.target, [], []
+        self.target, self.rolled_out, self.scored, self.device = workload.target, [], [], workload.device
         self.prompts: list[int] = []
 
     def watch(self, pad: int) -> None:
@@ -97,11 +98,13 @@ class _Phases(Timer):
         def generate(model: Any, queries: torch.Tensor, *rest: Any) -> Any:
             self.prompts += (queries != pad).sum(1).tolist()
             made = generation(model, queries, *rest)
+            shared.wait(self.device)
             self.rolled_out.append(time.perf_counter())
             return made
 
         def whitened(*given: Any, **named: Any) -> Any:
             made = whiten(*given, **named)
+            shared.wait(self.device)
             self.scored.append(time.perf_counter())
             return made
 

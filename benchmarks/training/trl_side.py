@@ -33,15 +33,18 @@ class Timer(TrainerCallback):  # type: ignore[misc]
     """A mark at the start and after every step, and what was logged."""
 
     def __init__(self) -> None:
+        self.device = "cpu"
         self.marks: list[Mark] = []
         self.logs: list[dict[str, float]] = []
 
     def begin(self) -> float:
         """Returns the memory that is in use."""
+        shared.wait(self.device)
         self.marks.append(Mark.now())
-        return shared.forget_peak()
+        return shared.forget_peak(self.device)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
+        shared.wait(self.device)
         self.marks.append(Mark.now())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -54,20 +57,23 @@ class Timer(TrainerCallback):  # type: ignore[misc]
 def arguments(workload: Workload, seed: int) -> dict[str, Any]:
     """Common to all of TRL's trainers."""
     return {
-        "output_dir": tempfile.mkdtemp(prefix="podium-benchmark-trl-"), "use_cpu": True, "bf16": False, "fp16": False,
+        "output_dir": tempfile.mkdtemp(prefix="podium-benchmark-trl-"), "use_cpu": workload.device == "cpu",
+        "bf16": workload.device == "cuda" and workload.dtype == "bfloat16", "fp16": False,
         "gradient_checkpointing": False, "learning_rate": workload.learning_rate, "lr_scheduler_type": "constant",
         "weight_decay": 0.0, "seed": seed, "report_to": "none", "save_strategy": "no", "disable_tqdm": True,
         "logging_steps": 1, "per_device_train_batch_size": workload.per_step, "gradient_accumulation_steps": 1,
     }  # fmt: skip
 
 
-def language_model(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32)
+def language_model(folder: Path, workload: Workload) -> Any:
+    dtype = getattr(torch, workload.dtype) if workload.lora else torch.float32
+    return AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype)
 
 
-def scalar_model(folder: Path, head: str) -> Any:
+def scalar_model(folder: Path, head: str, workload: Workload) -> Any:
     """The same trunk with the scalar head `head` on it."""
-    model = AutoModelForSequenceClassification.from_pretrained(folder / "model", num_labels=1, dtype=torch.float32)
+    dtype = getattr(torch, workload.dtype)
+    model = AutoModelForSequenceClassification.from_pretrained(folder / "model", num_labels=1, dtype=dtype)
     with torch.no_grad():
         model.score.weight.copy_(load_file(folder / head / "reward_head.safetensors")["weight"])
     return model
@@ -112,7 +118,7 @@ def sft(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
     from trl import SFTConfig, SFTTrainer
 
     rows = shared.rows(folder, workload)
-    model = language_model(folder / workload.model)
+    model = language_model(folder / workload.model, workload)
     if workload.lora:
         model = with_adapter(model, folder / workload.model, "CAUSAL_LM")
     data = [{"input_ids": r["ids"], "labels": [-100] * r["prompt"] + r["ids"][r["prompt"] :]} for r in rows]
@@ -120,7 +126,7 @@ def sft(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         **arguments(workload, seed), max_steps=workload.steps, max_length=shared.LONGEST, max_grad_norm=1.0,
         train_sampling_strategy="sequential",
     )  # fmt: skip
-    _supervised(SFTTrainer, settings, model, data, folder / workload.model, said, workload.warm_up)
+    _supervised(SFTTrainer, settings, model, data, folder / workload.model, said, workload)
     counted = rows[workload.warm_up * workload.per_step :]
     said.lengths = [[len(r["ids"]), len(r["ids"]) - r["prompt"]] for r in counted]
     said.units = sum(len(r["ids"]) for r in counted)
@@ -130,30 +136,32 @@ def rm(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
     from trl import RewardConfig, RewardTrainer
 
     rows = shared.rows(folder, workload)
-    model = with_adapter(scalar_model(folder / workload.model, "rm"), folder / workload.model, "SEQ_CLS")
+    model = with_adapter(scalar_model(folder / workload.model, "rm", workload), folder / workload.model, "SEQ_CLS")
     data = [{"chosen_ids": r["chosen"], "rejected_ids": r["rejected"]} for r in rows]
     settings = RewardConfig(
         **arguments(workload, seed), max_steps=workload.steps, max_length=shared.LONGEST, max_grad_norm=1.0,
         train_sampling_strategy="sequential", disable_dropout=False,
     )  # fmt: skip
-    _supervised(RewardTrainer, settings, model, data, folder / workload.model, said, workload.warm_up)
+    _supervised(RewardTrainer, settings, model, data, folder / workload.model, said, workload)
     counted = rows[workload.warm_up * workload.per_step :]
     said.lengths = [[len(ids), 0] for r in counted for ids in (r["chosen"], r["rejected"])]
     said.units = len(counted)
 
 
 def _supervised(
-    trainer: Any, settings: Any, model: Any, data: list[dict[str, Any]], folder: Path, said: Measured, warm_up: int
-) -> None:
+    trainer: Any, settings: Any, model: Any, data: list[dict[str, Any]], folder: Path, said: Measured,
+    workload: Workload,
+) -> None:  # fmt: skip
     timer = Timer()
+    timer.device = workload.device
     made = trainer(
         model=model, args=settings, train_dataset=Dataset.from_list(data), callbacks=[timer],
         processing_class=AutoTokenizer.from_pretrained(folder / "model"),
     )  # fmt: skip
     said.before_mib = timer.begin()
     made.train()
-    said.peak_mib = shared.resident_mib("VmHWM")
-    said.count(timer.marks, warm_up)
+    said.peak_mib = shared.peak_mib(workload.device)
+    said.count(timer.marks, workload.warm_up)
     said.losses = timer.logged("loss")
     said.phases = {"training": said.seconds}
 
@@ -162,9 +170,9 @@ def main() -> None:
     parser = shared.arguments()
     parser.add_argument("--critic", choices=("lora", "full"), default="lora")
     given = parser.parse_args()
-    workload = shared.workload_of(given.workload, given.steps, given.per_step)
+    workload = shared.workload_of(given)
     torch.set_num_threads(given.threads)
-    said = Measured("trl", given.workload, gflops=shared.gflops())
+    said = Measured("trl", given.workload, gflops=shared.gflops(workload.device, workload.dtype))
     if workload.kind == "ppo":
         import trl_ppo
 
