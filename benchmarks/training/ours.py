@@ -37,7 +37,7 @@ def main() -> None:
     given = parser.parse_args()
     workload = shared.workload_of(given)
     launch.settle(torch.device(workload.device), given.seed, given.threads)
-    said = Measured("ours", given.workload, gflops=shared.gflops(workload.device, workload.dtype))
+    said = Measured("ours", given.workload, given.dtype, gflops=shared.gflops(workload.device, workload.dtype))
     {"sft": _sft, "rm": _rm, "ppo": _ppo}[workload.kind](given.folder, workload, given.seed, said)
     said.versions = {module.__name__: module.__version__ for module in (transformers, torch)}
     said.say()

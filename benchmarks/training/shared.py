@@ -141,6 +141,7 @@ class Measured:
 
     side: str
     workload: str
+    dtype: str = "float32"
     seconds: float = 0.0
     """of the counted steps"""
     cpu_seconds: float = 0.0
@@ -159,7 +160,7 @@ class Measured:
     """others, of every step"""
     before_mib: float = 0.0
     peak_mib: float = 0.0
-    """the process's memory when training began, and at its most until it ended"""
+    """the process's memory when training began, and at its most until it ended; on a GPU the GPU's"""
     gflops: float = 0.0
     """of a large matrix product in this process, the best of several: what the floor is counted by"""
     versions: dict[str, str] = field(default_factory=dict)

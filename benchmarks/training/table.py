@@ -11,7 +11,7 @@ from benchmarks.training.shared import WORKLOADS, Measured
 UNITS = {"sft": "tokens", "rm": "pairs", "ppo": "episodes"}
 QUIET = 0.05
 """Others' share of the machine beyond which a run is called disturbed."""
-SAME_LOSS = 1e-3
+SAME_LOSS = {"float32": 1e-3, "bfloat16": 2e-2}
 COMPARED = 10
 """Steps whose losses must be the same: rounding errors grow from step to step."""
 
@@ -81,7 +81,7 @@ def _same(ours: Measured, trl: Measured) -> dict[str, Any]:
     """Losses step by step where both sides compute the same; else means, because both sides draw their own answers."""
     if ours.losses:
         gap = max(abs(a - b) for a, b in list(zip(ours.losses, trl.losses, strict=True))[:COMPARED])
-        return {"loss_gap": gap, "same": gap <= SAME_LOSS}
+        return {"loss_gap": gap, "same": gap <= SAME_LOSS[ours.dtype]}
     if WORKLOADS[ours.workload].target is not None:
         last = {name: [ours.numbers[name][-1], trl.numbers[name][-1]] for name in ("score", "kl")}
         return last | {"episodes": [ours.units, trl.units]}
@@ -89,6 +89,11 @@ def _same(ours: Measured, trl: Measured) -> dict[str, Any]:
         name: [statistics.mean(ours.numbers[name]), statistics.mean(trl.numbers[name])]
         for name in ("score", "kl", "value_loss")
     }
+
+
+def _rollout_share(of: dict[str, Any]) -> str:
+    seconds = {name: one["seconds"] for name, one in of["phases"].items()}
+    return f", the rollout {seconds['rollout'] / sum(seconds.values()):.0%} of it" if "rollout" in seconds else ""
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -104,7 +109,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         out.append(
             f"  {side:5}{of['per_second']:9.4g} {found['unit']}/s"
             + (f" | {of['seconds']:.4g} s in all" if found["target"] else "")
-            + f" | a step: {phases} | peak {of['peak_mib']:.0f} MiB"
+            + f" | a step: {phases}{_rollout_share(of)} | peak {of['peak_mib']:.0f} MiB"
             + (f" | DISTURBED: others took {of['others_share']:.0%}" if of["others_share"] > QUIET else "")
         )
     if "ratio" in found:

@@ -172,7 +172,7 @@ def main() -> None:
     given = parser.parse_args()
     workload = shared.workload_of(given)
     torch.set_num_threads(given.threads)
-    said = Measured("trl", given.workload, gflops=shared.gflops(workload.device, workload.dtype))
+    said = Measured("trl", given.workload, given.dtype, gflops=shared.gflops(workload.device, workload.dtype))
     if workload.kind == "ppo":
         import trl_ppo
 
