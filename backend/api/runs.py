@@ -150,6 +150,13 @@ class SamplesPage(Wire):
     next_after: int
 
 
+class SampleSteps(Wire):
+    """Steps in order, each once; ask again with `next_after`. One that was there may come again, with more samples."""
+
+    items: list[int]
+    next_after: int
+
+
 class LogLine(Wire):
     """A line that the run's process wrote."""
 
@@ -237,12 +244,24 @@ def save_run_for_tensorboard(id: uuid.UUID, session: StreamSessionDep, caller: A
 
 @router.get("/runs/{id}/samples")
 def list_run_samples(
-    id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1, limit: SampleRows = 200
+    id: uuid.UUID,
+    session: SessionDep,
+    caller: AdminReader,
+    after: Since = -1,
+    limit: SampleRows = 200,
+    step: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> SamplesPage:
-    """Samples after the one with the id `after`."""
-    rows = run_records.samples_after(session, runs.find(session, id).id, after, limit)
+    """Samples after the one with the id `after`, of one step or of all."""
+    rows = run_records.samples_after(session, runs.find(session, id).id, after, limit, step)
     items = [SampleOut.model_validate(row) for row in rows]
     return SamplesPage(items=items, next_after=items[-1].id if items else after)
+
+
+@router.get("/runs/{id}/sample-steps")
+def list_run_sample_steps(id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1) -> SampleSteps:
+    """The steps that have samples after the one with the id `after`, in order."""
+    steps, last = run_records.sample_steps_after(session, runs.find(session, id).id, after)
+    return SampleSteps(items=steps, next_after=last)
 
 
 @router.get("/runs/{id}/log")

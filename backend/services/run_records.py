@@ -163,11 +163,25 @@ def curves(session: Session, run_id: uuid.UUID) -> Iterator[tuple[int, float, di
         after = rows[-1].step
 
 
-def samples_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunSample]:
-    """The samples stored after the one with id `after`."""
-    return session.scalars(
-        select(RunSample).where(RunSample.run_id == run_id, RunSample.id > after).order_by(RunSample.id).limit(limit)
+def samples_after(
+    session: Session, run_id: uuid.UUID, after: int, limit: int, step: int | None = None
+) -> Sequence[RunSample]:
+    """The samples stored after the one with id `after`, of one step or of all."""
+    query = select(RunSample).where(RunSample.run_id == run_id, RunSample.id > after)
+    if step is not None:
+        query = query.where(RunSample.step == step)
+    return session.scalars(query.order_by(RunSample.id).limit(limit)).all()
+
+
+def sample_steps_after(session: Session, run_id: uuid.UUID, after: int) -> tuple[list[int], int]:
+    """The steps, in order, of the samples stored after the one with id `after`; and the id of the last one."""
+    found = session.execute(
+        select(RunSample.step, func.max(RunSample.id))
+        .where(RunSample.run_id == run_id, RunSample.id > after)
+        .group_by(RunSample.step)
+        .order_by(RunSample.step)
     ).all()
+    return [step for step, _ in found], max((last for _, last in found), default=after)
 
 
 def log_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunLog]:

@@ -124,6 +124,7 @@ RULES: dict[str, str] = {
     f"GET {V1}/runs/{{id}}/metrics": ADMIN_READER,
     f"GET {V1}/runs/{{id}}/tensorboard": ADMIN_READER,
     f"GET {V1}/runs/{{id}}/samples": ADMIN_READER,
+    f"GET {V1}/runs/{{id}}/sample-steps": ADMIN_READER,
     f"GET {V1}/runs/{{id}}/log": ADMIN_READER,
     f"POST {V1}/runs/{{id}}/cancel": ADMIN,
     f"POST {V1}/runs/{{id}}/resume": ADMIN,

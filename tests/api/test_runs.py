@@ -80,6 +80,11 @@ def test_a_run_from_launch_to_its_end(admin: TestClient, app: FastAPI, project: 
     assert b"brain.Event:2" in version and [step.count(b"loss") for step in steps] == [1, 1]
     samples = admin.get(f"{API}/runs/{id}/samples").json()
     assert samples["items"][0]["completion"] == "there" and samples["items"][0]["tokens"] == [{"text": "t", "kl": 0.1}]
+    (step,) = admin.get(f"{API}/runs/{id}/sample-steps").json()["items"]
+    assert admin.get(f"{API}/runs/{id}/samples?step={step}").json() == samples
+    assert admin.get(f"{API}/runs/{id}/samples?step={step + 1}").json()["items"] == []
+    last = samples["next_after"]
+    assert admin.get(f"{API}/runs/{id}/sample-steps?after={last}").json() == {"items": [], "next_after": last}
     log = admin.get(f"{API}/runs/{id}/log").json()
     assert [one["line"] for one in log["items"]] == ["hello"]
 
@@ -147,7 +152,15 @@ def test_only_admins_and_their_tokens(doors: Any, app: FastAPI, admin: TestClien
     chief, helper = doors.person("admin"), doors.person("annotator")
     body = {"project": project, "kind": "pretrain", "config": {}}
     assert doors.anonymous().get(f"{API}/runs").status_code == 401
-    for path in ("runs", "run-kinds", f"runs/{id}", f"runs/{id}/metrics", f"runs/{id}/samples", f"runs/{id}/log"):
+    for path in (
+        "runs",
+        "run-kinds",
+        f"runs/{id}",
+        f"runs/{id}/metrics",
+        f"runs/{id}/samples",
+        f"runs/{id}/sample-steps",
+        f"runs/{id}/log",
+    ):
         assert doors.enter(helper).get(f"{API}/{path}").status_code == 403
         assert doors.call(chief, "read").get(f"{API}/{path}").status_code == 200
     assert doors.enter(helper).post(f"{API}/runs", json=body).status_code == 403
@@ -158,7 +171,7 @@ def test_only_admins_and_their_tokens(doors: Any, app: FastAPI, admin: TestClien
 
 def test_a_run_that_is_not_there(admin: TestClient) -> None:
     nowhere = f"{API}/runs/{uuid.uuid4()}"
-    for path in ("", "/metrics", "/samples", "/log"):
+    for path in ("", "/metrics", "/samples", "/sample-steps", "/log"):
         assert admin.get(nowhere + path).status_code == 404
     assert admin.post(f"{nowhere}/cancel").status_code == 404
     assert admin.get(f"{API}/runs/none").status_code == 422

@@ -41,6 +41,11 @@ class StepMetrics:
         return {"type": "metrics", "step": self.step, "values": {k: _finite(float(v)) for k, v in self.values.items()}}
 
 
+def _short(value: float) -> float | None:
+    """Four digits, which is more than a colour tells: of an answer's tokens the digits are most of what is stored."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
+
+
 @dataclass(frozen=True, slots=True)
 class SampleToken:
     """One token of a sampled completion, with what the method saw at it."""
@@ -53,9 +58,9 @@ class SampleToken:
     def to_json(self) -> dict[str, Any]:
         return {
             "text": self.text,
-            "kl": _finite(self.kl),
-            "value": _finite(self.value),
-            "advantage": _finite(self.advantage),
+            "kl": _short(self.kl),
+            "value": _short(self.value),
+            "advantage": _short(self.advantage),
         }
 
 

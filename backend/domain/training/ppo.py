@@ -192,7 +192,7 @@ class PPOConfig(LoraConfig, OutputConfig):
         description="Seconds between saves of a state from which the run can resume; 0 saves after each round.",
     )
     shown_samples: int = Field(
-        4, ge=0, le=64, description="Answers of each round that are kept for people to read, token by token."
+        16, ge=0, le=64, description="Answers of each round that are kept for people to read, token by token."
     )
 
     @model_validator(mode="after")

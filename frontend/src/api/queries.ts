@@ -232,7 +232,15 @@ export const openContest = (slug: string, models: string[], prompts: "all" | "tr
   call(api.POST("/api/v1/projects/{project}/contests", { ...project(slug), body: { models, prompts } }));
 export const resumeRun = (id: string) => call(api.POST("/api/v1/runs/{id}/resume", { params: { path: { id } } }));
 export const runMetrics = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/metrics", { params: { path: { id }, query: { after } } }));
-export const runSamples = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/samples", { params: { path: { id }, query: { after } } }));
+export const runSampleSteps = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/sample-steps", { params: { path: { id }, query: { after } } }));
+/** The texts of one step; another attempt may tell them anew. */
+export const runSamplesQuery = (run: { id: string; attempt: number }, step: number) =>
+  queryOptions({
+    queryKey: ["run", run.id, "samples", run.attempt, step],
+    queryFn: () => call(api.GET("/api/v1/runs/{id}/samples", { params: { path: { id: run.id }, query: { step } } })),
+    placeholderData: keepPreviousData,
+    staleTime: 5_000,
+  });
 export const runLog = (id: string, after: number) => call(api.GET("/api/v1/runs/{id}/log", { params: { path: { id }, query: { after } } }));
 
 export const checkpointsQuery = queryOptions({

@@ -1456,6 +1456,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/sample-steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Run Sample Steps
+         * @description The steps that have samples after the one with the id `after`, in order.
+         */
+        get: operations["list_run_sample_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/samples": {
         parameters: {
             query?: never;
@@ -1465,7 +1485,7 @@ export interface paths {
         };
         /**
          * List Run Samples
-         * @description Samples after the one with the id `after`.
+         * @description Samples after the one with the id `after`, of one step or of all.
          */
         get: operations["list_run_samples"];
         put?: never;
@@ -4135,6 +4155,16 @@ export interface components {
         SamplesPage: {
             /** Items */
             items: components["schemas"]["SampleOut"][];
+            /** Next After */
+            next_after: number;
+        };
+        /**
+         * SampleSteps
+         * @description Steps in order, each once; ask again with `next_after`. One that was there may come again, with more samples.
+         */
+        SampleSteps: {
+            /** Items */
+            items: number[];
             /** Next After */
             next_after: number;
         };
@@ -8093,12 +8123,56 @@ export interface operations {
             };
         };
     };
+    list_run_sample_steps: {
+        parameters: {
+            query?: {
+                /** @description Only what comes after this; `next_after` of the last call. */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleSteps"];
+                };
+            };
+        };
+    };
     list_run_samples: {
         parameters: {
             query?: {
                 /** @description Only what comes after this; `next_after` of the last call. */
                 after?: number;
                 limit?: number;
+                step?: number | null;
             };
             header?: never;
             path: {

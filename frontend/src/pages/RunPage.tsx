@@ -2,25 +2,23 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import { cancelRun, resumeRun, runLog, runQuery, runSamples } from "../api/queries";
-import type { LogLine, Run, RunWarning, Sample } from "../api/types";
+import { cancelRun, resumeRun, runLog, runQuery } from "../api/queries";
+import type { LogLine, Run, RunWarning } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
-import { Conversation } from "../components/Conversation";
-import { Segments } from "../components/Field";
 import { Numbers } from "../components/Numbers";
 import { Page, Section } from "../components/Page";
 import { StateBadge } from "../components/StateBadge";
 import { Bones, ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { TokenText } from "../components/TokenText";
 import { useTail } from "../components/useTail";
 import { useAction } from "../components/useAction";
-import { clock, count, duration, figure, KIND_NAMES, plural, runSentence, timeLeft } from "../format";
+import { clock, count, duration, figure, KIND_NAMES, runSentence, timeLeft } from "../format";
 import { OpenContest } from "../runs/OpenContest";
 import { AccuracyBy, isSources } from "../runs/AccuracyBy";
 import { byModel } from "../runs/byModel";
 import { Curves } from "../runs/Curves";
 import { Models } from "../runs/Models";
+import { Texts } from "../runs/Texts";
 import { isWinRates, WinRates } from "../runs/WinRates";
 
 const LIVE_MS = 2_000;
@@ -47,7 +45,7 @@ function Shown({ run }: { run: Run }) {
       <State run={run} />
       {/* The steps of an evaluation are models, which no curve joins. */}
       {run.kind !== "evaluate" && <Curves run={run} live={live} />}
-      <Samples run={run} live={live} />
+      <Texts run={run} live={live} />
       <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
         <Log run={run} live={live} />
         <Section title="Config">
@@ -160,55 +158,6 @@ interface PartProps {
 
 function append<T>(before: readonly T[], more: readonly T[]): T[] {
   return [...before, ...more];
-}
-
-function Samples({ run, live }: PartProps) {
-  const { items, error } = useTail((after) => runSamples(run.id, after), append<Sample>, live, 2 * LIVE_MS);
-  const [chosen, setChosen] = useState<number | null>(null);
-  if (items.length === 0) return error === null ? null : <Section title="Texts"><ErrorNote error={error} /></Section>;
-  const at = chosen === null ? items.length - 1 : Math.max(0, items.findIndex((sample) => sample.id === chosen));
-  const sample = items[at]!;
-  return (
-    <Section
-      title="Texts"
-      actions={
-        <div className="flex items-center gap-2">
-          <span className="text-sm text-faint">{count(at + 1)} of {plural(items.length, "text")}{chosen === null && live ? ", newest" : ""}</span>
-          <Button icon="left" disabled={at === 0} onClick={() => setChosen(items[at - 1]!.id)}>Earlier</Button>
-          <Button disabled={at === items.length - 1} onClick={() => setChosen(at + 1 === items.length - 1 ? null : items[at + 1]!.id)}>Later</Button>
-        </div>
-      }
-    >
-      <SampleCard sample={sample} />
-    </Section>
-  );
-}
-
-const TOKEN_VALUES = ["kl", "value", "advantage"] as const;
-
-function SampleCard({ sample }: { sample: Sample }) {
-  const by = TOKEN_VALUES.filter((name) => sample.tokens?.some((token) => typeof token[name] === "number"));
-  const [view, setView] = useState<"text" | (typeof TOKEN_VALUES)[number]>("text");
-  const shown = view !== "text" && !by.includes(view) ? "text" : view;
-  return (
-    <article className="panel">
-      <div className="flex flex-wrap items-center gap-x-5 gap-y-1.5 border-b border-line px-4 py-2 text-sm">
-        <span className="text-faint">step {count(sample.step)}</span>
-        {Object.entries(sample.values).map(([name, value]) => (
-          <span key={name}><span className="text-faint">{name} </span>{typeof value === "number" ? figure(value) : String(value ?? "–")}</span>
-        ))}
-        {by.length > 0 && (
-          <Segments label="Colour the tokens by" className="ml-auto" value={shown} onChange={setView} options={[{ value: "text", label: "Text" }, ...by.map((name) => ({ value: name, label: name === "kl" ? "KL" : name }))]} />
-        )}
-      </div>
-      <div className="grid lg:grid-cols-[2fr_3fr]">
-        <div className="max-h-96 overflow-y-auto border-line px-4 py-3 max-lg:border-b lg:border-r" tabIndex={0} role="region" aria-label="Prompt"><Conversation messages={sample.prompt} plain /></div>
-        <div className="max-h-96 overflow-y-auto px-4 py-3" tabIndex={0} role="region" aria-label="Completion">
-          {shown === "text" || !sample.tokens ? <div className="plain">{sample.completion || <span className="text-faint">(empty)</span>}</div> : <TokenText tokens={sample.tokens} by={shown} />}
-        </div>
-      </div>
-    </article>
-  );
 }
 
 const MOST_LINES = 2_000;
