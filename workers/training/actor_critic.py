@@ -1,8 +1,8 @@
 """The two roles that PPO trains, on one backbone: their parameters, their forwards, their optimisers. Knows no
 objective.
 
-The policy is an adapter. The critic is another one with a head, or only a head that reads the policy's states, or is
-not there at all (REINFORCE). Each role steps its own parameters and no others.
+The policy is an adapter. The critic is another one with a head, or only a head that reads the states of the policy or
+those of the reward model, or is not there at all (REINFORCE). Each role steps its own parameters and no others.
 """
 
 from typing import Any
@@ -37,8 +37,11 @@ class ActorCritic:
         self.kept: dict[str, list[Tensor]] = {}
         self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
         self.has_critic = config.advantage_estimator == "gae"
-        self.shared_trunk = self.has_critic and config.critic == "shared"
-        self.has_own_trunk = self.has_critic and not self.shared_trunk
+        self.has_own_trunk = self.has_critic and config.critic == "separate"
+        self.reads = reward_model if self.has_critic and config.critic == "reward" else None
+        """The reward model whose states the critic reads."""
+        if self.has_critic and config.critic == "reward" and reward_model is None:
+            raise Invalid("There is no reward model for the critic to read; choose another critic.", field="critic")
         copied = self.has_own_trunk and config.value_init == "reward"
         self.copy_failed = bool(copied and reward_model and reward_model.adapter is None)
         """Whether the critic should have started as the reward model, and could not."""
@@ -51,19 +54,21 @@ class ActorCritic:
     def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
         """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
         head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn. A reward
-        model that is no adapter cannot be copied.
+        model that is no adapter cannot be copied, but its states can be read as well as those of another.
         """
-        copied = self.config.value_init == "reward" and not self.shared_trunk
-        if copied and reward_model and reward_model.adapter is not None:
-            self.backbone.copy_adapter(reward_model.adapter, VALUE)
-            head = reward_model.head.copy().requires_grad_(True)
+        config, copied = self.config, None
+        if config.value_init == "reward" and reward_model:
+            copied = self.reads or (reward_model if self.has_own_trunk and reward_model.adapter is not None else None)
+        width = (self.reads.backbone if self.reads else self.backbone).hidden_size
+        head = copied.head.copy() if copied else ScalarHead(width, zero=True).to(self.backbone.device)
+        head.requires_grad_(True)
+        if not self.has_own_trunk:
+            return head, list(head.parameters())
+        if copied and copied.adapter is not None:
+            self.backbone.copy_adapter(copied.adapter, VALUE)
         else:
-            head = ScalarHead(self.backbone.hidden_size, zero=True).to(self.backbone.device)
-            if not self.shared_trunk:
-                rank, alpha = self.config.lora_rank, self.config.lora_alpha
-                self.backbone.add_adapter(VALUE, rank=rank, alpha=alpha, seed=seed + 1)
-        adapter = [] if self.shared_trunk else self.backbone.parameters_of(VALUE)
-        return head, [*adapter, *head.parameters()]
+            self.backbone.add_adapter(VALUE, rank=config.lora_rank, alpha=config.lora_alpha, seed=seed + 1)
+        return head, [*self.backbone.parameters_of(VALUE), *head.parameters()]
 
     # -- forward --------------------------------------------------------------------------------------------------
 
@@ -84,9 +89,13 @@ class ActorCritic:
             entropy_gradient=entropy_gradient,
         )
 
-    def values(self, layout: Layout, policy_states: Tensor) -> Tensor:
-        """(N,): the critic's expectation before each answer token. What it learns never reaches the policy."""
-        return self.value_head(policy_states.detach() if self.shared_trunk else self.states(VALUE, layout))  # type: ignore[no-any-return]
+    def values(self, layout: Layout, policy_states: Tensor, read: Tensor | None) -> Tensor:
+        """(N,): the critic's expectation before each answer token. read: the reward model's states there, for a critic
+        that reads them. What it learns reaches neither policy nor reward model.
+        """
+        if self.has_own_trunk:
+            return self.value_head(self.states(VALUE, layout))  # type: ignore[no-any-return]
+        return self.value_head(policy_states.detach() if read is None else read)  # type: ignore[no-any-return]
 
     # -- optimisers -----------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ from workers.training.judge import BEST, Judge
 from workers.training.output import save_language_model
 from workers.training.ranks import ALONE, Ranks
 from workers.training.rollouts import PromptStream, Rollouts
-from workers.training.scoring import RewardModel, Rewards
+from workers.training.scoring import RewardModel, Rewards, Scorer
 from workers.training.tallies import Tally
 from workers.training.tokens import Codec
 
@@ -340,6 +340,10 @@ class PPO:
         before the first step the ratio is 1 to the last bit; those of the sampler only tell how far it is off.
         """
         roles = self.roles
+        scores = torch.zeros(len(batch), device=batch.device)  # of the reward model that the critic reads
+        if roles.reads:
+            size, dtype = roles.reads.backbone.hidden_size, roles.reads.backbone.dtype
+            batch.read = torch.zeros(batch.mask.numel(), size, dtype=dtype, device=batch.device)
 
         def work(layout: Layout) -> None:
             where = batch.flat(layout)
@@ -348,14 +352,19 @@ class PPO:
             _put(batch.old, where, logprob)
             _put(batch.entropy, where, entropy)
             _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
+            if roles.reads and batch.read is not None:
+                scores[layout.rows], batch.read[where] = roles.reads.read(layout)
             if roles.has_critic:
-                _put(batch.values, where, roles.values(layout, states))
+                _put(batch.values, where, roles.values(layout, states, batch.read_at(where)))
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
-        scores, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks)
-        batch.raw_scores = scores.to(batch.device)
-        self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values])  # zeros where others have computed
+        self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values, scores])  # zeros where others computed
+        if batch.read is not None:
+            self.ranks.add_up([batch.read])
+        known: dict[Scorer, Tensor] = {roles.reads: scores} if roles.reads else {}
+        raw, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks, known=known)
+        batch.raw_scores = raw.to(batch.device)
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut
 
@@ -444,7 +453,8 @@ class PPO:
 
         def critic(layout: Layout, policy_states: Tensor) -> tuple[Tensor, Tally]:
             where, tally = batch.flat(layout), Tally()
-            values, old = roles.values(layout, policy_states), _take(batch.values, where)
+            values = roles.values(layout, policy_states, batch.read_at(where))
+            old = _take(batch.values, where)
             loss = rl_math.value_loss(values, old, _take(batch.returns, where), clip_range=config.value_clip_range)
             tally.of_value(loss, values, old, config.value_clip_range)
             return loss.sum() / total, tally

@@ -38,6 +38,8 @@ class Rollouts:
     entropy: Tensor = field(init=False)
     values: Tensor = field(init=False)
     """the critic's expectation before each token"""
+    read: Tensor | None = field(init=False, default=None)
+    """(B T, d) the reward model's states before each token, laid flat, where the critic reads them"""
     raw_scores: Tensor = field(init=False)
     """(B,) the weighted sum of what the scorers gave"""
     score_parts: dict[str, Tensor] = field(init=False)
@@ -87,6 +89,10 @@ class Rollouts:
         starts = [(row * self.mask.shape[1], len(self.answers[row].ids)) for row in rows]
         places = torch.cat([torch.arange(start, start + count) for start, count in starts])
         return replace(layout, answers=places.to(self.device))
+
+    def read_at(self, where: Tensor) -> Tensor | None:
+        """(N, d) of what the critic reads, at some places; None where it reads nothing."""
+        return None if self.read is None else self.read.index_select(0, where)
 
     def tokens(self, rows: Sequence[int]) -> int:
         """How many answer tokens these rows have."""

@@ -92,6 +92,20 @@ class RewardModel:
         return {**mine, **self.head.state_dict()}
 
     @torch.no_grad()
+    def read(self, layout: Layout) -> tuple[Tensor, Tensor]:
+        """The scores (b,) of the rows, and the states (N, d) before each token of their answers: what can be known of
+        a score before the answer is whole.
+        """
+        backbone, unfinished = self.backbone, len(layout.before)
+        with backbone.role(self.adapter):
+            if layout.packed is not None:
+                at = torch.cat((layout.before, layout.packed.ends))
+                states = backbone.packed_hidden_states(layout.packed, at)
+                return self.head(states[unfinished:]), states[:unfinished]
+            hidden = backbone.hidden_states(layout.ids)
+        return self.head(last_states(hidden, layout.mask)), hidden.flatten(0, 1).index_select(0, layout.before)
+
+    @torch.no_grad()
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
         """(B,) float32 on the backbone's device, the head's gain and offset applied."""
         scores = torch.zeros(len(sequences), device=self.backbone.device)
@@ -199,10 +213,23 @@ class Rewards:
         return (part.scorer for part in self.parts.values() if isinstance(part.scorer, RewardModel))
 
     def __call__(
-        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int], ranks: Ranks = ALONE
+        self,
+        sequences: Sequence[Sequence[int]],
+        prompt_lengths: Sequence[int],
+        ranks: Ranks = ALONE,
+        *,
+        known: Mapping[Scorer, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum (B,) and what each scorer gave, as it gave it: on the CPU, where scorers of texts are."""
-        found = {name: scores_among(ranks, part.scorer, sequences, prompt_lengths) for name, part in self.parts.items()}
+        """The weighted sum (B,) and what each scorer gave, as it gave it: on the CPU, where scorers of texts are.
+        known: what need not be asked for.
+        """
+        known = known or {}
+        found = {
+            name: known[part.scorer].float().cpu()
+            if part.scorer in known
+            else scores_among(ranks, part.scorer, sequences, prompt_lengths)
+            for name, part in self.parts.items()
+        }
         return torch.stack([found[name] * part.weight for name, part in self.parts.items()]).sum(0), found
 
 

@@ -245,6 +245,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
     m, adapter = config.tokens_per_microbatch, shape.adapter(config.lora_rank)
     own_critic = config.advantage_estimator == "gae" and config.critic == "separate"
     trained = adapter * (1 + own_critic)
+    read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if config.critic == "reward" else 0
     kept = adapter * (1 + bool(config.judge or any(one.role == "judge" for one in config.scorers)))
     merged = shape.weights * width
     answers = _answers(shape, config.episodes_per_iteration, config.max_new_tokens, width)
@@ -252,7 +253,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
     return Needs(
         {
             "weights": merged + reward_models * width,
-            "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge)),
+            "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge)) + width * read,
         },
         {
             "activations": shape.activations(m, width, config.lora_rank) + _logits(shape, m, "ppo"),

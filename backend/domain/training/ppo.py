@@ -142,18 +142,20 @@ class PPOConfig(LoraConfig, OutputConfig):
     whiten_advantages: bool = Field(
         True, description="Advantages are scaled to mean 0 and variance 1 over the round's tokens."
     )
-    critic: Literal["separate", "shared"] = Field(
+    critic: Literal["separate", "reward", "shared"] = Field(
         "separate",
         description=(
-            "separate: the critic is an adapter of its own. shared: a linear head that reads the policy, without "
-            "changing it; about half the work."
+            "separate: the critic is an adapter of its own. reward: a linear head that reads what the reward model "
+            "makes of the unfinished answer; about half the work. shared: one that reads the policy, as cheap, but it "
+            "has to learn first which prompts are worth more."
         ),
     )
     value_init: Literal["reward", "zero"] = Field(
         "reward",
         description=(
-            "reward: a separate critic starts as a copy of the reward model; where that trained all its weights it "
-            "cannot, and the run says so. zero: it starts by expecting 0, as a shared one always does."
+            "reward: the critic starts as a copy of the reward model, or of its head where it reads it; a separate one "
+            "cannot where the reward model trained all its weights, and the run says so. zero: it starts by expecting "
+            "0, as a shared one always does."
         ),
     )
     value_clip_range: float | None = Field(

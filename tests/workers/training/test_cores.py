@@ -85,7 +85,7 @@ def test_the_gradients_are_those_of_one_core() -> None:
     assert all(torch.equal(*pair) for pair in zip(found(3), found(3), strict=True))
 
 
-@pytest.mark.parametrize("settings", [{}, {"critic": "shared"}, {"advantage_estimator": "batch_mean"}])
+@pytest.mark.parametrize("settings", [{}, {"critic": "reward"}, {"advantage_estimator": "batch_mean"}])
 def test_ppo_on_two_cores_is_ppo_on_one(settings: dict[str, Any]) -> None:
     runs = []
     for cores in (1, 2, 2):

@@ -125,8 +125,9 @@ def test_the_critic_learns_what_was_received_and_the_policy_what_is_white() -> N
 # -- the critic -------------------------------------------------------------------------------------------------------
 
 
-def test_critic_starts_as_the_reward_model_or_at_zero() -> None:
-    ppo = ppo_of(scorer="reward_model")
+@pytest.mark.parametrize(("family", "critic"), [("llama", "separate"), ("llama", "reward"), ("gpt2", "reward")])
+def test_critic_starts_as_the_reward_model(family: str, critic: str) -> None:
+    ppo = ppo_of(family, scorer="reward_model", critic=critic)
     batch = ppo.rollout()
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
     (scorer,) = ppo.rewards.models
@@ -134,9 +135,12 @@ def test_critic_starts_as_the_reward_model_or_at_zero() -> None:
     expected = scorer(cut_short, batch.prompt_lengths)
     got = batch.values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(batch.raw_scores, scorer(batch.sequences, batch.prompt_lengths), atol=1e-5, rtol=1e-4)
 
-    for other in (ppo_of(scorer="reward_model", value_init="zero"), ppo_of(scorer="reward_model", critic="shared")):
-        ppo = other
+
+def test_critic_may_start_at_zero() -> None:
+    for critic, start in (("separate", "zero"), ("reward", "zero"), ("shared", "reward")):
+        ppo = ppo_of(scorer="reward_model", critic=critic, value_init=start)
         _, batch = ppo.iterate()
         assert not batch.values.any()
         _, batch = ppo.iterate()
@@ -151,6 +155,23 @@ def test_a_shared_critic_leaves_the_policy_alone() -> None:
         ends.append(policy_of(ppo))
         assert "value" not in ppo.backbone.adapters
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_a_critic_that_reads_the_reward_model_learns_and_changes_nothing_else() -> None:
+    ends = []
+    for rate in (0.0, 1e-2):
+        ppo = ppo_of(
+            scorer="reward_model", critic="reward", value_init="zero", value_learning_rate=rate, value_clip_range=None,
+            policy_learning_rate=0.0, epochs=8, iterations=8,
+        )  # fmt: skip
+        frozen, policy = ppo.frozen(), policy_of(ppo)
+        ends.append([values["value/loss"] for values, _ in ppo.iterations()][-1])
+        assert ppo.frozen() == frozen and "value" not in ppo.backbone.adapters
+        assert all(torch.equal(a, b) for a, b in zip(policy, policy_of(ppo), strict=True))
+    assert ends[1] < 0.8 * ends[0]
+
+    with pytest.raises(Invalid, match="no reward model for the critic to read"):
+        ppo_of(critic="reward")
 
 
 def test_critic_learns_which_prompts_are_worth_more() -> None:
@@ -400,7 +421,7 @@ def test_scorers_are_weighted_and_told_apart() -> None:
     ("family", "settings"),
     [
         ("llama", {"objective": "kl_penalty", "kl_controller": "leash"}),
-        ("gpt2", {"critic": "shared"}),
+        ("gpt2", {"critic": "reward"}),
         ("llama", {"advantage_estimator": "leave_one_out", "samples_per_prompt": 2, "objective": "reinforce",
                    "epochs": 1, "minibatches": 1}),
     ],
