@@ -4,7 +4,8 @@
 database of its own for a test that needs real commits, other processes or several connections.
 """
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from backend.database import make_engine, make_session_factory
 from backend.embedded import Cluster, throwaway
+from backend.embedded.postgres import _initialise, _programs
 from backend.migrate import migrate
+from backend.settings import Settings
 from tests.databases import Databases
 
 # A busy machine is no reason for a property to fail.
@@ -92,3 +95,18 @@ def session(shared_engine: Engine) -> Iterator[Session]:
         with factory(bind=connection, **options) as open_session:
             yield open_session
         outer.rollback()
+
+
+@pytest.fixture(scope="session")
+def started_before(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Settings]:
+    """Puts what the first start of PostgreSQL leaves into a data folder: to make it, and to wait until a disk has it,
+    is what takes longest in a start."""
+    made = tmp_path_factory.mktemp("first-start")
+    _initialise(_programs(Settings()), made / "postgres", made / "log", "--no-sync")
+
+    def put(settings: Settings) -> Settings:
+        settings.data_dir.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-a", made / "postgres", settings.data_dir], check=True)
+        return settings
+
+    return put

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ def answer(n: int, rng: random.Random) -> str:
 
 
 @pytest.fixture(scope="module")
-def podium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podium]:
+def podium(
+    tmp_path_factory: pytest.TempPathFactory, started_before: Callable[[Settings], Settings]
+) -> Iterator[Podium]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -44,7 +46,7 @@ def podium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podium]:
         data_dir=tmp_path_factory.mktemp("podium"), port=port, run_heartbeat_s=0.5, run_lost_after_s=4.0
     )
     lines: list[str] = []
-    with running(settings, lines.append) as started:
+    with running(started_before(settings), lines.append) as started:
         yield started
 
 

@@ -54,7 +54,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def podium(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podium]:
+def podium(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, started_before: Callable[[Settings], Settings]
+) -> Iterator[Podium]:
     """A whole Podium in a data folder of its own, with the pages as they are in the source."""
     said: list[str] = []
     assert frontend.build(said.append), said
@@ -68,7 +70,7 @@ def podium(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         run_threads=1,
         sign_in_attempts_per_minute=1000,
     )
-    with running(settings, said.append) as started:
+    with running(started_before(settings), said.append) as started:
         yield started
 
 

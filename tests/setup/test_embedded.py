@@ -40,6 +40,12 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         yield Settings(data_dir=Path(folder) / "data")
 
 
+@pytest.fixture
+def started(settings: Settings, started_before: Callable[[Settings], Settings]) -> Settings:
+    """The same, where PostgreSQL has been before."""
+    return started_before(settings)
+
+
 @contextlib.contextmanager
 def owner_process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Another process that owns the data folder and runs both services."""
@@ -93,30 +99,30 @@ def test_what_was_written_is_there_after_a_restart(settings: Settings) -> None:
             assert connection.get("bell") == b"rung"
 
 
-def test_a_killed_owner_takes_its_servers_along_and_the_next_start_works(settings: Settings) -> None:
-    with owner_process(settings) as (process, database_url, _):
+def test_a_killed_owner_takes_its_servers_along_and_the_next_start_works(started: Settings) -> None:
+    with owner_process(started) as (process, database_url, _):
         query(database_url, "CREATE TABLE kept AS SELECT 7 AS n")
-        assert len(servers_in(settings.data_dir)) >= 2
+        assert len(servers_in(started.data_dir)) >= 2
         process.kill()
         process.wait()
-    assert soon(lambda: not servers_in(settings.data_dir))
-    with embedded.services(settings) as services:
+    assert soon(lambda: not servers_in(started.data_dir))
+    with embedded.services(started) as services:
         assert query(services.database_url, "SELECT n FROM kept") == [(7,)]
 
 
-def test_a_start_after_everything_was_killed_at_once(settings: Settings) -> None:
-    with owner_process(settings) as (process, database_url, _):
+def test_a_start_after_everything_was_killed_at_once(started: Settings) -> None:
+    with owner_process(started) as (process, database_url, _):
         query(database_url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
         os.kill(process.pid, signal.SIGKILL)
-        for victim in servers_in(settings.data_dir):
+        for victim in servers_in(started.data_dir):
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.send_signal(signal.SIGKILL)
         process.wait()
         # A number of a living process that is not PostgreSQL, as it happens when a container is started again.
-        lines = (settings.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+        lines = (started.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
         lines[0] = str(os.getppid())
-        (settings.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
-        with embedded.services(settings) as services:
+        (started.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        with embedded.services(started) as services:
             assert query(services.database_url, "SELECT count(*) FROM kept") == [(1000,)]
 
 
@@ -129,12 +135,12 @@ def test_a_start_killed_while_the_data_folder_was_made_is_made_good(settings: Se
     assert not half.exists()
 
 
-def test_a_second_owner_is_told_who_the_first_is_and_a_short_command_joins(settings: Settings) -> None:
-    with owner_process(settings) as (process, database_url, _):
+def test_a_second_owner_is_told_who_the_first_is_and_a_short_command_joins(started: Settings) -> None:
+    with owner_process(started) as (process, database_url, _):
         with pytest.raises(Owned, match=rf"podium up.*process {process.pid}.*PODIUM_DATA_DIR"):
-            with embedded.services(settings):
+            with embedded.services(started):
                 pass
-        with embedded.database(settings, "podium user add") as joined:
+        with embedded.database(started, "podium user add") as joined:
             assert joined == database_url
             assert query(joined, "SELECT 1") == [(1,)]
         assert process.poll() is None
@@ -154,8 +160,12 @@ def test_a_given_database_is_used_and_nothing_is_started(tmp_path: Path) -> None
     assert not settings.data_dir.exists()
 
 
-def test_a_deep_data_folder_gets_its_sockets_elsewhere(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / ("deep" * 20) / "data")
+def test_a_deep_data_folder_gets_its_sockets_elsewhere(
+    tmp_path: Path, started_before: Callable[[Settings], Settings]
+) -> None:
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    settings = started_before(Settings(data_dir=deep / "data"))
     with embedded.services(settings) as services:
         folder = socket_folder(settings.data_dir)
         assert folder.is_dir()

@@ -182,7 +182,10 @@ def test_the_life_of_a_podium(settings: Settings) -> None:
         )
 
 
-def test_nothing_is_left_when_it_is_killed_and_the_next_start_is_quiet_about_the_password(settings: Settings) -> None:
+def test_nothing_is_left_when_it_is_killed_and_the_next_start_is_quiet_about_the_password(
+    settings: Settings, started_before: Callable[[Settings], Settings]
+) -> None:
+    started_before(settings)
     with up(settings) as (process, printed):
         assert "Password" in printed
         running = list(children(process).values())

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from backend.errors import Invalid
 from backend.settings import Settings
-from tests.workers.training.among_ranks import STOP, run
+from tests.workers.training.among_ranks import STOP, STOPPED, run
 from tests.workers.training.language import say, write
 from tests.workers.training.tiny import CPU, folder_of, shake
 from workers import environment
@@ -32,11 +32,11 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.
 STEPS = {"epochs": 3.0, "learning_rate": 1e-2, "weight_decay": 0.1, "tokens_per_microbatch": 40, "save_every_s": 3600.0}
 
 
-def torchrun(*folders: Path) -> None:
-    """Runs in two ranks, one after the other."""
+def torchrun(*folders: Path | str) -> None:
+    """Runs in two ranks, one after the other; torch and transformers are loaded once for all of them."""
     command = [sys.executable, *TORCHRUN, "-m", "tests.workers.training.among_ranks", *map(str, folders)]
     ended = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
+        command, cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr[-4000:]
 
@@ -134,7 +134,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-STOPPED = {"sft": 9, "full": 9, "ppo": 2}
+STOPS = {"sft": 9, "full": 9, "ppo": 2}
 """Runs that the second rank wants to stop when it was asked so often."""
 
 
@@ -151,15 +151,13 @@ def _compared(place: Place) -> Place:
     """Every kind of run, alone and in two ranks."""
     for name, (kind, config) in KINDS.items():
         run(place.job(name, kind, config, devices=1))
-    stopped = [
-        place.job(f"{name}-stopped", *KINDS[name], devices=2, stop_after=after) for name, after in STOPPED.items()
-    ]
-    torchrun(*(place.job(name, kind, config, devices=2) for name, (kind, config) in KINDS.items()), *stopped)
-    for name in STOPPED:
-        again = place.job(f"{name}-stopped", *KINDS[name], devices=2)
-        assert json.loads((again / "events.jsonl").read_text().splitlines()[-1])["type"] == "state"
-        shutil.copytree(again / "state", place.job(f"{name}-stopped", *KINDS[name], devices=1) / "state")
-    torchrun(*stopped)
+    stopped = [place.job(f"{name}-stopped", *KINDS[name], devices=2, stop_after=after) for name, after in STOPS.items()]
+    whole = [place.job(name, kind, config, devices=2) for name, (kind, config) in KINDS.items()]
+    torchrun(*whole, *stopped, *(f"{folder}+" for folder in stopped))
+    for name, folder in zip(STOPS, stopped, strict=True):
+        told = (folder / STOPPED / "events.jsonl").read_text().splitlines()
+        assert json.loads(told[-1])["type"] == "state"
+        shutil.copytree(folder / STOPPED / "state", place.job(f"{name}-stopped", *KINDS[name], devices=1) / "state")
     return place
 
 
@@ -197,7 +195,7 @@ def test_two_ranks_learn_what_one_does(compared: Place, name: str) -> None:
         assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", STOPPED)
+@pytest.mark.parametrize("name", STOPS)
 def test_what_one_rank_stopped_goes_on_to_the_same_bits_and_alone_to_the_same_weights(
     compared: Place, name: str
 ) -> None:
@@ -226,6 +224,13 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return begin(command, folder, variables)
 
 
+def start_stand_in(what: str, folder: Path) -> subprocess.Popen[bytes]:
+    """The same with a trainer that computes nothing, and so has little to load."""
+    command = launch_command(folder)
+    command[command.index("workers.training.launch") :] = ["tests.workers.training.among_ranks", what, str(folder)]
+    return begin(command, folder, environment.for_trainer(Settings(run_threads=1)))
+
+
 def begin(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, process_group=0)
@@ -252,7 +257,10 @@ def until(process: subprocess.Popen[bytes], type: str, step: int = 0) -> list[di
 
 
 def ranks_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    found = [one for one in psutil.Process(process.pid).children(recursive=True) if "launch" in " ".join(one.cmdline())]
+    children = psutil.Process(process.pid).children(recursive=True)
+    found = [
+        one for one in children if {"workers.training.launch", "tests.workers.training.among_ranks"} & {*one.cmdline()}
+    ]
     assert len(found) == 2
     return found
 
@@ -285,7 +293,7 @@ def test_told_to_stop_all_ranks_save_one_state_and_one_rank_alone_goes_on(place:
 
 @pytest.mark.parametrize("how", ["the worker's pipe ends", "torchrun is killed"])
 def test_no_rank_outlives_the_worker(place: Place, how: str) -> None:
-    process = start(place.job("left", "sft", LONG, devices=2))
+    process = start_stand_in("--endless", place.job("left", "sft", LONG, devices=2))
     until(process, "metrics", 1)
     both = ranks_of(process)
     if how == "torchrun is killed":
@@ -312,10 +320,7 @@ def test_a_rank_that_is_killed_ends_the_run_with_a_sentence(place: Place) -> Non
 
 
 def test_the_error_of_one_rank_is_the_run_s(place: Place) -> None:
-    folder = place.job("failing", "sft", LONG, devices=2)
-    command = launch_command(folder)
-    command[command.index("workers.training.launch") :] = ["tests.workers.training.among_ranks", "--fail", str(folder)]
-    process = begin(command, folder, environment.for_trainer(Settings(run_threads=1)))
+    process = start_stand_in("--fail", place.job("failing", "sft", LONG, devices=2))
     told, log = finish(process)
     errors = [one["message"] for one in told if one["type"] == "error"]
     assert process.returncode == 1 and errors[0] == "Rank 1 cannot go on."
