@@ -83,6 +83,8 @@ class Engine:
         self.config, self.backbone, self.folder, self.adapter, self.ranks = config, backbone, folder, adapter, ranks
         about = {"url": config.url, "api_key_env": config.api_key_env}
         self._service = Service(f"vLLM at {config.url}", about, timeout_s=TIMEOUT_S)
+        if ranks.first:  # what an attempt that died left behind
+            shutil.rmtree(folder, ignore_errors=True)
         self.model = config.model or ""
         """What it is asked for: the model, or the adapter as it was loaded last."""
         self.seen: dict[str, float] = {}

@@ -124,10 +124,11 @@ def train(job: Job) -> Generator[Event, None, None]:
     measured, pairs = attempt(lambda: task.report(held_out))
     values = {f"held_out/{name}": value for name, value in measured.items()}
     sources = by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
-    seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
-    values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if held_out:
-        yield StepMetrics(plan.steps, values)
+        yield StepMetrics(plan.steps, dict(values))
+    seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
+    # In the result alone: the last step's own `train/accuracy` is of the curve.
+    values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     if measured.get("no_better_than_length") and measured["accuracy_pairs"] >= ENOUGH_PAIRS:
         yield Warned(plan.steps, "length_meter", _length_meter(measured))
     scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))

@@ -44,6 +44,7 @@ def ppo(
 
 def test_a_policy_learns_from_what_the_server_says(tmp_path: Path, models: runs.Models, server: Double) -> None:
     job = ppo(tmp_path, models, server, temperature=0.7, judge="j", judge_every_iterations=1)
+    (tmp_path / "engine" / "podium-of-a-killed-attempt").mkdir(parents=True)
     job.inputs.update(judge=str(models.reward), judge_prompts=job.inputs["prompts"])
     events = list(runs.train(job))
     assert isinstance(events[-1], Result)

@@ -10,7 +10,7 @@ import torch
 from backend.domain.training_rows import ChatMessage
 from backend.errors import Invalid
 from tests.workers.training import runs_of_all_kinds as runs
-from tests.workers.training.language import say, write
+from tests.workers.training.language import metrics, say, write
 from tests.workers.training.tiny import CPU, folder_of
 from workers.training.events import Result, Sample, Warned
 from workers.training.job import Job
@@ -89,5 +89,7 @@ def test_a_reward_model_that_is_no_better_than_length_is_warned_of(tmp_path: Pat
 
     for held_out in (29, 30):
         job = job_of("reward_model", tmp_path / f"{held_out}", models, "groups", groups(held_out), max_steps=1)
-        warned = [event.rule for event in runs.train(job) if isinstance(event, Warned)]
+        events = list(runs.train(job))
+        warned = [event.rule for event in events if isinstance(event, Warned)]
+        assert len(metrics(events, "train/accuracy")) == 1, "the last step's, which no other number stands over"
         assert warned == (["length_meter"] if held_out == 30 else [])
