@@ -33,7 +33,7 @@ def seconds(workload: Workload, run: Measured, *, full_critic: bool = False) -> 
         forward = work.forward(whole, sum(at_head), adapter=adapter if workload.lora else 0)
         return {"training": passes * forward / rate}
     ours = run.side == "ours"
-    own_critic = not (ours and workload.shared_critic)
+    own_critic = not ours or workload.critic == "separate"
     floor = Floor.of(
         work, rate, [a - b for a, b in run.lengths], at_head, adapter=adapter,
         critic_adapter=(0 if full_critic else adapter) if own_critic else None, reward_models=[work],

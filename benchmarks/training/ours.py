@@ -141,7 +141,7 @@ def _ppo(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         policy_learning_rate=workload.learning_rate, value_learning_rate=workload.learning_rate, schedule="constant",
         gradient_clip_norm=1e9, clip_range=PPO["clip"], value_clip_range=PPO["value_clip"], kl_limit_per_seq_nats=None,
         kl_base_coefficient=PPO["kl"], temperature=PPO["temperature"], max_new_tokens=workload.answer,
-        missing_end_penalty=0.0, score_clip=1e9, critic="shared" if workload.shared_critic else "separate",
+        missing_end_penalty=0.0, score_clip=1e9, critic=workload.critic,
         discount=PPO["discount"], gae_lambda=PPO["gae_lambda"], lora_rank=LORA["rank"], lora_alpha=float(LORA["alpha"]),
         guard=GuardConfig(action="warn"),
     )  # fmt: skip
