@@ -422,6 +422,8 @@ class PPO:
         """One optimiser step of the policy and one of the critic. Where memory runs out, `plan` becomes finer."""
 
         def finer() -> None:
+            nonlocal first
+            first = False  # in low precision, answers in other company than they were scored in round otherwise
             self.roles.drop_gradients()
             plan[:] = self._minibatches(batch, epoch=epoch)
 

@@ -238,28 +238,25 @@ class RewardTask:
 
     def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
         scores = self.sharded(lambda: self.scores(batch)) if self.sharded else self.scores(batch)
-        device = scores.device
-        group_of = batch.group_of.to(device)
+        # A few numbers: a GPU would be waited for at each look at them.
+        scores, group_of = scores.cpu(), batch.group_of
         means = _group_means(scores, torch.ones_like(scores), group_of, batch.groups)
         total = self.config.centre_coefficient * (means**2).sum()
         leads = [scores.detach()[:0]]  # of what people preferred
         if self._pair_factor and len(batch.pair_a):
-            lead = scores[batch.pair_a.to(device)] - scores[batch.pair_b.to(device)]
-            score = batch.pair_score.to(device)
-            losses = bradley_terry(lead, score, self.config.margin * batch.pair_strength.to(device))
-            total = total + self._pair_factor * (batch.pair_weight.to(device) * losses).sum()
+            lead = scores[batch.pair_a] - scores[batch.pair_b]
+            score = batch.pair_score
+            losses = bradley_terry(lead, score, self.config.margin * batch.pair_strength)
+            total = total + self._pair_factor * (batch.pair_weight * losses).sum()
             leads.append((lead.detach() * (2 * score - 1))[score != 0.5])
         if self._pair_factor and len(batch.choices):
-            choices = batch.choices.to(device)
+            choices = batch.choices
             losses, lead = best_of(scores, choices, self.config.margin)
-            total = total + self._pair_factor * (batch.choice_weight.to(device) * losses).sum()
+            total = total + self._pair_factor * (batch.choice_weight * losses).sum()
             leads.append(lead.detach()[choices[:, 1:] >= 0])
         if self._reward_factor and len(batch.rewarded):
-            rewarded = batch.rewarded.to(device)
-            weights = batch.reward_weight.to(device)
-            error = centred_squared_error(
-                scores[rewarded], batch.reward.to(device), weights, group_of[rewarded], batch.groups
-            )
+            rewarded, weights = batch.rewarded, batch.reward_weight
+            error = centred_squared_error(scores[rewarded], batch.reward, weights, group_of[rewarded], batch.groups)
             total = total + self._reward_factor * error
         right = torch.cat(leads).sign().add(1).div(2)
         return total, {"train/accuracy": (float(right.sum()), float(len(right)))}
