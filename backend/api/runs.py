@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -16,6 +17,7 @@ from backend.domain import progress
 from backend.domain.formats import tensorboard
 from backend.domain.runs import Action, State, actions
 from backend.domain.training import CONFIGS
+from backend.domain.training.forms import FORMS
 from backend.services import projects, run_inputs, run_records, runs
 from backend.tables import Checkpoint, Project, Run, User
 
@@ -27,6 +29,15 @@ Rows = Annotated[int, Query(ge=1, le=1000)]
 SampleRows = Annotated[int, Query(ge=1, le=200)]
 
 
+class RunForm(Wire):
+    """How the form is laid out; see `backend/domain/training/forms.py`."""
+
+    first: list[str]
+    groups: dict[str, list[str]]
+    only: dict[str, dict[str, list[str | None]]]
+    sets: dict[str, dict[str, dict[str, str | int]]]
+
+
 class RunKind(Wire):
     """A kind of run, and the JSON schema of its config, from which the form is drawn."""
 
@@ -34,6 +45,7 @@ class RunKind(Wire):
     title: str
     description: str
     config_schema: dict[str, Any] = Field(alias="schema")
+    form: RunForm
     needs: list[str] = Field(description="What must be there first: a model, a reward_set, documents, prompts ...")
 
 
@@ -182,6 +194,7 @@ def list_run_kinds(caller: AdminReader) -> RunKinds:
                 title=config.title,
                 description=config.description,
                 schema=config.model_json_schema(),
+                form=RunForm.model_validate(asdict(FORMS[kind])),
                 needs=run_inputs.needs(kind, config),
             )
             for kind, config in CONFIGS.items()
@@ -206,12 +219,13 @@ def list_runs(
     project: Annotated[str | None, Query(max_length=100, description="id or slug")] = None,
     state: State | None = None,
     kind: Annotated[str | None, Query(max_length=40)] = None,
+    name: Annotated[str | None, Query(max_length=120, description="part of the name, in any case")] = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Page[RunOut]:
     """Runs, newest first."""
     project_id = projects.find(session, project).id if project is not None else None
-    rows, cursor = paginate(session, runs.all_of(project_id, state, kind), key=Run.id, after=after, limit=limit)
+    rows, cursor = paginate(session, runs.all_of(project_id, state, kind, name), key=Run.id, after=after, limit=limit)
     return Page(items=_out(session, rows), next=cursor)
 
 

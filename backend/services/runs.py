@@ -78,13 +78,15 @@ def find(session: Session, run_id: uuid.UUID) -> Run:
     return run
 
 
-def all_of(project_id: uuid.UUID | None = None, state: str | None = None, kind: str | None = None) -> Select[Run]:
-    """The runs that a list shows."""
+def all_of(
+    project_id: uuid.UUID | None = None, state: str | None = None, kind: str | None = None, name: str | None = None
+) -> Select[Run]:
+    """The runs that a list shows; `name` is a part of theirs, in any case."""
     query = select(Run)
     for column, value in ((Run.project_id, project_id), (Run.state, state), (Run.kind, kind)):
         if value is not None:
             query = query.where(column == value)
-    return query
+    return query if name is None else query.where(Run.name.icontains(name, autoescape=True))
 
 
 def cancel(session: Session, run_id: uuid.UUID) -> Run:

@@ -233,7 +233,7 @@ const newRun = createRoute({
   getParentRoute: () => project,
   path: "/new-run",
   beforeLoad: adminsOnly,
-  validateSearch: (search: Record<string, unknown>): { kind?: string } => ({ kind: text(search["kind"]) }),
+  validateSearch: (search: Record<string, unknown>): { kind?: string; from?: string; model?: string } => ({ kind: text(search["kind"]), from: text(search["from"]), model: text(search["model"]) }),
   component: lazyRouteComponent(() => import("./pages/NewRunPage"), "NewRunPage"),
 });
 
@@ -242,8 +242,9 @@ const runs = createRoute({
   getParentRoute: () => app,
   path: "/runs",
   beforeLoad: adminsOnly,
-  validateSearch: (search: Record<string, unknown>): { project?: string; state?: RunState; kind?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { project?: string; state?: RunState; kind?: string; name?: string } => ({
     project: text(search["project"]),
+    name: text(search["name"]),
     state: STATES.includes(String(search["state"])) ? (search["state"] as RunState) : undefined,
     kind: text(search["kind"]),
   }),
@@ -253,6 +254,7 @@ const run = createRoute({
   getParentRoute: () => app,
   path: "/runs/$run",
   beforeLoad: adminsOnly,
+  validateSearch: (search: Record<string, unknown>): { over?: string } => ({ over: text(search["over"]) }),
   component: lazyRouteComponent(() => import("./pages/RunPage"), "RunPage"),
 });
 const checkpoints = createRoute({

@@ -39,6 +39,7 @@ def test_the_kinds_draw_their_own_forms(admin: TestClient) -> None:
     assert items.keys() == CONFIGS.keys()
     model = items["sft"]["schema"]["properties"]["model"]
     assert model["x-podium"] == "model" and model["description"]
+    assert items["ppo"]["form"]["sets"]["objective"]["reinforce"]["epochs"] == 1
     assert items["pretrain"]["needs"] == ["documents"]
     assert items["sft"]["needs"] == ["model", "demonstrations"]
     assert items["reward_model"]["needs"] == ["model", "reward_set"]

@@ -160,8 +160,15 @@ def test_a_run_is_started_from_its_form_and_watched_to_its_checkpoint(visit: Vis
     curve = page.get_by_role("img", name="Curve of").first
     expect(curve).to_be_visible(timeout=120_000)
     expect(page.get_by_role("log")).to_be_attached()
-    expect(page.get_by_role("region", name="Completion")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("region", name="Completion").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Done in")).to_be_visible(timeout=120_000)
+    # All curves are read at one step without a pointer.
+    step = page.get_by_role("slider", name="Read at step")
+    step.focus()
+    page.keyboard.press("Home")
+    first = client.get(f"runs/{page.url.rsplit('/', 1)[1]}/metrics")["items"][0]
+    expect(step).to_have_attribute("aria-valuetext", f"step {first['step']}")
+
     with page.expect_download() as download:
         page.get_by_role("link", name="Save for TensorBoard").click()
     assert ".tfevents." in download.value.suggested_filename
@@ -191,3 +198,23 @@ def test_a_run_is_stopped_and_can_be_resumed(visit: Visit, admin, documents, cli
     expect(page.get_by_text("Cancelled at step")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert wait_for_run(client, run, "cancelled")["moves"] == ["resume"]
+
+    # Its settings are taken over, and what is changed is told.
+    page.get_by_role("link", name="Repeat with changes").click()
+    changes = page.get_by_role("region", name="Changes")
+    expect(changes).to_contain_text("nothing is changed yet")
+    expect(page.get_by_label("Hidden size")).to_have_value("32")
+    expect(page.get_by_label("Output name")).to_have_value("")
+    page.get_by_label("Epochs").fill("1")
+    expect(changes).to_contain_text("Epochs: 9,000 → 1")
+    page.get_by_label("Name of the run").fill("Once only")
+    page.get_by_role("button", name="Start the run").click()
+    again = page.get_by_role("heading", level=1, name="Once only")
+    expect(again).to_be_visible()
+    repeated = page.url.rsplit("/", 1)[1]
+    page.goto(f"/runs/{run}?over={repeated}")
+    expect(page.get_by_role("region", name="Differences")).to_contain_text("Epochs")
+    page.goto("/runs")
+    page.get_by_label("Part of the name").fill("once ON")
+    expect(page.get_by_role("row")).to_have_count(2)
+    assert client.post(f"runs/{repeated}/cancel")["config"]["hidden_size"] == 32

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from backend.domain.training import CONFIGS, PretrainConfig, SampleConfig, SFTConfig, read_config
+from backend.domain.training.forms import FORMS
 from backend.domain.training_rows import RewardGroup
 from backend.errors import Invalid
 
@@ -34,6 +35,30 @@ def test_every_field_is_explained_and_required_fields_come_first(kind: str) -> N
     required = schema.get("required", [])
     assert sorted(list(schema["properties"])[: len(required)]) == sorted(required)
     assert CONFIGS[kind].title and CONFIGS[kind].description
+
+
+@pytest.mark.parametrize("kind", sorted(CONFIGS))
+def test_a_form_knows_its_fields_and_names_each_once(kind: str) -> None:
+    form, fields = FORMS[kind], CONFIGS[kind].model_fields
+    placed = [*form.first, *(name for names in form.groups.values() for name in names)]
+    assert len(set(placed)) == len(placed)
+    assert {*placed, *form.only} <= fields.keys()
+    choices = CONFIGS[kind].model_json_schema()["properties"]
+    for on in form.only.values():
+        for other, values in on.items():
+            assert values == (None,) or set(values) <= set(choices[other]["enum"])
+    for other, rules in form.sets.items():
+        assert rules.keys() <= set(choices[other]["enum"])
+        assert all(name in fields for values in rules.values() for name in values)
+
+
+def test_what_the_form_sets_with_a_choice_is_what_goes_with_it() -> None:
+    needed = {"model": "a/b", "reward_model": "a/c"}
+    for field, rules in FORMS["ppo"].sets.items():
+        for choice, others in rules.items():
+            with pytest.raises(Invalid):
+                read_config("ppo", needed | {field: choice})
+            assert read_config("ppo", {**needed, field: choice, **others})
 
 
 @pytest.mark.parametrize(

@@ -161,16 +161,38 @@ def brier(lead: Floats, score: Floats) -> float:
     return float(np.mean((sigmoid(lead) - score) ** 2))
 
 
-def calibration_error(lead: Floats, score: Floats, bins: int = BINS) -> float:
-    """Expected calibration error: how far, over bins of equal size, the favourite wins from how often it should.
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Some pairs of like confidence: the mean probability that the scores give to the favourite, how often it was
+    preferred (a tie is half), and how many pairs.
+    """
+
+    expected: float
+    won: float
+    pairs: int
+
+
+def reliability(lead: Floats, score: Floats, bins: int = BINS) -> list[Bin]:
+    """Bins of equal size, the least sure first.
 
     Each pair is turned so that a is the favourite: which side a pair was written down on must not matter.
     """
     favourite = np.where(lead >= 0, score, 1 - score)
     expected = sigmoid(np.abs(lead))
     parts = np.array_split(np.argsort(expected, kind="stable"), min(bins, len(expected)))
-    gaps = [abs(float(favourite[part].mean() - expected[part].mean())) * len(part) for part in parts]
-    return sum(gaps) / len(expected)
+    return [Bin(float(expected[part].mean()), float(favourite[part].mean()), len(part)) for part in parts]
+
+
+def reliability_of(pairs: Sequence[Judged]) -> list[Bin]:
+    """The same of judged pairs; empty without any."""
+    if not pairs:
+        return []
+    return reliability(np.array([pair.lead for pair in pairs]), np.array([pair.score for pair in pairs]))
+
+
+def calibration_error(lead: Floats, score: Floats, bins: int = BINS) -> float:
+    """Expected calibration error: how far, over bins of equal size, the favourite wins from how often it should."""
+    return sum(abs(one.won - one.expected) * one.pairs for one in reliability(lead, score, bins)) / len(lead)
 
 
 def temperature(lead: Floats, score: Floats) -> float:

@@ -34,11 +34,13 @@ held_out/regression_slope                          of rewards (log-odds) on scor
 Writes `output/scores.jsonl`: the score of every completion it read, in log-odds.
 Result: the last of these, `train/accuracy` on as many training prompts, `normalise/mean`, `normalise/std`,
 `train/prompts`, `train/completions_too_long`, `train/prompts_without_signal`, `train/steps`, `train/skipped_steps`; and
-as a table `accuracy_by` annotator and by pair of models (`reward_metrics.accuracy_by`), on all held-out prompts.
+as tables, on all held-out prompts, `accuracy_by` annotator and by pair of models (`reward_metrics.accuracy_by`), and
+`reliability` by its own confidence (`reward_metrics.Bin`).
 """
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,6 +126,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     measured, pairs = attempt(lambda: task.report(held_out))
     values = {f"held_out/{name}": value for name, value in measured.items()}
     sources = by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
+    bins = [asdict(one) for one in reward_metrics.reliability_of(pairs)]
     if held_out:
         yield StepMetrics(plan.steps, dict(values))
     seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
@@ -151,7 +154,7 @@ def train(job: Job) -> Generator[Event, None, None]:
             "train/steps": float(plan.steps),
             "train/skipped_steps": float(loop.skipped),
         },
-        {"accuracy_by": sources} if sources else {},
+        ({"accuracy_by": sources} if sources else {}) | ({"reliability": bins} if bins else {}),
     )
 
 

@@ -210,7 +210,7 @@ export const runKindsQuery = queryOptions({
   queryFn: () => call(api.GET("/api/v1/run-kinds")),
   staleTime: Infinity,
 });
-export const runsQuery = (filter: { project?: string; state?: RunState; kind?: string }, after: string | null = null) =>
+export const runsQuery = (filter: { project?: string; state?: RunState; kind?: string; name?: string }, after: string | null = null) =>
   queryOptions({
     queryKey: ["runs", filter, after],
     queryFn: () => call(api.GET("/api/v1/runs", { params: { query: { ...filter, limit: 50, after: after ?? undefined } } })),

@@ -3990,6 +3990,32 @@ export interface components {
             id: string;
         };
         /**
+         * RunForm
+         * @description How the form is laid out; see `backend/domain/training/forms.py`.
+         */
+        RunForm: {
+            /** First */
+            first: string[];
+            /** Groups */
+            groups: {
+                [key: string]: string[];
+            };
+            /** Only */
+            only: {
+                [key: string]: {
+                    [key: string]: (string | null)[];
+                };
+            };
+            /** Sets */
+            sets: {
+                [key: string]: {
+                    [key: string]: {
+                        [key: string]: string | number;
+                    };
+                };
+            };
+        };
+        /**
          * RunIn
          * @description What to launch. The config is checked by the class of its kind; see `GET /run-kinds`.
          */
@@ -4015,6 +4041,7 @@ export interface components {
         RunKind: {
             /** Description */
             description: string;
+            form: components["schemas"]["RunForm"];
             /** Kind */
             kind: string;
             /**
@@ -7834,6 +7861,8 @@ export interface operations {
                 kind?: string | null;
                 /** @description How many at most; 50 unless told. */
                 limit?: number;
+                /** @description part of the name, in any case */
+                name?: string | null;
                 /** @description id or slug */
                 project?: string | null;
                 state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;

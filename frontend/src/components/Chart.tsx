@@ -1,5 +1,5 @@
 /** One curve over steps, drawn by uPlot: the numbers as they are, faint, and smoothed on top. */
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useEffectEvent, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { figure } from "../format";
@@ -15,7 +15,12 @@ interface ChartProps {
   smoothing: number;
   height?: number;
   /** The same of another run, dashed over it. */
-  beside?: { steps: number[]; values: (number | null)[] };
+  beside?: { steps: number[]; values: (number | null)[] } | undefined;
+  /** Steps at which something happened that must be seen. */
+  marks?: readonly number[];
+  /** The step that is read. */
+  at?: number | null;
+  onPoint?: (step: number | null) => void;
 }
 
 function useDark(): boolean {
@@ -31,16 +36,45 @@ function useDark(): boolean {
 
 /** Fewer values than these show their course by themselves, and smoothed they would lag far behind it. */
 const FEW = 12;
+const NONE: readonly number[] = [];
 
 function smoothed(values: (number | null)[], weight: number): (number | null)[] {
   return values.length < FEW ? values : smooth(values, weight);
 }
 
-export default function Chart({ name, steps, values, smoothing, height = 130, beside }: ChartProps) {
+/** A curve that never moves lies in the middle, not at the foot of a scale to 100. */
+function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null) return [null, null];
+  if (low !== high) return uPlot.rangeNum(low, high, 0.1, true);
+  return low === 0 ? [0, 1] : [low - Math.abs(low) / 2, low + Math.abs(low) / 2];
+}
+
+export default function Chart({ name, steps, values, smoothing, height = 130, beside, marks = NONE, at = null, onPoint }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const pointed = useRef(false);
   const dark = useDark();
   const { theme } = usePreferences();
+
+  const tell = useEffectEvent((step: number | null) => {
+    if (pointed.current) onPoint?.(step);
+  });
+  const marked = useEffectEvent((self: uPlot) => {
+    const { ctx, bbox } = self;
+    ctx.save();
+    ctx.strokeStyle = colourOf("warn");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const step of marks) {
+      const x = Math.round(self.valToPos(step, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  });
 
   useEffect(() => {
     const element = box.current;
@@ -55,10 +89,10 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
         padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: "steps", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
-        scales: { x: { time: false } },
+        scales: { x: { time: false }, y: { range: rangeOf } },
         axes: [
           { ...axis, size: 22, space: 60, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : "")) },
-          { ...axis, size: 48, space: 28, values: (_, ticks) => ticks.map(figure) },
+          { ...axis, size: (_, labels) => 12 + 6.5 * Math.max(5, ...(labels ?? []).map((label) => label.length)), space: 28, values: (_, ticks) => ticks.map(figure) },
         ],
         series: [
           {},
@@ -66,6 +100,10 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
           { stroke: line, width: 1.75, points: { show: false }, spanGaps: true },
           { stroke: colourOf("soft"), width: 1.5, dash: [5, 4], points: { show: false }, spanGaps: true },
         ],
+        hooks: {
+          draw: [marked],
+          setCursor: [(self) => tell(self.cursor.idx === null || self.cursor.idx === undefined ? null : (self.data[0][self.cursor.idx] ?? null))],
+        },
       },
       [[], [], [], []],
       element,
@@ -86,6 +124,27 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
     plot.current?.setData(uPlot.join([own, other]));
   }, [steps, values, smoothing, dark, theme, height, beside]);
 
+  // Without new paths: with them it would hold on to the scale of before.
+  useEffect(() => plot.current?.redraw(false), [marks]);
+
+  // What points at one curve points at all; so does the slider, which knows of no pointer.
+  useEffect(() => {
+    const made = plot.current;
+    if (!made || pointed.current) return;
+    made.setCursor(at === null ? { left: -10, top: -10 } : { left: made.valToPos(at, "x"), top: 0 }, false);
+  }, [at]);
+
   const last = values.findLast((value) => value !== null);
-  return <div ref={box} role="img" aria-label={`Curve of ${name}: ${steps.length} points, last ${last === undefined || last === null ? "unknown" : figure(last)}`} />;
+  return (
+    <div
+      ref={box}
+      role="img"
+      aria-label={`Curve of ${name}: ${steps.length} points, last ${last === undefined || last === null ? "unknown" : figure(last)}`}
+      onPointerEnter={() => (pointed.current = true)}
+      onPointerLeave={() => {
+        pointed.current = false;
+        onPoint?.(null);
+      }}
+    />
+  );
 }

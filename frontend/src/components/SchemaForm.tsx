@@ -1,4 +1,4 @@
-/** The form of a run's config, drawn from its JSON schema: what must be given first, the rest behind one fold. */
+/** The form of a run's config, drawn from its JSON schema: what matters most first, the rest under titles behind one fold. */
 import { type ReactNode, useState } from "react";
 import { Check, Field, type FieldIds } from "./Field";
 import { boundsText, type FieldSpec, type Raw } from "./schema";
@@ -9,46 +9,53 @@ export interface Choice {
 }
 
 interface SchemaFormProps {
-  fields: readonly FieldSpec[];
+  first: readonly FieldSpec[];
+  rest: readonly { title: string; fields: readonly FieldSpec[] }[];
   values: Readonly<Record<string, Raw>>;
   onChange: (path: string, value: Raw) => void;
   errors: Readonly<Record<string, string>>;
   /** What to offer for fields that name something registered; undefined while it is loading. */
   offers: Readonly<Record<string, Choice[] | undefined>>;
+  /** What a choice has brought with it, told at its field. */
+  note: { path: string; text: string } | null;
 }
 
-/** So many of a kind's own settings are shown at once; the others are one click away. */
-const OPEN = 8;
-
-export function SchemaForm({ fields, values, onChange, errors, offers }: SchemaFormProps) {
-  const first = fields.filter((field, at) => field.required || (field.source !== null && field.source !== "output_name") || (at < OPEN && !field.path.includes(".")));
-  const rest = fields.filter((field) => !first.includes(field));
+export function SchemaForm({ first, rest, values, onChange, errors, offers, note }: SchemaFormProps) {
   const [open, setOpen] = useState(false);
-  const wrong = rest.some((field) => errors[field.path]);
-  const draw = (field: FieldSpec) => <Input key={field.path} field={field} value={values[field.path] ?? ""} onChange={(value) => onChange(field.path, value)} error={errors[field.path]} offers={field.source ? offers[field.source] : undefined} offered={field.source !== null && field.source in offers} />;
+  const hidden = rest.flatMap((group) => group.fields);
+  const wrong = hidden.some((field) => errors[field.path]);
+  const draw = (field: FieldSpec) => <Input key={field.path} field={field} value={values[field.path] ?? ""} onChange={(value) => onChange(field.path, value)} error={errors[field.path]} note={note?.path === field.path ? note.text : undefined} offers={field.source ? offers[field.source] : undefined} offered={field.source !== null && field.source in offers} />;
   return (
     <>
-      <div className="grid gap-x-6 gap-y-5 md:grid-cols-2">{first.map(draw)}</div>
-      {rest.length > 0 && (
+      <div className={GRID}>{first.map(draw)}</div>
+      {hidden.length > 0 && (
         <details className="mt-5 border-t border-line pt-3" open={open || wrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
-          <summary className="min-h-9 font-medium text-accent">{rest.length} more settings, all with sensible values</summary>
-          <div className="mt-3 grid gap-x-6 gap-y-5 md:grid-cols-2">{rest.map(draw)}</div>
+          <summary className="min-h-9 font-medium text-accent">{hidden.length} more settings, all with sensible values</summary>
+          {rest.map(({ title, fields }) => (
+            <fieldset key={title} className="mt-3 border-t border-line pt-2 first-of-type:border-0 first-of-type:pt-0">
+              <legend className="title float-left mb-3 w-full text-md">{title}</legend>
+              <div className={`clear-both ${GRID}`}>{fields.map(draw)}</div>
+            </fieldset>
+          ))}
         </details>
       )}
     </>
   );
 }
 
+const GRID = "grid gap-x-6 gap-y-5 md:grid-cols-2";
+
 interface InputProps {
   field: FieldSpec;
   value: Raw;
   onChange: (value: Raw) => void;
   error: string | undefined;
+  note: string | undefined;
   offers: Choice[] | undefined;
   offered: boolean;
 }
 
-function Input({ field, value, onChange, error, offers, offered }: InputProps) {
+function Input({ field, value, onChange, error, note, offers, offered }: InputProps) {
   const bounds = boundsText(field.bounds);
   const fallback = field.type === "json" ? written(field.fallback) : shown(field.fallback);
   const changed = fallback !== null && !field.required && JSON.stringify(shown(value)) !== JSON.stringify(fallback);
@@ -61,6 +68,7 @@ function Input({ field, value, onChange, error, offers, offered }: InputProps) {
           Back to {fallback === "" || fallback === "[]" ? "empty" : fallback}
         </button>
       )}
+      {note && <span className="block font-medium text-accent">{note}</span>}
     </>
   );
   if (field.type === "boolean") {
@@ -91,7 +99,7 @@ function shown(value: unknown): string | null {
   return typeof value === "string" ? value : Array.isArray(value) ? value.join(", ") : String(value);
 }
 
-function Control({ ids, field, value, onChange, offers, offered }: Omit<InputProps, "error"> & { ids: FieldIds }) {
+function Control({ ids, field, value, onChange, offers, offered }: Omit<InputProps, "error" | "note"> & { ids: FieldIds }) {
   const text = typeof value === "string" ? value : Array.isArray(value) ? value.join("\n") : "";
   if (offered) {
     return (
@@ -131,7 +139,7 @@ function Control({ ids, field, value, onChange, offers, offered }: Omit<InputPro
   }
 }
 
-function Many({ field, value, onChange, error, offers, hint }: Omit<InputProps, "offered"> & { hint: ReactNode }) {
+function Many({ field, value, onChange, error, offers, hint }: Omit<InputProps, "offered" | "note"> & { hint: ReactNode }) {
   const chosen = Array.isArray(value) ? value : [];
   return (
     <fieldset className="md:col-span-2">

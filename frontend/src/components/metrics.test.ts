@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { curvesByGroup, gather } from "./metrics";
+import { curvesByGroup, gather, valueAt } from "./metrics";
 import { smooth } from "./smooth";
 
 const point = (step: number, values: Record<string, number | null>) => ({ step, values, at: "" });
@@ -27,4 +27,9 @@ it("smooths without a lean to zero at the start, and over gaps", () => {
   expect(smooth([5, 5, 5], 0.9)).toEqual([expect.closeTo(5), expect.closeTo(5), expect.closeTo(5)]);
   expect(smooth([1, null, 3], 0)).toEqual([1, null, 3]);
   expect(smooth([0, 1], 0.5)[1]).toBeCloseTo(2 / 3); // weights 1/4 and 1/2 of the two, made to sum to 1
+});
+
+it("tells what a curve said last at a step", () => {
+  const curve = { steps: [0, 50, 100], values: [3, 2, null] };
+  expect([-1, 0, 49, 50, 100, 999].map((step) => valueAt(curve, step))).toEqual([null, 3, 3, 2, 2, 2]);
 });

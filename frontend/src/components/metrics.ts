@@ -22,7 +22,7 @@ export function gather(before: readonly MetricPoint[], more: readonly MetricPoin
 }
 
 /** What a run is judged by comes first; groups that are not named here follow by name. */
-const ORDER = ["held_out", "train", "objective", "judge", "evaluate", "sample", "policy", "value", "rollout", "time", "memory"];
+const ORDER = ["held_out", "train", "samples", "objective", "judge", "evaluate", "sample", "policy", "value", "returns", "advantage", "rollout", "engine", "time", "memory"];
 /** And within a group these. */
 const FIRST = ["score", "reward", "loss", "accuracy", "kl_base_per_seq_nats", "reward_per_seq"];
 
@@ -48,4 +48,16 @@ export function curvesByGroup(points: readonly MetricPoint[]): Map<string, Curve
     groups.set(group, [...(groups.get(group) ?? []), curve]);
   }
   return new Map([...groups].sort(([one], [other]) => place(ORDER, one) - place(ORDER, other) || one.localeCompare(other)));
+}
+
+/** What a curve said last at this step; null before its first value. */
+export function valueAt(curve: Pick<Curve, "steps" | "values">, step: number): number | null {
+  let [low, high] = [0, curve.steps.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (curve.steps[middle]! <= step) low = middle + 1;
+    else high = middle;
+  }
+  for (let at = low - 1; at >= 0; at--) if (curve.values[at] !== null) return curve.values[at]!;
+  return null;
 }

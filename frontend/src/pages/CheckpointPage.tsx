@@ -4,15 +4,15 @@ import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { checkpointQuery, promoteCheckpoint, runQuery } from "../api/queries";
 import type { Checkpoint } from "../api/types";
-import { Button, ButtonLink } from "../components/Button";
+import { Button } from "../components/Button";
 import { CopyText } from "../components/Copy";
 import { Icon } from "../components/Icon";
-import { Numbers } from "../components/Numbers";
 import { Page, Section, TableFrame } from "../components/Page";
 import { ErrorNote, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
 import { useAction } from "../components/useAction";
 import { bytes, KIND_NAMES } from "../format";
+import { Result } from "../runs/Result";
 
 export function CheckpointPage() {
   const { checkpoint: id } = useParams({ from: "/app/checkpoints/$checkpoint" });
@@ -53,7 +53,7 @@ function Shown({ checkpoint }: { checkpoint: Checkpoint }) {
       <Section title="How it came to be" className="mt-0"><Lineage checkpoint={checkpoint} /></Section>
       {Object.keys(checkpoint.metrics).length > 0 && (
         <Section title="Numbers">
-          <Numbers values={checkpoint.metrics} />
+          <Measured checkpoint={checkpoint} />
         </Section>
       )}
       <Section title="Pull it">
@@ -83,6 +83,19 @@ function Shown({ checkpoint }: { checkpoint: Checkpoint }) {
   );
 }
 
+/** What its run found; the numbers of the last step stay behind a fold. */
+function Measured({ checkpoint }: { checkpoint: Checkpoint }) {
+  const run = useQuery(runQuery(checkpoint.run)).data;
+  const name = checkpoint.name.replaceAll("/", "-");
+  if (!run?.result) return <Result run={{ kind: checkpoint.kind, name, config: {}, project: null }} values={checkpoint.metrics} />;
+  return (
+    <>
+      <Result run={{ ...run, name }} values={run.result} />
+      <p className="mt-2 text-sm text-soft">Its course: <Link to="/runs/$run" params={{ run: run.id }} className="link">the curves, texts and settings of its run</Link>.</p>
+    </>
+  );
+}
+
 /** Parents and rewards on the left, the run in the middle, this checkpoint on the right. */
 function Lineage({ checkpoint }: { checkpoint: Checkpoint }) {
   const run = useQuery(runQuery(checkpoint.run)).data;
@@ -102,7 +115,12 @@ function Lineage({ checkpoint }: { checkpoint: Checkpoint }) {
       <Node what="This checkpoint" strong>
         {checkpoint.name}
         <span className="block font-mono text-xs font-normal text-faint" title={checkpoint.revision}>{checkpoint.revision.slice(0, 12)}</span>
-        {checkpoint.model && slug && <ButtonLink to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "sample" }} look="quiet" className="-ml-3 min-h-7">Let it answer prompts</ButtonLink>}
+        {checkpoint.model && slug && (
+          <span className="mt-1 flex flex-wrap gap-x-4 text-sm">
+            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "sample", model: checkpoint.name }} className="link">Let it answer prompts</Link>
+            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "evaluate", model: checkpoint.name }} className="link">Compare it with others</Link>
+          </span>
+        )}
       </Node>
     </div>
   );

@@ -6,7 +6,8 @@ import { ButtonLink } from "../components/Button";
 import { Page, TableFrame } from "../components/Page";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { bytes, figure, KIND_NAMES } from "../format";
+import { bytes, KIND_NAMES } from "../format";
+import { outcomeOf } from "../runs/outcome";
 
 export function CheckpointsPage() {
   const checkpoints = useQuery({ ...checkpointsQuery, refetchInterval: 15_000 });
@@ -19,7 +20,7 @@ export function CheckpointsPage() {
           ) : (
             <TableFrame label="Checkpoints">
               <table className="table">
-                <thead><tr><th>Name</th><th>Made by</th><th>From</th><th>Numbers</th><th className="number">Size</th><th>When</th></tr></thead>
+                <thead><tr><th>Name</th><th>Made by</th><th>From</th><th>Outcome</th><th className="number">Size</th><th>When</th></tr></thead>
                 <tbody>
                   {items.map((checkpoint) => (
                     <tr key={checkpoint.id}>
@@ -30,9 +31,7 @@ export function CheckpointsPage() {
                       <td>{KIND_NAMES[checkpoint.kind] ?? checkpoint.kind}</td>
                       <td className="[overflow-wrap:anywhere]">{checkpoint.parents.map((parent) => parent.name).join(", ") || <span className="text-faint">–</span>}</td>
                       <td className="text-sm">
-                        {Object.entries(checkpoint.metrics).filter(([, value]) => typeof value === "number").slice(0, 2).map(([name, value]) => (
-                          <div key={name} className="whitespace-nowrap"><span className="text-faint">{name}</span> {figure(value as number)}</div>
-                        ))}
+                        {outcomeOf({ kind: checkpoint.kind, result: checkpoint.metrics })}
                       </td>
                       <td className="number">{bytes(checkpoint.size)}</td>
                       <td><Time at={checkpoint.created_at} /></td>

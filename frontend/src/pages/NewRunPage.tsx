@@ -1,26 +1,29 @@
-/** Start a run: choose what kind, fill in its config, go. */
+/** Start a run: choose what kind, fill in its config (or change that of an earlier run), go. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useRef, useState } from "react";
 import { fieldErrors } from "../api/client";
-import { checkpointsQuery, modelsQuery, projectQuery, rewardSetsQuery, runKindsQuery, startRun } from "../api/queries";
-import type { RunKind } from "../api/types";
+import { checkpointsQuery, modelsQuery, projectQuery, rewardSetsQuery, runKindsQuery, runQuery, startRun } from "../api/queries";
+import type { Run, RunKind } from "../api/types";
 import { announce } from "../components/announcer";
 import { Button } from "../components/Button";
 import { Field } from "../components/Field";
 import { LinkCard } from "../components/LinkCard";
 import { Page } from "../components/Page";
-import { check, fieldsOf, type JsonSchema, type Raw, serverErrors, startValues } from "../components/schema";
+import { check, type FieldSpec, fieldsOf, type JsonSchema, type Raw, serverErrors, startValues } from "../components/schema";
 import { type Choice, SchemaForm } from "../components/SchemaForm";
 import { ErrorNote, Loaded } from "../components/Status";
 import { useAction } from "../components/useAction";
 import { plural } from "../format";
+import { Changes } from "../runs/Changes";
 import { Estimate } from "../runs/Estimate";
+import { changed, groupsOf, matters } from "../runs/form";
 
 export function NewRunPage() {
   const { project: slug } = useParams({ from: "/app/projects/$project/new-run" });
-  const { kind } = useSearch({ from: "/app/projects/$project/new-run" });
+  const { kind, from, model } = useSearch({ from: "/app/projects/$project/new-run" });
   const kinds = useQuery(runKindsQuery);
+  const earlier = useQuery({ ...runQuery(from ?? ""), enabled: from !== undefined });
   const project = useQuery(projectQuery(slug));
   const chosen = kinds.data?.items.find((one) => one.kind === kind);
   return (
@@ -31,8 +34,10 @@ export function NewRunPage() {
     >
       <Loaded query={kinds}>
         {({ items }) =>
-          chosen ? (
-            <ConfigForm key={chosen.kind} slug={slug} kind={chosen} />
+          chosen && from !== undefined ? (
+            <Loaded query={earlier}>{(run) => <ConfigForm key={run.id} slug={slug} kind={chosen} earlier={run} />}</Loaded>
+          ) : chosen ? (
+            <ConfigForm key={chosen.kind} slug={slug} kind={chosen} model={model} />
           ) : (
             <ol className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
               {items.map((one) => (
@@ -49,13 +54,24 @@ export function NewRunPage() {
   );
 }
 
-function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
+interface ConfigFormProps {
+  slug: string;
+  kind: RunKind;
+  /** A run whose settings are to be taken over. */
+  earlier?: Run;
+  /** A model to begin with. */
+  model?: string | undefined;
+}
+
+function ConfigForm({ slug, kind, earlier, model }: ConfigFormProps) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const fields = useMemo(() => fieldsOf(kind.schema as JsonSchema), [kind]);
-  const [values, setValues] = useState<Record<string, Raw>>(() => startValues(fields));
-  const [name, setName] = useState("");
+  const [start] = useState<Record<string, Raw>>(() => startOf(fields, earlier, model));
+  const [values, setValues] = useState(start);
+  const [name, setName] = useState(earlier ? nextName(earlier.name) : "");
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
+  const [note, setNote] = useState<{ path: string; text: string } | null>(null);
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<Record<string, string>>({});
   const action = useAction();
@@ -65,7 +81,7 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
   const checkpoints = useQuery(checkpointsQuery).data?.items;
   const sets = useQuery(rewardSetsQuery(slug)).data?.items;
   const offers: Record<string, Choice[] | undefined> = {
-    model: models?.filter((model) => model.source["kind"] !== "imported").map((model) => ({ value: model.name, label: model.name })),
+    model: models?.filter((one) => one.source["kind"] !== "imported").map((one) => ({ value: one.name, label: one.name })),
     checkpoint: checkpoints?.filter((one) => one.kind === "reward_model").map((one) => ({ value: one.name, label: one.name })),
     reward_set: sets?.map((set) => ({ value: set.id, label: `${set.number}. ${set.name}, ${plural(set.judgments, "judgment")}` })),
   };
@@ -74,8 +90,18 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
   // A field complains once it was left or the whole was sent; what the server said goes when the field changes.
   const visible = { ...Object.fromEntries(Object.entries(errors).filter(([path]) => tried || touched.has(path))), ...refused };
 
+  const layout = groupsOf(fields, kind.form);
+  // A field that does not matter now is not shown, unless something is wrong with it.
+  const shown = (field: FieldSpec) => matters(field.path, values, kind.form) || visible[field.path] !== undefined;
+  const rest = layout.rest.map(({ title, fields: all }) => ({ title, fields: all.filter(shown) })).filter((group) => group.fields.length > 0);
+
   const change = (path: string, value: Raw) => {
-    setValues((all) => ({ ...all, [path]: value }));
+    const next = changed(fields, values, path, value, kind.form);
+    setValues(next.values);
+    const moved = fields.filter((field) => next.moved.includes(field.path)).map((field) => `${field.label} ${String(next.values[field.path]).replaceAll("_", " ")}`);
+    const text = `With it goes: ${moved.join(", ")}.`;
+    setNote(moved.length > 0 ? { path, text } : null);
+    if (moved.length > 0) announce(text);
     setTouched((all) => new Set(all).add(path));
     setRefused(({ [path]: _, ...others }) => others);
   };
@@ -109,11 +135,12 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
   return (
     <form ref={form} onSubmit={(event) => void submit(event)} noValidate className="grid max-w-4xl gap-5">
       <ErrorNote error={action.problem} />
+      {earlier && <Changes earlier={earlier} fields={fields} before={check(fields, start).config} now={config} />}
       <div className="panel p-5">
         <Field label="Name of the run" optional hint="To find it again; empty: it is named after its kind." className="mb-5 max-w-md">
           {(ids) => <input {...ids} className="field" maxLength={120} value={name} onChange={(event) => setName(event.target.value)} />}
         </Field>
-        <SchemaForm fields={fields} values={values} onChange={change} errors={visible} offers={offers} />
+        <SchemaForm first={layout.first.filter(shown)} rest={rest} values={values} onChange={change} errors={visible} offers={offers} note={note} />
       </div>
       <Estimate slug={slug} kind={kind.kind} config={Object.keys(errors).length === 0 ? config : null} />
       <div className="flex flex-wrap items-center gap-3">
@@ -122,4 +149,17 @@ function ConfigForm({ slug, kind }: { slug: string; kind: RunKind }) {
       </div>
     </form>
   );
+}
+
+/** Of a checkpoint that is made, each run needs a name of its own. */
+function startOf(fields: readonly FieldSpec[], earlier: Run | undefined, model: string | undefined): Record<string, Raw> {
+  if (earlier) return startValues(fields, { ...earlier.config, seed: earlier.seed, output_name: null });
+  const [one, many] = ["model", "models"].map((path) => fields.some((field) => field.path === path));
+  return startValues(fields, model === undefined ? {} : one ? { model } : many ? { models: [model] } : {});
+}
+
+/** “PPO” → “PPO 2” → “PPO 3”. */
+function nextName(name: string): string {
+  const [, stem = name, number] = /^(.*?)(?: (\d+))?$/u.exec(name) ?? [];
+  return `${stem} ${Number(number ?? 1) + 1}`.slice(-120);
 }

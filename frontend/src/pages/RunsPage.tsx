@@ -1,16 +1,18 @@
-/** All runs, newest first, by project, state and kind. */
+/** All runs, newest first, by name, project, state and kind. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { projectsQuery, runsQuery } from "../api/queries";
 import type { Run, RunState } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
+import { Icon } from "../components/Icon";
 import { Page, TableFrame } from "../components/Page";
 import { Pager, useCursor } from "../components/Pager";
 import { StateBadge } from "../components/StateBadge";
 import { Empty, Loaded } from "../components/Status";
 import { Time } from "../components/Time";
-import { KIND_NAMES, runSentence, timeLeft } from "../format";
+import { KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { usePreferences } from "../preferences";
+import { outcomeOf } from "../runs/outcome";
 
 const STATES: RunState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
 
@@ -22,7 +24,7 @@ export function RunsPage() {
   const project = search.project ?? projects.find((one) => one.slug === used)?.slug ?? projects[0]?.slug;
   const cursor = useCursor();
   const runs = useQuery({ ...runsQuery(search, cursor.after), refetchInterval: 3_000 });
-  const filtered = Boolean(search.project ?? search.state ?? search.kind);
+  const filtered = Boolean(search.project ?? search.state ?? search.kind ?? search.name);
   const filter = (part: typeof search) => {
     cursor.reset();
     void navigate({ search: { ...search, ...part }, replace: true });
@@ -31,6 +33,7 @@ export function RunsPage() {
   return (
     <Page title="Runs" lead="Long work: sampling, training, evaluation. A run goes on when this page is closed, survives a restart, and can be watched live." actions={start}>
       <div className="mb-3 flex flex-wrap gap-2" role="group" aria-label="Filter">
+        <input type="search" aria-label="Part of the name" placeholder="Part of the name" className="field w-auto max-w-60" maxLength={120} value={search.name ?? ""} onChange={(event) => filter({ name: event.target.value || undefined })} />
         <select aria-label="Project" className="field w-auto max-w-60" value={search.project ?? ""} onChange={(event) => filter({ project: event.target.value || undefined })}>
           <option value="">All projects</option>
           {projects.map((one) => <option key={one.slug} value={one.slug}>{one.name}</option>)}
@@ -43,7 +46,7 @@ export function RunsPage() {
           <option value="">All states</option>
           {STATES.map((state) => <option key={state}>{state}</option>)}
         </select>
-        {filtered && <Button look="quiet" onClick={() => filter({ project: undefined, state: undefined, kind: undefined })}>Clear</Button>}
+        {filtered && <Button look="quiet" onClick={() => filter({ project: undefined, state: undefined, kind: undefined, name: undefined })}>Clear</Button>}
       </div>
       <Loaded query={runs}>
         {({ items, next }) =>
@@ -57,7 +60,7 @@ export function RunsPage() {
             <>
               <TableFrame label="Runs">
                 <table className="table">
-                  <thead><tr><th>Run</th><th>State</th><th>Progress</th><th>Project</th><th>Started</th></tr></thead>
+                  <thead><tr><th>Run</th><th>State</th><th>Progress and outcome</th><th>Project</th><th>Started</th></tr></thead>
                   <tbody>{items.map((run) => <Row key={run.id} run={run} />)}</tbody>
                 </table>
               </TableFrame>
@@ -72,16 +75,21 @@ export function RunsPage() {
 
 function Row({ run }: { run: Run }) {
   const share = run.state === "running" && run.progress?.total ? run.progress.step / run.progress.total : null;
+  const outcome = outcomeOf(run);
   return (
     <tr>
       <td className="min-w-44">
         <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
         <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}</div>
       </td>
-      <td><StateBadge state={run.state} /></td>
+      <td>
+        <StateBadge state={run.state} />
+        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(run.warnings.length, "warning")}</div>}
+      </td>
       <td className="min-w-56">
         <div className="text-sm text-soft">
           {run.state === "failed" && run.message ? <span className="line-clamp-2">{run.message}</span> : runSentence(run)}
+          {outcome && <div className="text-ink">{outcome}</div>}
           {run.state === "running" && run.eta_s !== null && <span className="text-faint"> {timeLeft(run.eta_s)}</span>}
         </div>
         {share !== null && (

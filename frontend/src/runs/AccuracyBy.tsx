@@ -36,7 +36,7 @@ export function isSources(value: unknown): value is Sources {
   return typeof value === "object" && value !== null && ("annotator" in value || "models" in value);
 }
 
-export function AccuracyBy({ run, sources: { annotator, models } }: { run: Run; sources: Sources }) {
+export function AccuracyBy({ run, sources: { annotator, models } }: { run: Pick<Run, "project">; sources: Sources }) {
   return (
     <div className="mt-4 grid gap-x-8 gap-y-6 xl:grid-cols-2">
       {annotator && <ByAnnotator part={annotator} slug={run.project?.slug ?? null} />}

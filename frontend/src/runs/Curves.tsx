@@ -1,121 +1,165 @@
-/** The curves of a run, group by group, and those of another run of its kind over them. */
+/** The curves of a run: first what it is judged by, then what the page shows beside, then all by group. Another run of
+ * its kind may lie over them. */
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo, useState } from "react";
-import { runMetrics, runsQuery, tensorboardUrl } from "../api/queries";
-import type { Run } from "../api/types";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
+import { runMetrics, runQuery, runsQuery, tensorboardUrl } from "../api/queries";
+import type { MetricPoint, Run } from "../api/types";
 import { Anchor, Button } from "../components/Button";
+import { Check } from "../components/Field";
 import { type Curve, curvesByGroup, gather } from "../components/metrics";
 import { Section } from "../components/Page";
 import { csv, save } from "../components/rows";
 import { Bones, ErrorNote } from "../components/Status";
 import { useTail } from "../components/useTail";
-import { fieldName, figure } from "../format";
+import { count, moment, plural } from "../format";
+import { CurveCard, type Reading } from "./CurveCard";
+import { Differences } from "./Differences";
 import { Frontier } from "./Frontier";
+import { firstOf, groupTitle } from "./meanings";
 import { metricRows } from "./metricRows";
 
-const Chart = lazy(() => import("../components/Chart"));
 const LIVE_MS = 2_000;
 
-export function Curves({ run, live }: { run: Run; live: boolean }) {
+interface CurvesProps {
+  run: Run;
+  live: boolean;
+  /** Stands between the first curves and all of them. */
+  children: ReactNode;
+}
+
+export function Curves({ run, live, children }: CurvesProps) {
   const { items, loading, error } = useTail((after) => runMetrics(run.id, after), gather, live, LIVE_MS);
-  const groups = useMemo(() => curvesByGroup(items), [items]);
-  const [smoothing, setSmoothing] = useState(0.6);
-  const [other, setOther] = useState<Run | null>(null);
+  const { over } = useSearch({ from: "/app/runs/$run" });
+  const other = useQuery({ ...runQuery(over ?? ""), enabled: over !== undefined }).data;
   if (items.length === 0) {
+    const none = live ? "The first numbers appear after the first step." : run.state === "succeeded" ? "This run left no numbers." : "There are no curves: it ended before its first step.";
     return (
-      <Section title="Curves">
-        {error !== null ? <ErrorNote error={error} /> : loading ? <Bones /> : <p className="panel p-4 text-soft">{live ? "The first numbers appear after the first step." : "This run left no numbers."}</p>}
-      </Section>
+      <>
+        <Section title="Curves">{error !== null ? <ErrorNote error={error} /> : loading ? <Bones /> : <p className="panel p-4 text-soft">{none}</p>}</Section>
+        {children}
+      </>
     );
   }
-  const takeAlong = () => save(new Blob([csv(metricRows(items))], { type: "text/csv" }), `${run.name}.csv`);
+  return other ? <Both key={other.id} run={run} points={items} error={error} other={other}>{children}</Both> : <Drawn run={run} points={items} error={error}>{children}</Drawn>;
+}
+
+interface DrawnProps {
+  run: Run;
+  points: readonly MetricPoint[];
+  error: unknown;
+  other?: Run;
+  theirs?: readonly MetricPoint[];
+  children: ReactNode;
+}
+
+function Both(props: DrawnProps & { other: Run }) {
+  const { other } = props;
+  const live = other.state === "running" || other.state === "queued";
+  const { items, error } = useTail((after) => runMetrics(other.id, after), gather, live, LIVE_MS);
+  return <Drawn {...props} theirs={items} error={props.error ?? error} />;
+}
+
+function Drawn({ run, points, error, other, theirs, children }: DrawnProps) {
+  const groups = useMemo(() => curvesByGroup(points), [points]);
+  const byName = useMemo(() => named(groups), [groups]);
+  const theirByName = useMemo(() => (theirs ? named(curvesByGroup(theirs)) : undefined), [theirs]);
+  const marks = useMemo(() => run.warnings.map((one) => one.step), [run.warnings]);
+  const [smoothing, setSmoothing] = useState(0.6);
+  const [explained, setExplained] = useState(false);
+  const [at, setAt] = useState<number | null>(null);
+  const reading: Reading = { smoothing, marks, at: useDeferredValue(at), onPoint: setAt, other: other?.name };
+  const first = firstOf(run.kind, new Set(byName.keys()));
+  const draw = (curve: Curve, large = false) => <CurveCard key={curve.name} curve={curve} their={theirByName?.get(curve.name)} large={large} explained={explained} {...reading} />;
+
   const head = (
     <div className="flex flex-wrap items-center gap-x-5 gap-y-2 text-sm text-soft">
-      <Beside run={run} chosen={other} onChoose={setOther} />
+      <CompareWith run={run} chosen={other} />
+      <ReadAt steps={points.map((point) => point.step)} at={at} onChange={setAt} />
       <label className="flex items-center gap-2">
         Smoothing
-        <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} />
+        <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} className="w-24" />
       </label>
-      <Button onClick={takeAlong}>Save data</Button>
+    </div>
+  );
+  const takeAlong = (
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-2 text-sm">
+      <Check label="Explain each curve" checked={explained} onChange={setExplained} />
+      <Button onClick={() => save(new Blob([csv(metricRows(points))], { type: "text/csv" }), `${run.name}.csv`)}>Save data</Button>
       <Anchor href={tensorboardUrl(run.id)} download>Save for TensorBoard</Anchor>
     </div>
   );
-  return (
-    <Section title="Curves" actions={head}>
-      <ErrorNote error={error} className="mb-3" />
-      <Frontier run={run} points={items} />
-      {other ? <Both key={other.id} groups={groups} other={other} smoothing={smoothing} /> : <Groups groups={groups} smoothing={smoothing} />}
-    </Section>
-  );
-}
-
-/** Another run of the kind, to be seen over this one. */
-function Beside({ run, chosen, onChoose }: { run: Run; chosen: Run | null; onChoose: (run: Run | null) => void }) {
-  const runs = useQuery(runsQuery({ kind: run.kind })).data?.items.filter((one) => one.id !== run.id && one.started_at !== null) ?? [];
-  if (runs.length === 0) return null;
-  return (
-    <label className="flex items-center gap-2">
-      Over
-      <select className="field w-auto max-w-56" value={chosen?.id ?? ""} onChange={(event) => onChoose(runs.find((one) => one.id === event.target.value) ?? null)}>
-        <option value="">no other run</option>
-        {runs.map((one) => <option key={one.id} value={one.id}>{one.name}{one.project && one.project.id !== run.project?.id ? `, ${one.project.name}` : ""}</option>)}
-      </select>
-    </label>
-  );
-}
-
-function Both({ groups, other, smoothing }: { groups: Map<string, Curve[]>; other: Run; smoothing: number }) {
-  const live = other.state === "running" || other.state === "queued";
-  const { items, error } = useTail((after) => runMetrics(other.id, after), gather, live, LIVE_MS);
-  const theirs = useMemo(() => new Map([...curvesByGroup(items).values()].flat().map((curve) => [curve.name, curve])), [items]);
+  const all = byTitle(groups);
+  // On a phone all curves make a page of twenty screens; there a title opens its own.
+  const [wide] = useState(() => window.matchMedia("(min-width: 48rem)").matches);
   return (
     <>
-      <ErrorNote error={error} className="mb-3" />
-      <p className="mb-2 text-sm text-faint">Dashed: {other.name}.</p>
-      <Groups groups={groups} smoothing={smoothing} theirs={theirs} other={other.name} />
+      <Section title={first.length > 0 ? "What it is judged by" : "Curves"} actions={head}>
+        <ErrorNote error={error} className="mb-3" />
+        {other && <Differences run={run} other={other} />}
+        {first.length > 0 && <div className={LARGE}>{first.map((name) => draw(byName.get(name)!, true))}</div>}
+        <Frontier run={run} points={points} />
+      </Section>
+      {children}
+      <Section title={first.length > 0 ? `All ${plural(byName.size, "curve")}` : "By group"} actions={takeAlong}>
+        {[...all].map(([title, curves]) => (
+          <details key={title} open={wide} className="group mb-4">
+            <summary className="mb-1.5 min-h-7 text-sm font-medium text-soft">{title} <span className="font-normal text-faint">{count(curves.length)}</span></summary>
+            <div className={SMALL}>{curves.map((curve) => draw(curve))}</div>
+          </details>
+        ))}
+      </Section>
     </>
   );
 }
 
-interface GroupsProps {
-  groups: Map<string, Curve[]>;
-  smoothing: number;
-  theirs?: Map<string, Curve>;
-  other?: string;
+const LARGE = "mb-4 grid grid-cols-[repeat(auto-fill,minmax(min(22rem,100%),1fr))] gap-3";
+const SMALL = "grid grid-cols-[repeat(auto-fill,minmax(min(17rem,100%),1fr))] gap-3";
+
+function named(groups: Map<string, Curve[]>): Map<string, Curve> {
+  return new Map([...groups.values()].flat().map((curve) => [curve.name, curve]));
 }
 
-function Groups({ groups, smoothing, theirs, other }: GroupsProps) {
-  return [...groups].map(([group, curves]) => (
-    <section key={group} className="mb-4" aria-label={group || "metrics"}>
-      <h3 className="mb-1.5 text-sm font-medium text-faint">{group || "metrics"}</h3>
-      <div className="grid grid-cols-[repeat(auto-fill,minmax(min(17rem,100%),1fr))] gap-3">
-        {curves.map((curve) => {
-          const their = theirs?.get(curve.name);
-          return (
-            <figure key={curve.name} className="panel min-w-0 px-3 pt-2.5 pb-1.5">
-              <figcaption className="flex items-baseline justify-between gap-3">
-                <span className="min-w-0 truncate text-sm" title={curve.name}>{metricName(curve.title)}</span>
-                <span className="whitespace-nowrap">
-                  <span className="title text-md">{last(curve)}</span>
-                  {their && <span className="ml-2 text-sm text-faint" title={other}>{last(their)}</span>}
-                </span>
-              </figcaption>
-              <Suspense fallback={<div className="skeleton my-2 h-[7.2rem]" />}>
-                <Chart name={curve.name} steps={curve.steps} values={curve.values} smoothing={smoothing} beside={their} />
-              </Suspense>
-            </figure>
-          );
-        })}
-      </div>
-    </section>
-  ));
+function byTitle(groups: Map<string, Curve[]>): Map<string, Curve[]> {
+  const all = new Map<string, Curve[]>();
+  for (const [group, curves] of groups) all.set(groupTitle(group), [...(all.get(groupTitle(group)) ?? []), ...curves]);
+  return all;
 }
 
-function last(curve: Curve): string {
-  return curve.last === null ? "–" : figure(curve.last);
+/** All curves read at one step: without a pointer, too. */
+function ReadAt({ steps, at, onChange }: { steps: number[]; at: number | null; onChange: (step: number | null) => void }) {
+  const end = steps.length - 1;
+  const place = at === null ? end : Math.max(0, steps.findLastIndex((step) => step <= at));
+  if (end < 1) return null;
+  return (
+    <label className="flex items-center gap-2">
+      <span>Read at step <span className="inline-block min-w-[4ch] font-medium text-ink">{count(at ?? steps[end]!)}</span></span>
+      <input
+        type="range"
+        min={0}
+        max={end}
+        value={place}
+        aria-valuetext={`step ${steps[place]}`}
+        onChange={(event) => onChange(Number(event.target.value) === end ? null : steps[Number(event.target.value)]!)}
+        className="w-32"
+      />
+    </label>
+  );
 }
 
-function metricName(title: string): string {
-  const [label, unit] = fieldName(title);
-  return unit ? `${label} (${unit})` : label;
+/** Another run of the kind, to be seen over this one. The address remembers it. */
+function CompareWith({ run, chosen }: { run: Run; chosen: Run | undefined }) {
+  const navigate = useNavigate({ from: "/runs/$run" });
+  const found = useQuery(runsQuery({ kind: run.kind })).data?.items.filter((one) => one.id !== run.id && one.started_at !== null) ?? [];
+  const runs = chosen && found.every((one) => one.id !== chosen.id) ? [chosen, ...found] : found;
+  if (runs.length === 0) return null;
+  return (
+    <label className="flex items-center gap-2">
+      Compare with
+      <select className="field w-auto max-w-56" value={chosen?.id ?? ""} onChange={(event) => void navigate({ search: { over: event.target.value || undefined }, replace: true, resetScroll: false })}>
+        <option value="">no other run</option>
+        {runs.map((one) => <option key={one.id} value={one.id}>{one.name}, {moment(new Date(one.started_at ?? one.created_at))}</option>)}
+      </select>
+    </label>
+  );
 }

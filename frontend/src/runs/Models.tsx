@@ -3,10 +3,18 @@ import { Button } from "../components/Button";
 import { TableFrame } from "../components/Page";
 import { shortNames } from "../components/plot";
 import { csv, save } from "../components/rows";
-import { fieldName, figure } from "../format";
+import { figure } from "../format";
 import { type ByModel, rowsOf } from "./byModel";
+import { inWords, meaningOf } from "./meanings";
 
-export function Models({ table, file }: { table: ByModel; file: string }) {
+interface ModelsProps {
+  table: ByModel;
+  file: string;
+  /** Rows that need not be shown, because the page says them elsewhere; the saved data has them. */
+  told?: RegExp | undefined;
+}
+
+export function Models({ table, file, told }: ModelsProps) {
   const short = shortNames(table.models);
   return (
     <div className="mt-4">
@@ -14,9 +22,9 @@ export function Models({ table, file }: { table: ByModel; file: string }) {
         <table className="table">
           <thead><tr><th scope="col">Measured</th>{table.models.map((model) => <th key={model} scope="col" className="number" title={model}>{short(model)}</th>)}</tr></thead>
           <tbody>
-            {table.metrics.map(({ name, values }) => (
+            {table.metrics.filter(({ name }) => !told?.test(name)).map(({ name, values }) => (
               <tr key={name}>
-                <th scope="row" className="text-left font-normal" title={name}>{nameOf(name)}</th>
+                <th scope="row" className="text-sm font-normal text-soft" title={name}>{inWords(name)}<Explained name={name} /></th>
                 {values.map((value, at) => <td key={table.models[at]} className="number">{value === null ? <span className="text-faint">–</span> : figure(value)}</td>)}
               </tr>
             ))}
@@ -28,7 +36,7 @@ export function Models({ table, file }: { table: ByModel; file: string }) {
   );
 }
 
-function nameOf(metric: string): string {
-  const [label, unit] = fieldName(metric);
-  return unit ? `${label} (${unit})` : label;
+function Explained({ name }: { name: string }) {
+  const { text } = meaningOf(name);
+  return text && <span className="block max-w-[60ch] text-xs text-pretty whitespace-normal text-faint">{text}</span>;
 }

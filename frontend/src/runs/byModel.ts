@@ -7,7 +7,14 @@ export interface ByModel {
   metrics: { name: string; values: (number | null)[] }[];
 }
 
-const WHEN = ["start", "end"];
+export const WHEN = ["start", "end"];
+
+/** What models are judged by comes first. */
+const FIRST = ["score", "score_mean", "kl_base_per_seq_nats", "kl_reference_per_seq_nats", "length_mean"];
+
+function rank(name: string): number {
+  return FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length;
+}
 
 /** Those that have a column in the table, and the others. order: of the models. */
 export function byModel(values: Record<string, unknown>, order: readonly string[] = []): [ByModel, Record<string, unknown>] {
@@ -26,7 +33,7 @@ export function byModel(values: Record<string, unknown>, order: readonly string[
   }
   const known = [...order, ...WHEN];
   models.sort((one, other) => known.indexOf(one) - known.indexOf(other));
-  const metrics = [...found].map(([name, of]) => ({ name, values: models.map((model) => of.get(model) ?? null) })).toSorted((one, other) => one.name.localeCompare(other.name));
+  const metrics = [...found].map(([name, of]) => ({ name, values: models.map((model) => of.get(model) ?? null) })).toSorted((one, other) => rank(one.name) - rank(other.name) || one.name.localeCompare(other.name));
   return [{ models, metrics }, others];
 }
 

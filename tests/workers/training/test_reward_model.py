@@ -532,6 +532,16 @@ def test_numbers_of_perfectly_calibrated_scores() -> None:
     sure, said = np.array([40.0] * 8 + [-40.0] * 2), np.ones(10)
     assert reward_metrics.temperature(sure, said) == pytest.approx(40 / math.log(4))
     assert reward_metrics.calibration_error(3 * lead, score) > 0.1
+    bins = reward_metrics.reliability(lead, score)
+    assert [one.pairs for one in bins] == [4000] * 10
+    assert bins == sorted(bins, key=lambda one: one.expected)
+    assert all(abs(one.won - one.expected) < 0.04 for one in bins), "five standard errors of 4,000 throws"
+    assert (
+        reward_metrics.reliability(3 * lead, score)[-1].won
+        < 0.98
+        < 0.99
+        < reward_metrics.reliability(3 * lead, score)[-1].expected
+    )
     turned = np.where(rng.random(40_000) < 0.5, 1, -1)
     assert reward_metrics.brier(lead, score) == pytest.approx(
         reward_metrics.brier(lead * turned, np.where(turned > 0, score, 1 - score))

@@ -1,0 +1,40 @@
+/** What a run found, in the form that its kind asks for; all further numbers behind a fold. */
+import type { Run } from "../api/types";
+import { BeforeAfter, Numbers } from "./Numbers";
+import { plural } from "../format";
+import { AccuracyBy, isSources } from "./AccuracyBy";
+import { byModel, WHEN } from "./byModel";
+import { Models } from "./Models";
+import { isRewardReport, RewardReport } from "./RewardReport";
+import { isWinRates, WinRates } from "./WinRates";
+
+export function Result({ run, values }: { run: Pick<Run, "kind" | "name" | "config" | "project">; values: Record<string, unknown> }) {
+  const models = run.config["models"];
+  const [table, { win_rates: winRates, accuracy_by: sources, reliability, ...others }] = byModel(values, Array.isArray(models) ? models.map(String) : []);
+  const numbers = Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "number"));
+  const beforeAfter = table.models.join() === WHEN.join();
+  const report = isRewardReport(values);
+  const rates = isWinRates(winRates) ? winRates : null;
+  return (
+    <>
+      {report && <RewardReport values={values} reliability={reliability} file={run.name} />}
+      {isSources(sources) && <AccuracyBy run={run} sources={sources} />}
+      {rates && <WinRates tables={rates} />}
+      {beforeAfter && <div className="mt-4"><BeforeAfter table={table} /></div>}
+      {table.models.length > 0 && !beforeAfter && <Models table={table} file={run.name} told={rates ? TOLD : undefined} />}
+      {Object.keys(numbers).length > 0 && (report || beforeAfter ? <More numbers={numbers} /> : <div className="mt-4"><Numbers values={numbers} /></div>)}
+    </>
+  );
+}
+
+/** Rows that the table of win rates has said already. */
+const TOLD = /win_rate(_low|_high)?$/;
+
+function More({ numbers }: { numbers: Record<string, unknown> }) {
+  return (
+    <details className="mt-3">
+      <summary className="min-h-8 text-sm font-medium text-accent">{plural(Object.keys(numbers).length, "further number")}</summary>
+      <div className="mt-1"><Numbers values={numbers} /></div>
+    </details>
+  );
+}
