@@ -117,8 +117,8 @@ function Lineage({ checkpoint }: { checkpoint: Checkpoint }) {
         <span className="block font-mono text-xs font-normal text-faint" title={checkpoint.revision}>{checkpoint.revision.slice(0, 12)}</span>
         {checkpoint.model && slug && (
           <span className="mt-1 flex flex-wrap gap-x-4 text-sm">
-            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "sample", model: checkpoint.name }} className="link">Let it answer prompts</Link>
-            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "evaluate", model: checkpoint.name }} className="link">Compare it with others</Link>
+            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "sample", model: checkpoint.name }} className="link inline-flex min-h-7 items-center">Let it answer prompts</Link>
+            <Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: "evaluate", model: checkpoint.name }} className="link inline-flex min-h-7 items-center">Compare it with others</Link>
           </span>
         )}
       </Node>
