@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -79,6 +80,11 @@ class Signals:
     def hurry(self) -> bool:
         """Whether somebody asked twice."""
         return self._count > 1
+
+    def wait(self) -> NoReturn:
+        """Until the first comes. Not signal.pause(): one that came just before it would not end it."""
+        while True:
+            time.sleep(0.25)
 
     def __enter__(self) -> "Signals":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -272,9 +272,11 @@ def list_run_samples(
 
 
 @router.get("/runs/{id}/sample-steps")
-def list_run_sample_steps(id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1) -> SampleSteps:
-    """The steps that have samples after the one with the id `after`, in order."""
-    steps, last = run_records.sample_steps_after(session, runs.find(session, id).id, after)
+def list_run_sample_steps(
+    id: uuid.UUID, session: SessionDep, caller: AdminReader, after: Since = -1, limit: Rows = 1000
+) -> SampleSteps:
+    """The steps that have samples after the one with the id `after`, in the order in which they were stored."""
+    steps, last = run_records.sample_steps_after(session, runs.find(session, id).id, after, limit)
     return SampleSteps(items=steps, next_after=last)
 
 

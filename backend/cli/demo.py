@@ -1,7 +1,6 @@
 """`podium demo`: Podium on this machine, the whole loop in it with small models and simulated people."""
 
 import json
-import signal
 from pathlib import Path
 
 import click
@@ -49,8 +48,7 @@ def demo_command(leave: bool, seed: int, report: Path | None, host: str | None, 
                 if leave:
                     return
                 click.echo("\n  Podium stays up; Ctrl-C stops it.")
-                while True:
-                    signal.pause()
+                signals.wait()
         except KeyboardInterrupt:
             say("stopped")
             if not finished:

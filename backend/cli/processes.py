@@ -1,7 +1,6 @@
 """Commands that are processes of Podium: up, demo, api, dispatcher, worker, migrate."""
 
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -48,8 +47,7 @@ def up_command(host: str | None, port: int | None, verbose: bool) -> None:
                 stack.enter_context(Follower(logs, lambda line: click.echo(line, err=True)))
             podium = stack.enter_context(running(settings, say, signals.hurry))
             announce(podium, say)
-            while True:
-                signal.pause()
+            signals.wait()
         except KeyboardInterrupt:
             stack.close()
             say("stopped")

@@ -173,15 +173,18 @@ def samples_after(
     return session.scalars(query.order_by(RunSample.id).limit(limit)).all()
 
 
-def sample_steps_after(session: Session, run_id: uuid.UUID, after: int) -> tuple[list[int], int]:
-    """The steps, in order, of the samples stored after the one with id `after`; and the id of the last one."""
+def sample_steps_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> tuple[list[int], int]:
+    """The steps of the samples stored after the one with id `after`, in the order of their last ones; and the id of the
+    very last."""
+    last = func.max(RunSample.id)
     found = session.execute(
-        select(RunSample.step, func.max(RunSample.id))
+        select(RunSample.step, last)
         .where(RunSample.run_id == run_id, RunSample.id > after)
         .group_by(RunSample.step)
-        .order_by(RunSample.step)
+        .order_by(last)
+        .limit(limit)
     ).all()
-    return [step for step, _ in found], max((last for _, last in found), default=after)
+    return [step for step, _ in found], found[-1][1] if found else after
 
 
 def log_after(session: Session, run_id: uuid.UUID, after: int, limit: int) -> Sequence[RunLog]:

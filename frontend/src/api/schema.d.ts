@@ -1465,7 +1465,7 @@ export interface paths {
         };
         /**
          * List Run Sample Steps
-         * @description The steps that have samples after the one with the id `after`, in order.
+         * @description The steps that have samples after the one with the id `after`, in the order in which they were stored.
          */
         get: operations["list_run_sample_steps"];
         put?: never;
@@ -8157,6 +8157,7 @@ export interface operations {
             query?: {
                 /** @description Only what comes after this; `next_after` of the last call. */
                 after?: number;
+                limit?: number;
             };
             header?: never;
             path: {

@@ -174,11 +174,21 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     """What was told of each step, without what only the machine decides."""
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     machine = ("time/", "memory/", "train/tokens_per_s", "rollout/tokens_per_s")
-    return [
+    told = [
         {"step": event.get("step", 0)} | {k: v for k, v in event["values"].items() if not k.startswith(machine)}
         for event in events
         if event["type"] in ("metrics", "result")
     ]
+    return [{name: number for key, value in one.items() for name, number in flat(key, value)} for one in told]
+
+
+def flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Each number of a table by a name of its own."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if parts is None:
+        yield key, value
+    for name, part in parts or ():
+        yield from flat(f"{key}/{name}", part)
 
 
 @pytest.mark.parametrize("name", KINDS)
