@@ -33,11 +33,12 @@ def seconds(workload: Workload, run: Measured, *, full_critic: bool = False) -> 
         forward = work.forward(whole, sum(at_head), adapter=adapter if workload.lora else 0)
         return {"training": passes * forward / rate}
     ours = run.side == "ours"
-    own_critic = not ours or workload.critic == "separate"
+    own_critic = not ours or "critic" not in workload.ours
+    epochs = workload.ours.get("epochs", PPO["epochs"]) if ours else PPO["epochs"]
     floor = Floor.of(
         work, rate, [a - b for a, b in run.lengths], at_head, adapter=adapter,
         critic_adapter=(0 if full_critic else adapter) if own_critic else None, reward_models=[work],
-        epochs=PPO["epochs"],
+        epochs=epochs,
     )  # fmt: skip
     update, scoring = floor.update, floor.scoring
     if full_critic:

@@ -135,15 +135,17 @@ def _run(loop: Loop[Any], workload: Workload, said: Measured) -> None:
 
 
 def _ppo(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
+    as_trl: dict[str, Any] = {
+        "epochs": PPO["epochs"], "minibatches": PPO["minibatches"], "policy_learning_rate": workload.learning_rate,
+        "value_learning_rate": workload.learning_rate, "schedule": "constant", "gradient_clip_norm": 1e9,
+        "clip_range": PPO["clip"], "value_clip_range": PPO["value_clip"], "kl_limit_per_seq_nats": None,
+        "kl_base_coefficient": PPO["kl"], "temperature": PPO["temperature"], "missing_end_penalty": 0.0,
+        "score_clip": 1e9, "discount": PPO["discount"], "gae_lambda": PPO["gae_lambda"], "lora_rank": LORA["rank"],
+        "lora_alpha": float(LORA["alpha"]), "guard": GuardConfig(action="warn"),
+    }  # fmt: skip
     config = PPOConfig(
         model="benchmark", reward_model="benchmark", seed=seed, iterations=workload.steps,
-        episodes_per_iteration=workload.per_step, epochs=PPO["epochs"], minibatches=PPO["minibatches"],
-        policy_learning_rate=workload.learning_rate, value_learning_rate=workload.learning_rate, schedule="constant",
-        gradient_clip_norm=1e9, clip_range=PPO["clip"], value_clip_range=PPO["value_clip"], kl_limit_per_seq_nats=None,
-        kl_base_coefficient=PPO["kl"], temperature=PPO["temperature"], max_new_tokens=workload.answer,
-        missing_end_penalty=0.0, score_clip=1e9, critic=workload.critic,
-        discount=PPO["discount"], gae_lambda=PPO["gae_lambda"], lora_rank=LORA["rank"], lora_alpha=float(LORA["alpha"]),
-        guard=GuardConfig(action="warn"),
+        episodes_per_iteration=workload.per_step, max_new_tokens=workload.answer, **(as_trl | workload.ours),
     )  # fmt: skip
     prompts, backbone = shared.rows(folder, workload), _backbone(folder, workload)
     budget = config.tokens_per_microbatch

@@ -49,8 +49,9 @@ class Workload:
     warm_up: int
     learning_rate: float
     lora: bool = True
-    critic: str = "separate"
-    """ours may be a head on the trunk of the reward model or of the policy (reward, shared); TRL's has its own"""
+    ours: dict[str, Any] = field(default_factory=dict)
+    """settings of ours that need not be TRL's where both run to the same score: a critic that is a head on the trunk of
+    the reward model or of the policy, and fewer passes with longer steps"""
     target: float | None = None
     """run until the mean score of the answers has reached this, at most `steps` iterations"""
     answer: int = ANSWER
@@ -65,8 +66,17 @@ WORKLOADS = {
     "rm-tiny-lora": Workload("rm", "tiny", 16, 30, 5, 1e-3),
     "rm-small-lora": Workload("rm", "small", 4, 8, 2, 1e-4),
     "ppo-tiny-53": Workload("ppo", "tiny", 64, 6, 2, 1e-4),
-    "ppo-tiny-53-reward": Workload("ppo", "tiny", 64, 60, 0, 2e-4, critic="reward", target=1.0),
-    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 2e-4, critic="shared", target=1.0),
+    "ppo-tiny-53-reward": Workload(
+        "ppo",
+        "tiny",
+        64,
+        60,
+        0,
+        2e-4,
+        target=1.0,
+        ours={"critic": "reward", "epochs": 2, "policy_learning_rate": 4e-4, "value_learning_rate": 1e-3},
+    ),
+    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 2e-4, target=1.0, ours={"critic": "shared"}),
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
     **{
         f"{kind}-{model}": Workload(kind, model, 64, 4, 1, 1e-5, answer=GPU_ANSWER)
