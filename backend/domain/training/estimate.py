@@ -243,9 +243,9 @@ def _adapter(config: SFTConfig | RewardModelConfig, shape: Shape, width: int, ot
 def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models: int) -> Needs:
     """reward_models: weights of those that are no adapters."""
     m, adapter = config.tokens_per_microbatch, shape.adapter(config.lora_rank)
-    own_critic = config.advantage_estimator == "gae" and config.critic == "separate"
-    trained = adapter * (1 + own_critic)
-    read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if config.critic == "reward" else 0
+    critic = config.critic if config.advantage_estimator == "gae" else None
+    trained = adapter * (1 + (critic == "separate"))
+    read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if critic == "reward" else 0
     kept = adapter * (1 + bool(config.judge or any(one.role == "judge" for one in config.scorers)))
     merged = shape.weights * width
     answers = _answers(shape, config.episodes_per_iteration, config.max_new_tokens, width)
