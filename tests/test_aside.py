@@ -122,7 +122,7 @@ def test_one_that_is_killed_breaks_off_what_it_did_and_is_replaced(aside):
 def test_one_that_died_unseen_is_replaced(aside):
     pid = aside.run(process_id)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: ended(pid))
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # with all its threads, and still to be found dead
     assert aside.run(process_id) != pid
 
 

@@ -71,7 +71,13 @@ def up(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`podium up` in a process of its own, once it is ready; what it printed by then."""
     command = [sys.executable, "-c", UP, "up"]
     with subprocess.Popen(
-        command, env=variables(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=variables(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Tests that a shell runs in the background would hand on that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         printed = ""
