@@ -80,7 +80,7 @@ def train(job: Job) -> Iterator[Event]:
 if __name__ == "__main__":
     if sys.argv[1] in ("--fail", "--endless"):
         launch.TRAINERS["sft"] = "tests.workers.training.among_ranks"
-        sys.exit(launch.main(Path(sys.argv[2])))
+        launch.end(launch.main(Path(sys.argv[2])))
     torch.set_num_threads(1)
     among, _ = ranks.join(int(os.environ["WORLD_SIZE"]))
     for folder in sys.argv[1:]:
@@ -89,3 +89,4 @@ if __name__ == "__main__":
         else:
             run(Path(folder), among)
     ranks.leave()
+    launch.end(0)
