@@ -18,9 +18,6 @@ from workers.training.ranks import ALONE, Ranks
 from workers.training.rollouts import Rollouts
 from workers.training.scoring import Scorer, scores_among
 
-BEST = "best"
-"""The name under which the policy that the judge liked best is kept."""
-
 
 @dataclass(frozen=True)
 class Judge:

@@ -48,7 +48,7 @@ TRAINERS = {
     "sft": "workers.training.sft",
     "sample": "workers.training.sample",
     "reward_model": "workers.training.reward_model",
-    "ppo": "workers.training.ppo",
+    "ppo": "workers.training.ppo_run",
     "evaluate": "workers.training.evaluate",
 }
 

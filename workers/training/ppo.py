@@ -11,7 +11,7 @@ One iteration (Ziegler et al. 2019, arXiv:1909.08593; Schulman et al. 2017, arXi
 5. lambda and beta move, each by its own rule.
 
 Beside it a guard looks at the answers for signs that the policy cheats its reward, and a judge, where there is one,
-scores answers to held-out prompts: the policy that it likes best is the one that is saved.
+scores answers to held-out prompts: the policy that it likes best is the one that is saved (`watch`).
 
 Policy, reference, critic and reward model are roles on one frozen backbone (`backbone`). Everything random hangs on
 (seed, iteration), so a resumed run goes on bit for bit. Of several ranks each answers, scores and learns from its share
@@ -20,158 +20,34 @@ guard and judge see the whole round everywhere.
 """
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from backend.domain.training import PPOConfig
-from backend.domain.training_rows import PromptRow
 from backend.errors import Conflict, Invalid
-from workers.training import reports, rl_math, scorers
-from workers.training import state as saved_state
+from workers.training import reports, rl_math
 from workers.training.actor_critic import ActorCritic
 from workers.training.backbone import Backbone, sha256_of
 from workers.training.batches import Layout
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
 from workers.training.engine import Engine
-from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.floor import Floor, Work, rate, wait
 from workers.training.generation import Sampling, generate, tokens_at_once
-from workers.training.guard import Finding, Guard
-from workers.training.job import Job
-from workers.training.judge import BEST, Judge
-from workers.training.output import save_language_model
+from workers.training.judge import Judge
 from workers.training.ranks import ALONE, Ranks
 from workers.training.rollouts import PromptStream, Rollouts
 from workers.training.scoring import RewardModel, Rewards, Scorer
 from workers.training.tallies import Tally
-from workers.training.tokens import Codec
+from workers.training.watch import Watch
 
-HEALTHY = "healthy"
-"""The name under which the last policy is kept that nothing spoke against."""
 JUDGED = 2**31
 """Stands for the iteration in what seeds the answers to the judge's prompts."""
-CRITIC_NOT_COPIED = (
-    "The critic starts by expecting a score of 0, although value_init is reward: this reward model trained all its "
-    "weights, and only one that is an adapter can be copied. Until it has learnt, advantages are noisier."
-)
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
-
-
-def train(job: Job) -> Generator[Event, None, None]:
-    """The whole run: every iteration's numbers and some of its answers, and at the end the policy in `output/`.
-
-    The result's numbers are of fresh answers by the final policy (`end/...`) beside those of the first iteration,
-    whose policy still was the reference (`start/...`).
-    """
-    config = job.config
-    assert isinstance(config, PPOConfig)
-    yield Progress(0, config.iterations, "load")
-    backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
-    codec = Codec(backbone.tokenizer)
-    messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
-    judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
-    if "judge_prompts" in job.inputs and not judge_rows:
-        raise Invalid("The judge has no prompts: none of the project's is held out. Add prompts, or leave it out.")
-    judge_messages, judge_prompts = _encode(judge_rows, codec, config, backbone.max_positions)
-    # The rewards see the answers to both: the judge's are held against them.
-    asked = list(zip([*prompts, *judge_prompts], [*messages, *judge_messages], strict=True))
-    judge = scorers.judge(job, backbone, codec, asked) if judge_rows else None
-    ppo = PPO(
-        config,
-        backbone,
-        scorers.rewards(job, backbone, codec, asked),
-        prompts,
-        seed=job.seed,
-        stop_ids=codec.stop_ids(backbone.stop_ids),
-        judge=Judge(judge, judge_prompts, config.judge_every_iterations, job.ranks) if judge else None,
-        engine=_engine(job, backbone, prompts),
-        ranks=job.ranks,
-    )
-    try:
-        yield from _run(job, config, ppo, codec, messages)
-    finally:
-        if ppo.engine:
-            ppo.engine.close()
-
-
-def _run(
-    job: Job, config: PPOConfig, ppo: "PPO", codec: Codec, messages: Sequence[Sequence[Mapping[str, str]]]
-) -> Generator[Event, None, None]:
-    """From the saved state, or the start, to the end."""
-    frozen = ppo.frozen()
-    start: dict[str, float] = {}
-    if (saved := saved_state.load(job.state)) is not None:
-        ppo.restore(saved.tensors, saved.scalars)
-        start = saved.scalars["start"]
-
-    def save() -> StateSaved:
-        tensors, scalars = ppo.state()
-        job.ranks.check_same(sha256_of(tensors.items()) if job.ranks.world > 1 else "")
-        if job.ranks.first:
-            saved_state.save(job.state, tensors, scalars | {"start": start})
-        return StateSaved(ppo.iteration)
-
-    if ppo.roles.copy_failed:
-        yield Warned(0, "value_init", CRITIC_NOT_COPIED)
-    last_saved = time.monotonic()
-    while not ppo.done:
-        yield Progress(ppo.iteration, config.iterations, "train")
-        values, batch = ppo.iterate()
-        found = reports.metrics(batch, values)
-        start = start or {name: found[name] for name in reports.RESULT_NAMES}
-        yield StepMetrics(ppo.iteration, found)
-        yield from ppo.budget.warnings(ppo.iteration)
-        for finding in ppo.findings:
-            yield Warned(ppo.iteration, finding.rule, finding.sentence)
-        asked = [messages[index] for index in batch.source[: config.shown_samples]]
-        yield from reports.samples(batch, ppo.iteration, codec, asked)
-        if job.ranks.any(job.should_stop()):
-            yield save()
-            return
-        # At the end too: whatever keeps the policy from being stored, nothing is trained again.
-        if job.ranks.any(ppo.done or time.monotonic() - last_saved >= config.save_every_s):
-            yield save()
-            last_saved = time.monotonic()
-
-    yield Progress(ppo.iteration, config.iterations, "save")
-    if ppo.frozen() != frozen:
-        raise Conflict("Training changed weights that must not change; its policy was not saved.")
-    end = ppo.end()
-    for finding in ppo.findings:
-        yield Warned(ppo.iteration, finding.rule, finding.sentence)
-    yield from ppo.budget.warnings(ppo.iteration)
-    save_language_model(job, ppo.backbone, codec, adapter="policy", parent=ppo.backbone.digest())
-    yield Result(
-        {f"start/{name.split('/')[1]}": value for name, value in start.items()}
-        | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
-        | {"iterations": float(ppo.iteration), "stopped_early": float(bool(ppo.stopped))}
-        | ({"judge/score": ppo.best[0], "judge/best_iteration": float(ppo.best[1])} if ppo.best else {})
-    )
-
-
-def _encode(
-    rows: Sequence[PromptRow], codec: Codec, config: PPOConfig, limit: int | None
-) -> tuple[list[list[dict[str, str]]], list[list[int]]]:
-    """The prompts as messages and as ids; one that leaves no room for an answer loses its oldest tokens."""
-    messages = [[{"role": part.role, "content": part.content} for part in row.prompt] for row in rows]
-    prompts = [codec.encode_prompt(row.prompt) for row in rows]
-    if limit is not None:
-        prompts = [codec.fit_prompt(prompt, limit - config.max_new_tokens) for prompt in prompts]
-    return messages, prompts
-
-
-def _engine(job: Job, backbone: Backbone, prompts: Sequence[list[int]]) -> Engine | None:
-    config = job.config
-    assert isinstance(config, PPOConfig)
-    if config.engine is None:
-        return None
-    folder = job.folder / "engine"
-    return Engine(config.engine, backbone, folder, adapter="policy", prompts=prompts, seed=job.seed, ranks=job.ranks)
 
 
 class PPO:
@@ -209,14 +85,8 @@ class PPO:
         self.step_rule = SchulmanStep(config.kl_step_coefficient, config.kl_step_target_per_token_nats)
         self.work, self.reward_works = Work.of(backbone), [Work.of(one.backbone) for one in rewards.models]
         self.budget = TokenBudget(config.tokens_per_microbatch)
-        self.guard, self.judge, self.engine = Guard(config.guard), judge, engine
-        self.findings: list[Finding] = []
-        """What the guard had to say of the last iteration."""
-        self.best: tuple[float, int] | None = None
-        """The judge's highest score, and the iteration of the policy that got it."""
+        self.watch, self.judge, self.engine = Watch(config, self.roles), judge, engine
         self.iteration = 0
-        self.stopped = ""
-        """Why the run ended before its time: a sentence, or nothing."""
 
     @property
     def reward_models(self) -> list[RewardModel]:
@@ -245,9 +115,7 @@ class PPO:
         tally = Tally()
         linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
         self.roles.set_learning_rates(1.0 - self.iteration / config.iterations if linear else 1.0)
-        if self.stopped:
-            self.roles.fall_back(HEALTHY)
-        else:
+        if not self.watch.stopped:
             self._advantages(batch)
             self._update(batch, plan, tally)
             self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))
@@ -256,7 +124,7 @@ class PPO:
         wait(batch.device)
         updated = time.perf_counter()
         values = reports.about_learning(batch, tally.means())
-        self.findings += self.guard.look(values, self.iteration)
+        self.watch.look_at_learning(values, self.iteration)
         self.iteration += 1
         values |= seen
         values |= judged
@@ -522,24 +390,9 @@ class PPO:
         return tally.over(self.ranks)
 
     def _watch(self, seen: Mapping[str, float]) -> dict[str, float]:
-        """Let limit, guard and judge look at the policy that gave these answers; the judge's numbers, if it looked.
-
-        `stopped` says why where the run must end. A policy that nothing speaks against is kept.
-        """
-        config = self.config
+        """Let who watches look at the policy that gave these answers; the judge's numbers, if it was its turn."""
         judged = self._judged() if self.judge and self.iteration % self.judge.every == 0 else {}
-        self.findings = self.guard.look(seen, self.iteration)
-        if judged:
-            self.findings += self.guard.look_at_judgement(judged["judge/reward"], judged["judge/score"])
-        kl, limit = seen["objective/kl_base_per_seq_nats"], config.kl_limit_per_seq_nats
-        if limit is not None and kl > limit:
-            said = f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}."
-            self.findings.append(Finding("kl_limit", said, True))
-            self.stopped = said
-        elif config.guard.action == "stop":
-            self.stopped = " ".join(finding.sentence for finding in self.findings if finding.cheating)
-        if not self.stopped and self.guard.is_healthy():
-            self.roles.keep_policy(HEALTHY)
+        self.watch.look(seen, judged, self.iteration)
         return judged
 
     def _judged(self) -> dict[str, float]:
@@ -550,25 +403,16 @@ class PPO:
         batch = self.budget.attempt(lambda: self._answers(everybody, judge.prompts, (self.seed, JUDGED)))
         self._scored(batch)
         found = self.budget.attempt(lambda: judge.numbers(batch), self._spread_budget)
-        if self.best is None or found["judge/score"] > self.best[0]:
-            self.best = (found["judge/score"], self.iteration)
-            self.roles.keep_policy(BEST)
+        self.watch.keep_best(found["judge/score"], self.iteration)
         return found
 
     def end(self) -> dict[str, float]:
-        """Make the policy the one to be saved: the judge's choice, where there is a judge, else the last one that
-        nothing speaks against. What its answers are like, as in `reports.about_answers`.
-        """
-        self.findings = []
+        """Make the policy the one to be saved; what its answers are like, as in `reports.about_answers`."""
         if self.judge:
             self._judged()
-            self.roles.fall_back(BEST)
+        self.watch.choose_judged()
         seen = reports.about_answers(self.measure())
-        if self.judge or self.stopped:
-            return seen
-        self.findings = self.guard.look_at_the_end(seen, self.iteration)
-        if self.findings and self.config.guard.action == "stop":
-            self.roles.fall_back(HEALTHY)
+        if self.watch.choose_healthy(seen, self.iteration):
             seen = reports.about_answers(self.measure())
         return seen
 
@@ -579,10 +423,8 @@ class PPO:
         tensors, scalars = self.roles.state()
         scalars |= {
             "iteration": self.iteration,
-            "stopped": self.stopped,
             "budget": self.budget.tokens,
-            "guard": self.guard.state_dict(),
-            "best": self.best,
+            "watch": self.watch.state_dict(),
             "leash": self.leash.state_dict(),
             "step_rule": self.step_rule.state_dict(),
             "backbone_sha256": self.backbone.digest(),
@@ -598,17 +440,15 @@ class PPO:
             raise Conflict("The saved state was made with other settings; start the run over.")
         self.roles.restore(tensors, scalars)
         self.iteration = scalars["iteration"]
-        self.stopped = scalars["stopped"]
         self.budget.tokens = scalars["budget"]
-        self.guard.load_state_dict(scalars["guard"])
-        self.best = scalars["best"] and (scalars["best"][0], scalars["best"][1])
+        self.watch.load_state_dict(scalars["watch"])
         self.leash.load_state_dict(scalars["leash"])
         self.step_rule.load_state_dict(scalars["step_rule"])
 
     @property
     def done(self) -> bool:
         """At the end of the config, or of the leash."""
-        return self.iteration >= self.config.iterations or bool(self.stopped)
+        return self.iteration >= self.config.iterations or bool(self.watch.stopped)
 
     def iterations(self) -> Iterator[tuple[dict[str, float], Rollouts]]:
         """To the end."""

@@ -1,6 +1,7 @@
 """The loop of PPO on tiny models: what must hold at the first step, at every step, and over many (P3-P5, P14, P17, P23,
 P24, P27-P34, L1, L8, L9, 1.8)."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +26,10 @@ from tests.workers.training.tiny import CPU, FAMILIES, backbone_of, gradient
 from workers.training import batches, reports, rl_math, state
 from workers.training import judge as judges
 from workers.training.judge import Judge
-from workers.training.ppo import HEALTHY, PPO
+from workers.training.ppo import PPO
 from workers.training.scoring import Rewards, Weighted
 from workers.training.tallies import Tally
+from workers.training.watch import HEALTHY
 
 # -- the first step ---------------------------------------------------------------------------------------------------
 
@@ -330,7 +332,7 @@ def test_over_the_limit_the_policy_of_the_round_before_comes_back() -> None:
     history = []
     for _, batch in ppo.iterations():
         history.append((float(batch.kl.sum(1).mean()), batch.learnt))
-    assert "over the limit" in ppo.stopped and 1 < len(history) < 50
+    assert "over the limit" in ppo.watch.stopped and 1 < len(history) < 50
     assert history[-1][0] > 0.5 and not history[-1][1]
     assert all(kl <= 0.5 and learnt for kl, learnt in history[:-1])
     batch = ppo.rollout()
@@ -352,8 +354,8 @@ def test_a_guard_ends_a_run_that_cheats_and_brings_the_healthy_policy_back() -> 
     lengths, said = [], []
     for values, _ in ppo.iterations():
         lengths.append(values["rollout/length_p50"])
-        said += ppo.findings
-    assert len(lengths) < 60 and ppo.stopped
+        said += ppo.watch.findings
+    assert len(lengths) < 60 and ppo.watch.stopped
     assert {finding.rule for finding in said if finding.cheating} & {"length", "truncated"}
     assert float(ppo.measure().mask.sum(1).float().median()) <= 2 * lengths[0]
 
@@ -363,12 +365,12 @@ def test_a_run_that_ends_while_the_guard_is_still_patient_does_not_save_what_it_
     ppo = ppo_of(iterations=2, guard={"action": action})
     ppo.iterate()
     healthy = ppo.roles.kept[HEALTHY]
-    ppo.guard.start["rollout/length_p50"] = 1000.0  # as if answers had been long at first
+    ppo.watch.guard.start["rollout/length_p50"] = 1000.0  # as if answers had been long at first
     ppo.iterate()
     last = policy_of(ppo)
-    assert ppo.done and not ppo.stopped and not ppo.findings
+    assert ppo.done and not ppo.watch.stopped and not ppo.watch.findings
     seen = ppo.end()
-    assert [finding.rule for finding in ppo.findings] == ["length"] and seen["rollout/length_p50"] <= 10
+    assert [finding.rule for finding in ppo.watch.findings] == ["length"] and seen["rollout/length_p50"] <= 10
     kept = healthy if action == "stop" else last
     assert all(torch.equal(a, b) for a, b in zip(ppo.roles.policy, kept, strict=True))
     assert not torch.equal(last[1], healthy[1])
@@ -394,11 +396,20 @@ def test_the_judge_decides_which_policy_is_kept() -> None:
     assert len(judged) == 5 and judged[-1] < judged[0] - 0.2
     last = policy_of(ppo)
     ppo.end()
-    assert ppo.best and ppo.best[0] == max(judged)
+    assert ppo.watch.best and ppo.watch.best[0] == max(judged)
     assert any(not torch.equal(a, b) for a, b in zip(last, ppo.roles.policy, strict=True))
-    assert ppo._judged()["judge/score"] == ppo.best[0]  # the same prompts, the same random numbers
+    assert ppo._judged()["judge/score"] == ppo.watch.best[0]  # the same prompts, the same random numbers
     listed = set(re.findall(r"^(judge/\w+)", judges.__doc__ or "", re.MULTILINE))
     assert listed == set(judge.numbers(ppo.measure()))
+
+
+def test_a_judgement_that_is_no_number_is_worse_than_all_others() -> None:
+    ppo = PPO(config_of(), backbone_of("llama"), alone(counts_target), PROMPTS)
+    kept = []
+    for iteration, score in enumerate((math.nan, -3.0, math.nan, -2.0, -4.0)):
+        ppo.watch.keep_best(score, iteration)
+        kept.append(ppo.watch.best and ppo.watch.best[1])
+    assert kept == [0, 1, 1, 3, 3]
 
 
 def test_scorers_are_weighted_and_told_apart() -> None:

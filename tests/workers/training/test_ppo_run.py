@@ -17,7 +17,7 @@ from tests.workers.training.tiny import CPU, folder_of, shake
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.events import Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.job import Job
-from workers.training.ppo import train
+from workers.training.ppo_run import train
 
 
 @pytest.fixture
