@@ -24,11 +24,11 @@ from transformers.cache_utils import Cache, DynamicCache
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import Invalid, NotFound, PodiumError
-from workers.training.budget import is_out_of_memory
 from workers.training.cores import Cores
 from workers.training.fused import fuse
 from workers.training.llama import Llama, cached, packed
 from workers.training.lora import LoraModel
+from workers.training.memory import is_out_of_memory
 from workers.training.packing import ATTENTION, Document, Packed, pack
 
 HEAD_FILE = "reward_head.safetensors"

@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 
 from workers.training.events import Warned
+from workers.training.memory import is_out_of_memory
 
 T = TypeVar("T")
 RULE = "memory"
@@ -20,12 +21,6 @@ OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError, RuntimeError)
 """What it is among, on a device or a CPU: where one rank meets it, all of them do their part again."""
 FILE = "tokens_at_once"
 """Where a state that is made of files says how many tokens are left."""
-_WORDS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this error says that memory ran out, on a device or on the CPU."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in _WORDS)
 
 
 class TokenBudget:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from workers.reported import Reported
+from workers.training.memory import is_out_of_memory
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -183,7 +184,7 @@ def end(code: int) -> NoReturn:
 def in_plain_words(error: BaseException, folder: Path) -> str:
     """What went wrong, in a sentence for the person who started the run in this folder."""
     name = type(error).__name__
-    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in str(error):
+    if is_out_of_memory(error):
         return "There is not enough memory for this run; lower tokens_per_microbatch or take a smaller model."
     full = isinstance(error, OSError) and error.errno in FULL
     if full or any(os.strerror(number) in str(error) for number in FULL):  # safetensors has an error of its own for it

@@ -1,5 +1,8 @@
 """Memory that runs out: half the tokens at once, once in a run, said aloud, kept over a resume, and the same end."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,61 @@ from safetensors.torch import load_file
 from tests.workers.training import runs_of_all_kinds as runs
 from workers.training import output, state
 from workers.training.backbone import Backbone
-from workers.training.budget import TokenBudget, is_out_of_memory
+from workers.training.budget import TokenBudget
 from workers.training.events import Result, StepMetrics, Warned
+from workers.training.memory import is_out_of_memory
 
 NO_MEMORY = "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB"
 
 
+TRIED = """
+import resource, sys
+from pathlib import Path
+import torch
+from workers.training.budget import TokenBudget
+from workers.training.launch import in_plain_words
+
+def work():
+    graph, kept = torch.ones(1, requires_grad=True), []
+    while not budget.halved:
+        if sys.argv[1] == "small":
+            graph = -graph  # remembers where it comes from, and nothing else
+        else:
+            kept.append(torch.ones(100_000))
+    return budget.tokens
+
+budget, place = TokenBudget(8), Path()
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**26, size + 2**26))
+print(budget.attempt(work), end="")
+budget.tokens = 8
+try:
+    work()
+except Exception as error:
+    print(type(error).__name__, error, in_plain_words(error, place))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is held to so much memory by Linux alone")
+@pytest.mark.parametrize(("what", "said"), [("small", "std::bad_alloc"), ("large", "can't allocate memory")])
+def test_what_torch_says_when_memory_really_runs_out_is_understood(what: str, said: str) -> None:
+    command = [sys.executable, "-c", TRIED, what]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
+    assert found.startswith("4RuntimeError") and said in found and "There is not enough memory for this run" in found
+
+
 @pytest.mark.parametrize(
-    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(NO_MEMORY)]
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError(NO_MEMORY),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    ],
 )
 def test_half_once_and_the_second_time_is_an_error(error: Exception, tmp_path: Path) -> None:
     assert is_out_of_memory(error) and not is_out_of_memory(RuntimeError("shapes do not fit"))

@@ -119,6 +119,7 @@ def test_it_ends_when_the_worker_is_gone(tmp_path):
     [
         (MemoryError(), "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
+        (RuntimeError("std::bad_alloc"), "not enough memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "runs/7 is full"),
         (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "MB free"),
         (Invalid("The reward model belongs to another backbone."), "belongs to another backbone"),
