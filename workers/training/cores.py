@@ -5,6 +5,7 @@ a whole micro-batch with a thread of its own, on the same weights. What they fin
 micro-batches, whoever was first: the same work gives the same bits.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -14,6 +15,9 @@ from torch import Tensor
 
 MOST = 8
 """With more, micro-batches become too small, and their gradients too many; each gets several threads instead."""
+
+NAME = "core"
+"""How the names of their threads begin."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,11 +39,13 @@ class Cores:
         return cls(count, threads // count)
 
     def map(self, work: Callable[[T], R], things: Sequence[T]) -> list[R]:
-        """What `work` makes of each thing, in their order. Work itself may ask for no cores: all might wait for one."""
-        if self.count == 1 or len(things) == 1:
+        """What `work` makes of each thing, in their order. What work itself asks of cores is done where it is asked:
+        were it to wait for one, all might.
+        """
+        if self.count == 1 or len(things) == 1 or threading.current_thread().name.startswith(NAME):
             return [work(thing) for thing in things]
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(self._threads,))
+            self._pool = ThreadPoolExecutor(self.count, NAME, torch.set_num_threads, (self._threads,))
         gradients, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
         def here(thing: T) -> R:  # threads begin with gradients on, whatever their maker has set

@@ -25,6 +25,21 @@ def test_work_is_done_side_by_side_and_given_in_order() -> None:
         assert Cores(2).map(work, [3, 1, 2, 0]) == [(3, False, 1), (1, False, 1), (2, False, 1), (0, False, 1)]
 
 
+def test_work_that_asks_for_cores_itself_does_it_where_it_is() -> None:
+    cores, both = Cores(2), threading.Barrier(2, timeout=60)
+
+    def work(thing: int) -> tuple[list[int], bool]:
+        both.wait()  # no core is free any more
+        names = cores.map(lambda _: threading.current_thread().name, range(3))
+        return cores.map(lambda more: 10 * thing + more, range(3)), set(names) == {threading.current_thread().name}
+
+    found: list[list[tuple[list[int], bool]]] = []
+    asking = threading.Thread(target=lambda: found.append(cores.map(work, [1, 2])), daemon=True)
+    asking.start()
+    asking.join(60)
+    assert found == [[([10, 11, 12], True), ([20, 21, 22], True)]]
+
+
 def test_an_error_is_raised_when_nobody_works_any_more() -> None:
     begun, done = threading.Event(), []
 
