@@ -24,6 +24,9 @@ from workers import reported
 from workers.training.sharded import as_held
 
 FILE = "state.safetensors"
+VERSION = 2
+"""Of what trainers save: one more whenever a name is added to it, taken away or given another meaning."""
+OTHER_VERSION = "The saved state was made by another version of Podium, which this one cannot go on from"
 _PARTIAL = ".partial"
 _RNG = "rng/"
 
@@ -45,7 +48,11 @@ def save(folder: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content |= {_RNG + name: tensor for name, tensor in _random_states().items()}
     partial = folder / (FILE + _PARTIAL)
-    header = {"scalars": json.dumps(dict(scalars), allow_nan=True), "python_random": json.dumps(random.getstate())}
+    header = {
+        "version": str(VERSION),
+        "scalars": json.dumps(dict(scalars), allow_nan=True),
+        "python_random": json.dumps(random.getstate()),
+    }
     # safetensors refuses tensors that share memory; tied weights are one parameter here and are saved once by name
     save_file(content, partial, metadata=header)
     with partial.open("rb+") as file:
@@ -59,8 +66,15 @@ def save(folder: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]
             os.close(place)
 
 
+class _Known(dict[str, Any]):
+    """What a state holds by name. Who asks for a name that is not there is newer than the state."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Invalid(f"{OTHER_VERSION} (it has no {name}). Start the run over.")
+
+
 def load(folder: Path) -> Saved | None:
-    """The folder's state, or None where none was ever saved whole."""
+    """The folder's state, or None where none was ever saved whole. Refuses one of another version."""
     path = folder / FILE
     if not folder.is_dir():
         return None
@@ -69,15 +83,17 @@ def load(folder: Path) -> Saved | None:
             other.unlink(missing_ok=True)  # what a kill left behind: ours, or the temporary file of safetensors
     if not path.is_file():
         return None
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = _Known()
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata()
+            if header.get("version") != str(VERSION):
+                raise Invalid(f"{OTHER_VERSION}. Start the run over.")
             for name in file.keys():  # noqa: SIM118  (not a mapping)
                 tensors[name] = file.get_tensor(name)
-        scalars = json.loads(header["scalars"])
+        scalars = json.loads(header["scalars"], object_hook=_Known)
         version, internal, gauss = json.loads(header["python_random"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise Invalid(
             f"The saved state in {path} cannot be read ({error}). Delete it to start the run over."
         ) from error

@@ -337,7 +337,7 @@ class Loop(Generic[Batch]):
         saved = state.load(self.job.state)
         if saved is None:
             return
-        if saved.scalars.get("belongs_to") != self._belongs_to():
+        if saved.scalars["belongs_to"] != self._belongs_to():
             raise Invalid(
                 "The saved state belongs to other settings or other data; start a new run instead of resuming."
             )

@@ -4,14 +4,18 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from backend.errors import Invalid
+from tests.workers.training import runs_of_all_kinds as runs
 from workers.training import state
+from workers.training.events import StateSaved, StepMetrics
 
 
 def test_a_state_comes_back_exactly_with_its_random_numbers(tmp_path) -> None:
@@ -39,6 +43,65 @@ def test_nothing_saved_is_nothing_and_a_damaged_file_is_named(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(Invalid, match=r"cannot be read.*start the run over"):
         state.load(tmp_path)
+
+
+def test_a_state_of_another_version_is_refused_in_plain_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.save(tmp_path, {"a": torch.zeros(1)}, {"nested": {"x": 1}})
+    found = state.load(tmp_path)
+    assert found is not None and found.scalars["nested"]["x"] == 1 and found.scalars.get("more") is None
+    for missing in (found.tensors, found.scalars, found.scalars["nested"]):
+        with pytest.raises(Invalid, match=r"another version of Podium.*has no more.*Start the run over"):
+            missing["more"]
+    monkeypatch.setattr(state, "VERSION", state.VERSION + 1)
+    with pytest.raises(Invalid, match=r"another version of Podium.*Start the run over"):
+        state.load(tmp_path)
+    save_file({"a": torch.zeros(1)}, tmp_path / state.FILE, metadata={"scalars": "{}"})  # before there were versions
+    with pytest.raises(Invalid, match=r"another version of Podium.*Start the run over"):
+        state.load(tmp_path)
+
+
+SAVED = {
+    "sft": "bad_in_a_row belongs_to budget kept skipped step",
+    "ppo": "backbone_sha256 bad_steps bad_steps_in_a_row budget config iteration kept leash leash.coefficient start "
+    "step_rule step_rule.clamped step_rule.coefficient watch watch.best watch.guard watch.guard.broken "
+    "watch.guard.judged watch.guard.start watch.stopped",
+}
+"""What trainers save, for VERSION 2: where this no longer is true, VERSION must be another."""
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_a_trainer_refuses_a_state_that_lacks_anything_of_what_it_saves(
+    kind: str, tmp_path: Path, models: runs.Models
+) -> None:
+    job = runs.job(kind, tmp_path, models, save_every_s=0.0)
+    for event in runs.train(job):
+        if isinstance(event, StateSaved):
+            break
+    whole = state.load(tmp_path / "state")
+    assert whole is not None
+    names = [name for name, _ in _named(whole.scalars)]
+    assert (" ".join(sorted(names)), state.VERSION) == (SAVED[kind], 2)
+    tensors = [name for name in whole.tensors if name.endswith("/0") and name != "kept/0"]
+    for name in (*names, *tensors):
+        lacking = {one: tensor for one, tensor in whole.tensors.items() if one != name}
+        state.save(tmp_path / "state", lacking, _without(whole.scalars, name))
+        with pytest.raises(Invalid, match=f"another version of Podium.*has no {name.rpartition('.')[2]}"):
+            next(event for event in runs.train(job) if isinstance(event, StepMetrics))
+
+
+def _named(scalars: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Every name of a state, but for those in what hangs on the run."""
+    for name, value in scalars.items():
+        yield within + name, value
+        if isinstance(value, dict) and name not in ("config", "start", "broken"):
+            yield from _named(value, f"{within}{name}.")
+
+
+def _without(scalars: dict[str, Any], name: str) -> dict[str, Any]:
+    first, _, rest = name.partition(".")
+    if not rest:
+        return {one: value for one, value in scalars.items() if one != first}
+    return {**scalars, first: _without(scalars[first], rest)}
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_state(tmp_path) -> None:
