@@ -160,7 +160,9 @@ class ActorCritic:
 
     def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         """The opposite of `state`."""
+        self.drop_gradients()
         saved_state.load_parameters(self.policy, tensors, "policy/")
+        self.kept = {}
         for name in scalars["kept"]:
             self.keep_policy(name)
             saved_state.load_parameters(self.kept[name], tensors, f"kept/{name}/")

@@ -6,7 +6,7 @@ its own random numbers, from its own key: who else is in the batch, and in which
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -68,19 +68,20 @@ def generate(
     stop_ids: Sequence[int] | None = None,
     tokens_per_microbatch: int = TOKENS_AT_ONCE,
     merge: bool | None = None,
+    before_each_token: Callable[[], object] = lambda: None,
 ) -> list[Answer]:
     """One answer for each prompt, in the order of the prompts.
 
     keys: what seeds each answer's random numbers, such as (run seed, iteration, episode). `merge` folds the adapter
     into copies of the weights while sampling: one matrix product a layer instead of three, for the memory of the
-    copies.
+    copies. An error of `before_each_token` ends it.
     """
     answers: list[Answer | None] = [None] * len(prompts)
 
     def work(rows: list[int]) -> None:
         part = _Running(backbone, [prompts[row] for row in rows], sampling, [keys[row] for row in rows], stop_ids)
         with backbone.role(adapter):
-            found = part.finish()
+            found = part.finish(before_each_token)
         for row, answer in zip(rows, found, strict=True):
             answers[row] = answer
 
@@ -206,12 +207,13 @@ class _Running:
         self.tokens = torch.full((len(prompts), new), pad, device=device)
         self.logprobs = torch.zeros(len(prompts), new, device=device)
 
-    def finish(self) -> list[Answer]:
+    def finish(self, before_each_token: Callable[[], object] = lambda: None) -> list[Answer]:
         """Write until every row has ended or is full."""
         new, look_every = self.sampling.max_new_tokens, LOOK_EVERY.get(self.ids.device.type, 1)
         running = torch.ones_like(self.rows, dtype=torch.bool)
         state = self._forward(self.ids, 0)
         for step in range(new):
+            before_each_token()
             token, logprob = draw(self.backbone.logits(state).float(), self.uniform[self.rows, step], self.sampling)
             self.tokens[self.rows, step] = token  # rows that have ended write rubbish behind their end
             self.logprobs[self.rows, step] = logprob

@@ -19,8 +19,9 @@ of the rows; what is known of them is put together again before anything is made
 guard and judge see the whole round everywhere.
 """
 
+import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ from workers.training.engine import Engine
 from workers.training.floor import Floor, Work, rate, wait
 from workers.training.generation import Sampling, generate, tokens_at_once
 from workers.training.judge import Judge
-from workers.training.ranks import ALONE, Ranks
+from workers.training.ranks import ALONE, Ranks, Stopped
 from workers.training.rollouts import PromptStream, Rollouts
 from workers.training.scoring import RewardModel, Rewards, Scorer
 from workers.training.tallies import Tally
@@ -65,9 +66,10 @@ class PPO:
         judge: Judge | None = None,
         engine: Engine | None = None,
         ranks: Ranks = ALONE,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own. engine: who draws answers
-        instead of our own sampler.
+        instead of our own sampler. should_stop: asked again and again, also within an iteration.
         """
         if not prompts:
             raise Invalid("There are no prompts to answer.", field="prompts")
@@ -87,6 +89,7 @@ class PPO:
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self.watch, self.judge, self.engine = Watch(config, self.roles), judge, engine
         self.iteration = 0
+        self.should_stop = should_stop
 
     @property
     def reward_models(self) -> list[RewardModel]:
@@ -101,7 +104,19 @@ class PPO:
     # -- one iteration --------------------------------------------------------------------------------------------
 
     def iterate(self) -> tuple[dict[str, float], Rollouts]:
-        """The numbers of the iteration (`reports.metrics` names them) and its answers."""
+        """The numbers of the iteration (`reports.metrics` names them) and its answers. Raises Stopped, with everything
+        as it was before, when asked to stop: an iteration may take long, and can be done again to the same bits.
+        """
+        tensors, scalars = self.state()
+        tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        scalars = copy.deepcopy(scalars)
+        try:
+            return self._iterate()
+        except Stopped:
+            self.restore(tensors, scalars)
+            raise
+
+    def _iterate(self) -> tuple[dict[str, float], Rollouts]:
         config = self.config
         started = time.perf_counter()
         batch = self.budget.attempt(self.rollout)
@@ -160,6 +175,7 @@ class PPO:
         if self.engine:
             self.engine.follow(self.iteration)
             answers = self.engine.answers(asked, self.sampling, keys=keys, stop_ids=self.stop_ids)
+            self._look_up_together()
             return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
         with self.ranks.alike(*OUT_OF_MEMORY):
             answers = generate(
@@ -170,6 +186,7 @@ class PPO:
                 keys=keys,
                 stop_ids=self.stop_ids,
                 tokens_per_microbatch=self.budget.share_of(tokens_at_once(self.backbone)),
+                before_each_token=self._look_up,
             )
         return Rollouts(list(source), prompts, self.ranks.joined(answers), self.backbone.device)
 
@@ -214,6 +231,7 @@ class PPO:
             batch.read = torch.zeros(batch.mask.numel(), size, dtype=dtype, device=batch.device)
 
         def work(layout: Layout) -> None:
+            self._look_up()
             where = batch.flat(layout)
             states = roles.states("policy", layout)
             logprob, entropy = roles.logprobs(states, layout)
@@ -230,6 +248,7 @@ class PPO:
         self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values, scores])  # zeros where others computed
         if batch.read is not None:
             self.ranks.add_up([batch.read])
+        self._look_up_together()
         known: dict[Scorer, Tensor] = {roles.reads: scores} if roles.reads else {}
         raw, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks, known=known)
         batch.raw_scores = raw.to(batch.device)
@@ -309,6 +328,7 @@ class PPO:
         config, roles, learn = self.config, self.roles, self.backbone.cores.learn
 
         def policy(layout: Layout) -> tuple[Tensor, tuple[Tally, Tensor]]:
+            self._look_up()
             where, tally = batch.flat(layout), Tally()
             states = roles.states("policy", layout)
             logprob, entropy = roles.logprobs(states, layout, entropy_gradient=config.entropy_coefficient > 0)
@@ -322,6 +342,7 @@ class PPO:
             return loss.sum() / total, (tally, states.detach())
 
         def critic(layout: Layout, policy_states: Tensor) -> tuple[Tensor, Tally]:
+            self._look_up()
             where, tally = batch.flat(layout), Tally()
             values = roles.values(layout, policy_states, batch.read_at(where))
             old = _take(batch.values, where)
@@ -366,6 +387,16 @@ class PPO:
 
     # -- pieces ---------------------------------------------------------------------------------------------------
 
+    def _look_up(self) -> None:
+        """From work: whether to stop. Where there are ranks, within `alike`."""
+        if self.should_stop():
+            raise Stopped
+
+    def _look_up_together(self) -> None:
+        """Between two pieces of it, in all ranks."""
+        if self.ranks.any(self.should_stop()):
+            raise Stopped
+
     def _check_ratio(self, ratio: Tensor) -> None:
         gap = float(ratio.detach().abs().max())
         if not gap <= STEP_ZERO_TOLERANCE[self.backbone.dtype]:
@@ -380,6 +411,7 @@ class PPO:
         tally, new_old = Tally(), self.config.kl_step_direction == "new_old"
 
         def work(layout: Layout) -> Tensor:
+            self._look_up()
             logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
             ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
             return rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
@@ -402,12 +434,15 @@ class PPO:
         everybody = range(len(judge.prompts))
         batch = self.budget.attempt(lambda: self._answers(everybody, judge.prompts, (self.seed, JUDGED)))
         self._scored(batch)
+        self._look_up_together()
         found = self.budget.attempt(lambda: judge.numbers(batch), self._spread_budget)
         self.watch.keep_best(found["judge/score"], self.iteration)
         return found
 
     def end(self) -> dict[str, float]:
-        """Make the policy the one to be saved; what its answers are like, as in `reports.about_answers`."""
+        """Make the policy the one to be saved; what its answers are like, as in `reports.about_answers`. Raises Stopped
+        when asked to stop.
+        """
         if self.judge:
             self._judged()
         self.watch.choose_judged()

@@ -17,6 +17,7 @@ from workers.training.job import Job
 from workers.training.judge import Judge
 from workers.training.output import save_language_model
 from workers.training.ppo import PPO
+from workers.training.ranks import Stopped
 from workers.training.tokens import Codec
 
 CRITIC_NOT_COPIED = (
@@ -54,6 +55,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         judge=Judge(judge, judge_prompts, config.judge_every_iterations, job.ranks) if judge else None,
         engine=_engine(job, backbone, prompts),
         ranks=job.ranks,
+        should_stop=job.should_stop,
     )
     try:
         yield from _run(job, config, ppo, codec, messages)
@@ -84,7 +86,11 @@ def _run(
     last_saved = time.monotonic()
     while not ppo.done:
         yield Progress(ppo.iteration, config.iterations, "train")
-        values, batch = ppo.iterate()
+        try:
+            values, batch = ppo.iterate()
+        except Stopped:
+            yield save()
+            return
         found = reports.metrics(batch, values)
         start = start or {name: found[name] for name in reports.RESULT_NAMES}
         yield StepMetrics(ppo.iteration, found)
@@ -93,9 +99,6 @@ def _run(
             yield Warned(ppo.iteration, finding.rule, finding.sentence)
         asked = [messages[index] for index in batch.source[: config.shown_samples]]
         yield from reports.samples(batch, ppo.iteration, codec, asked)
-        if job.ranks.any(job.should_stop()):
-            yield save()
-            return
         # At the end too: whatever keeps the policy from being stored, nothing is trained again.
         if job.ranks.any(ppo.done or time.monotonic() - last_saved >= config.save_every_s):
             yield save()
@@ -104,7 +107,10 @@ def _run(
     yield Progress(ppo.iteration, config.iterations, "save")
     if ppo.frozen() != frozen:
         raise Conflict("Training changed weights that must not change; its policy was not saved.")
-    end = ppo.end()
+    try:
+        end = ppo.end()
+    except Stopped:
+        return  # saved it is already
     best = ppo.watch.best
     for finding in ppo.watch.findings:
         yield Warned(ppo.iteration, finding.rule, finding.sentence)

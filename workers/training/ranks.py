@@ -31,6 +31,10 @@ PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
 
 
+class Stopped(Exception):
+    """This process was asked to stop: what was begun is dropped."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process among `world` of them."""
@@ -65,11 +69,15 @@ class Ranks:
 
     def any(self, flag: bool) -> bool:
         """Whether it is true of any rank."""
+        return self._most(flag) > 0
+
+    def _most(self, mine: int) -> int:
+        """The largest number that any rank has."""
         if self.world == 1:
-            return flag
-        number = torch.tensor([int(flag)])
+            return mine
+        number = torch.tensor([mine])
         dist.all_reduce(number, dist.ReduceOp.MAX)
-        return bool(number)
+        return int(number)
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Each tensor becomes its sum over all ranks: one all-reduce for all of them, of one type and device."""
@@ -91,15 +99,20 @@ class Ranks:
 
     @contextmanager
     def alike(self, *errors: type[Exception]) -> Iterator[None]:
-        """Within, no rank hears another; afterwards an error of these kinds in one rank is raised in all."""
+        """Within, no rank hears another; afterwards an error of these kinds in one rank is raised in all, and Stopped
+        before any other.
+        """
         mine: Exception | None = None
         try:
             yield
-        except errors as error:
+        except (Stopped, *errors) as error:
             if self.world == 1:
                 raise
             mine = error
-        if self.any(mine is not None):
+        worst = self._most(0 if mine is None else 2 if isinstance(mine, Stopped) else 1)
+        if worst == 2:
+            raise Stopped
+        if worst == 1:
             raise mine or errors[0]("Another rank met it.")
 
     @contextmanager

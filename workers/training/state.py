@@ -128,6 +128,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str = "optimiser
 
 def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str = "optimiser/") -> None:
     """The opposite of `optimiser_tensors`, for an optimiser over the same parameters in the same order."""
+    optimiser.state.clear()
     for place, parameter in enumerate(_parameters(optimiser)):
         start = f"{prefix}{place}/"
         values = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

@@ -3,7 +3,7 @@
 import importlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from backend.domain.training import read_config
 from tests.workers.training.language import SHAPE, say, sentences, write
 from tests.workers.training.tiny import CPU, folder_of, shake
 from workers.training.backbone import Backbone, ScalarHead
+from workers.training.events import StepMetrics
 from workers.training.job import Job
 from workers.training.launch import TRAINERS
 
@@ -131,3 +132,12 @@ def train(job: Job) -> Iterator[Any]:
     """The trainer of the job's kind."""
     events: Iterator[Any] = importlib.import_module(TRAINERS[job.kind]).train(job)
     return events
+
+
+def train_until(step: int, job: Job) -> Iterator[Any]:
+    """The same, asked to stop once it has told the numbers of a step."""
+    told: set[int] = set()
+    for event in train(replace(job, should_stop=lambda: step in told)):
+        if isinstance(event, StepMetrics):
+            told.add(event.step)
+        yield event

@@ -62,7 +62,7 @@ def test_a_policy_learns_from_what_the_server_says(tmp_path: Path, models: runs.
 def test_a_stopped_run_goes_on_with_a_server_that_knows_nothing_of_it(
     tmp_path: Path, models: runs.Models, server: Double
 ) -> None:
-    first = list(runs.train(ppo(tmp_path, models, server, iterations=2, stop_after=1)))
+    first = list(runs.train_until(1, ppo(tmp_path, models, server, iterations=2)))
     assert not isinstance(first[-1], Result)
     server.models = {NAME: server.base}
     second = list(runs.train(ppo(tmp_path, models, server, iterations=2)))

@@ -92,7 +92,7 @@ def test_a_stopped_run_goes_on_where_it_was(run: Path) -> None:
     shutil.rmtree(run / "output")
     shutil.rmtree(run / "state")
 
-    first = list(train(job_of(run, stop_after=2)))
+    first = list(train(job_of(run, stop_after=50)))
     assert isinstance(first[-1], StateSaved) and first[-1].step == 2
     assert not any(isinstance(event, Result) for event in first)
     second = list(train(job_of(run)))

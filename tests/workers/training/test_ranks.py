@@ -134,7 +134,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-STOPS = {"sft": 9, "full": 9, "ppo": 2}
+STOPS = {"sft": 9, "full": 9, "ppo": 30}
 """Runs that the second rank wants to stop when it was asked so often."""
 
 
