@@ -103,9 +103,10 @@ class Ranks:
         before any other.
         """
         mine: Exception | None = None
+        heard: tuple[type[Exception], ...] = (Stopped, *errors)
         try:
             yield
-        except (Stopped, *errors) as error:
+        except heard as error:
             if self.world == 1:
                 raise
             mine = error
