@@ -22,11 +22,23 @@ def test_a_silent_trainer_makes_the_answer_grow() -> None:
     assert answers[1] < answers[2] < answers[3]  # type: ignore[operator]
 
 
-def test_nothing_is_promised_without_a_total_and_nothing_is_left_at_the_end() -> None:
+def test_steps_that_grow_longer_are_counted_at_their_length_now() -> None:
+    record, at = advance(None, 0, 100, "train", 0.0), 0.0
+    for step in range(1, 81):
+        at += 1.0 if step <= 50 else 4.0
+        record = advance(record, step, 100, "train", at)
+    assert seconds_left(record, at) == pytest.approx(20 * 4.0)
+    record = advance(None, 0, 4, "train", 0.0)
+    for step, at in enumerate((10.0, 30.0, 50.0), start=1):  # of few steps all count
+        record = advance(record, step, 4, "train", at)
+    assert seconds_left(record, at) == pytest.approx(50.0 / 3)
+
+
+def test_nothing_is_promised_without_a_total_nor_behind_the_last_step() -> None:
     record = advance(advance(None, 0, None, None, 0.0), 5, None, None, 5.0)
     assert seconds_left(record, 6.0) is None
     record = advance(advance(None, 0, 5, None, 0.0), 5, 5, None, 5.0)
-    assert seconds_left(record, 60.0) == 0.0
+    assert seconds_left(record, 60.0) is None
 
 
 def test_a_resumed_attempt_measures_its_own_pace() -> None:

@@ -75,23 +75,24 @@ def train(job: Job) -> Iterator[Event]:
     if not rows or not models:
         raise Invalid("There is nothing to evaluate: this run has no prompts or no models.")
     asked = [row for row in rows for _ in range(config.samples_per_prompt)]
-    total = len(models) + 2
+    passes = 1 + _measures_kl(config) + bool(job.inputs.get("reward_model"))
+    total, of_all = passes * len(models) * len(asked), len(models) * len(asked)
     answered: list[Answered] = []
     budget = TokenBudget(config.tokens_per_microbatch)
     budget.recall(job.state / FILE)
     for number, model in enumerate(models):
-        yield Progress(number, total, f"sampling {model['name']}")
-        one = yield from _answer(job, config, number, model, asked, budget)
+        one = yield from _answer(job, config, number, model, asked, budget, total)
         if one is None:
             return
         answered.append(one)
-    yield Progress(len(models), total, "measuring KL")
-    _measure_kl(job, config, answered)
+    if _measures_kl(config):
+        for number in _measure_kl(job, config, answered):
+            yield Progress(of_all + number * len(asked), total, "measuring KL")
     scorer = _Scorer(job, budget) if job.inputs.get("reward_model") else None
     results: dict[str, float] = {}
     if scorer is not None:
-        yield Progress(len(models) + 1, total, "scoring")
-        for one in answered:
+        for number, one in enumerate(answered):
+            yield Progress(total - of_all + number * len(asked), total, "scoring")
             one.scores[REWARD_MODEL] = scorer.score(asked, one)
         if job.inputs.get("groups"):
             results |= _accuracy(scorer, job.rows("groups", RewardGroup), config)
@@ -100,7 +101,7 @@ def train(job: Job) -> Iterator[Event]:
     rates = [table(judge, [one.name for one in answered], wins[judge], rounds=config.bootstrap_rounds, seed=config.seed)
              for judge in wins]  # fmt: skip
     if job.inputs.get("demonstrations"):
-        yield Progress(len(models) + 1, total, "measuring perplexity")
+        yield Progress(total, total, "measuring perplexity")
         demonstrations = job.rows("demonstrations", DemonstrationRow)
     for number, one in enumerate(answered):
         values = _numbers(one)
@@ -177,8 +178,11 @@ def _answer(
     model: dict[str, Any],
     asked: Sequence[PromptRow],
     budget: TokenBudget,
+    total: int,
 ) -> Generator[Event, None, Answered | None]:
-    """What a model says, some prompts at a time, each time kept in the state; None when asked to stop."""
+    """What a model says, some prompts at a time, each time kept in the state; None when asked to stop. `total`: of the
+    progress.
+    """
     backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     prompts = [codec.encode_prompt(row.prompt) for row in asked]
@@ -206,6 +210,8 @@ def _answer(
         file = job.state / f"{number:03d}-{start:08d}.jsonl"
         if not file.exists():
             part = range(start, min(start + PROMPTS_AT_ONCE, len(asked)))
+            before = number * len(asked)
+            yield Progress(before + start, total, f"sampling {one.name}")
             answers = budget.attempt(functools.partial(answer, part))
             yield from budget.warnings(number)
             budget.remember(job.state / FILE)
@@ -219,7 +225,7 @@ def _answer(
                     for i, said in zip(part, answers, strict=True)
                 ],
             )  # fmt: skip
-            yield StateSaved(number)
+            yield StateSaved(before + part.stop)
         one.answers += [_answer_of(row) for row in read_rows(file, SampledCompletion)]
         if job.should_stop():
             return None
@@ -244,16 +250,22 @@ def _vocabulary(backbone: Backbone) -> str:
     return hashlib.sha256(repr(sorted(backbone.tokenizer.get_vocab().items())).encode()).hexdigest()
 
 
-def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) -> None:
-    """KL to the reference on the model's own answers; models with another vocabulary get none."""
-    if config.temperature == 0:
-        return  # a greedy answer is not a draw from the policy
+def _measures_kl(config: EvaluateConfig) -> bool:
+    """A greedy answer is not a draw from the policy."""
+    return config.temperature > 0
+
+
+def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) -> Iterator[int]:
+    """KL to the reference on the model's own answers; models with another vocabulary get none. Tells the number of each
+    that it begins with.
+    """
     folder = job.optional_path("reference") or answered[0].folder
     reference = Backbone.load(folder, device=job.device, dtype=job.dtype)
     vocabulary = _vocabulary(reference)
-    for one in answered:
+    for number, one in enumerate(answered):
         if one.vocabulary != vocabulary:
             continue
+        yield number
         one.kls = [
             sum(answer.logprobs)
             - _logprob_sum(reference, [*prompt, *answer.ids], len(prompt), temperature=config.temperature)

@@ -34,7 +34,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     """
     config = job.config
     assert isinstance(config, PPOConfig)
-    yield Progress(0, config.iterations, "load")
+    yield Progress(0, None, "load")
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)

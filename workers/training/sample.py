@@ -58,12 +58,12 @@ def train(job: Job) -> Iterator[Event]:
         answerer: _Local | _Remote | None = None
         began, tokens, truncated, lengths = time.monotonic(), 0, 0, []
         for start in range(0, len(asks), PROMPTS_AT_ONCE):
-            yield Progress(done, total, f"sampling {model['name']}")
             part = job.state / f"{number:03d}-{start:08d}.jsonl"
             chunk = asks[start : start + PROMPTS_AT_ONCE]
             if part.exists():
                 rows = list(read_rows(part, SampledCompletion))
             else:
+                yield Progress(done, total, f"sampling {model['name']}")
                 answerer = answerer or _open(job, config, model)
                 rows = budget.attempt(functools.partial(answerer.answer, chunk, budget))
                 yield from budget.warnings(done)
