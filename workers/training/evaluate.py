@@ -12,7 +12,8 @@ Metrics, one step a model; in the result each is followed by the model's name
     evaluate/kl_reference_per_seq_nats      log pi - log pi_reference summed over an answer (k1), mean over answers
     evaluate/length_mean, truncated_share   tokens of an answer; share cut at max_new_tokens
     evaluate/distinct4                      share of different 4-grams among all
-    evaluate/reward_model_accuracy, _low, _high, _pairs     on the held-out groups of a reward set, ties left out
+    evaluate/reward_model_accuracy, _low, _high, _pairs     on the held-out groups of a reward set, ties left out;
+                                            as a table `accuracy_by` annotator and by pair of models
 """
 
 import functools
@@ -30,6 +31,7 @@ from backend.domain.training import EvaluateConfig
 from backend.domain.training_rows import ChatMessage, DemonstrationRow, PromptRow, RewardGroup, SampledCompletion
 from backend.errors import Invalid
 from workers import scorers
+from workers.training import reward_metrics
 from workers.training.backbone import Backbone
 from workers.training.budget import FILE, TokenBudget
 from workers.training.contest import Wins, by_comparing, by_scores, table
@@ -39,7 +41,7 @@ from workers.training.generation import Answer, Sampling, generate
 from workers.training.job import Job, read_rows, write_rows
 from workers.training.logprobs import token_logprobs
 from workers.training.reports import distinct
-from workers.training.reward_metrics import agrees, bootstrap
+from workers.training.reward_metrics import Judged
 from workers.training.scorers import reward_reader
 from workers.training.tokens import Codec
 
@@ -90,12 +92,15 @@ def train(job: Job) -> Iterator[Event]:
             yield Progress(of_all + number * len(asked), total, "measuring KL")
     scorer = _Scorer(job, budget) if job.inputs.get("reward_model") else None
     results: dict[str, float] = {}
+    sources: dict[str, Any] = {}
     if scorer is not None:
         for number, one in enumerate(answered):
             yield Progress(total - of_all + number * len(asked), total, "scoring")
             one.scores[REWARD_MODEL] = scorer.score(asked, one)
         if job.inputs.get("groups"):
-            results |= _accuracy(scorer, job.rows("groups", RewardGroup), config)
+            pairs = _judged(scorer, job.rows("groups", RewardGroup))
+            results |= _accuracy(pairs, config)
+            sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=config.seed)
         yield from budget.warnings(0)
     wins = _judges(config, asked, answered)
     rates = [table(judge, [one.name for one in answered], wins[judge], rounds=config.bootstrap_rounds, seed=config.seed)
@@ -116,7 +121,7 @@ def train(job: Job) -> Iterator[Event]:
         yield StepMetrics(number, values)
     yield from _side_by_side(rows, answered, config)
     yield Progress(total, total, "done")
-    yield Result(results, {"win_rates": rates} if rates else {})
+    yield Result(results, ({"win_rates": rates} if rates else {}) | ({"accuracy_by": sources} if sources else {}))
 
 
 def _judges(config: EvaluateConfig, asked: Sequence[PromptRow], answered: Sequence[Answered]) -> dict[str, Wins]:
@@ -314,24 +319,30 @@ class _Scorer:
         return self._budget.attempt(score)
 
 
-def _accuracy(scorer: _Scorer, groups: Sequence[RewardGroup], config: EvaluateConfig) -> dict[str, float]:
+def _judged(scorer: _Scorer, groups: Sequence[RewardGroup]) -> list[Judged]:
+    """What people said of each pair, beside what the reward model says."""
+    found = []
+    for number, group in enumerate(groups):
+        scores, wrote = scorer.score_group(group), group.completions
+        found += [
+            Judged(
+                (number, one.a, one.b),
+                scores[one.a] - scores[one.b],
+                one.score,
+                len(wrote[one.a].text) - len(wrote[one.b].text),
+                one.annotator,
+                reward_metrics.in_order(wrote[one.a].model, wrote[one.b].model),
+            )
+            for one in group.outcomes
+        ]
+    return found
+
+
+def _accuracy(pairs: Sequence[Judged], config: EvaluateConfig) -> dict[str, float]:
     """How often the preferred completion scores higher, on held-out prompts; equal scores are half right."""
-    right: list[list[float]] = []
-    for group in groups:
-        scores = scorer.score_group(group)
-        decided = [outcome for outcome in group.outcomes if outcome.score != 0.5]
-        if decided:
-            right.append([agrees(scores[outcome.a] - scores[outcome.b], outcome.score) for outcome in decided])
-    if not right:
-        return {}
-    low, high = bootstrap(right, config.bootstrap_rounds, config.seed)
-    values = [value for group_right in right for value in group_right]
-    return {
-        "evaluate/reward_model_accuracy": fmean(values),
-        "evaluate/reward_model_accuracy_low": low,
-        "evaluate/reward_model_accuracy_high": high,
-        "evaluate/reward_model_accuracy_pairs": float(len(values)),
-    }
+    seen = reward_metrics.report(pairs, rounds=config.bootstrap_rounds, seed=config.seed)
+    wanted = ("accuracy", "accuracy_low", "accuracy_high", "accuracy_pairs")
+    return {f"evaluate/reward_model_{name}": seen[name] for name in wanted if name in seen}
 
 
 def _numbers(one: Answered) -> dict[str, float]:

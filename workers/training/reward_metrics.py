@@ -105,6 +105,20 @@ def accuracy_by(
     return {"rows": rows, "left_out": len(counted) - len(rows)}
 
 
+def by_source(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, Any]:
+    """Accuracy by who judged, and by which two models wrote: where a reward model is right only on one person's taste,
+    or only between models far apart, the mean over all does not show it.
+    """
+    by = {"annotator": lambda pair: pair.annotator, "models": lambda pair: pair.models}
+    told = {name: accuracy_by(pairs, who, rounds=rounds, seed=seed) for name, who in by.items()}
+    return {name: table for name, table in told.items() if table["rows"]}
+
+
+def in_order(one: str | None, other: str | None) -> tuple[str, str] | None:
+    """Who wrote two completions, as `Judged` has it."""
+    return None if one is None or other is None else (min(one, other), max(one, other))
+
+
 def agrees(lead: float, score: float) -> float:
     """1 when the lead points to what was preferred, 0 when away from it, a half when there is none."""
     return 0.5 if lead == 0 else float((lead > 0) == (score > 0.5))

@@ -125,7 +125,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     attempt = task.budget.attempt
     measured, pairs = attempt(lambda: task.report(held_out))
     values = {f"held_out/{name}": value for name, value in measured.items()}
-    sources = by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
+    sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
     bins = [asdict(one) for one in reward_metrics.reliability_of(pairs)]
     if held_out:
         yield StepMetrics(plan.steps, dict(values))
@@ -308,7 +308,7 @@ class RewardTask:
                 one.score,
                 group.lengths[one.a] - group.lengths[one.b],
                 one.annotator,
-                _in_order(group.models[one.a], group.models[one.b]),
+                reward_metrics.in_order(group.models[one.a], group.models[one.b]),
             )
             for number, group in enumerate(groups)
             for one in group.outcomes
@@ -326,19 +326,6 @@ def _length_meter(values: Mapping[str, float]) -> str:
         f"The scores foresee {values['accuracy']:.0%} of held-out pairs, and that the {which} one wins {alone:.0%}: a "
         "policy may learn from them no more than how long to answer. Collect judgments of answers of like length."
     )
-
-
-def _in_order(one: str | None, other: str | None) -> tuple[str, str] | None:
-    return None if one is None or other is None else (min(one, other), max(one, other))
-
-
-def by_source(pairs: Sequence[Judged], *, rounds: int, seed: int) -> dict[str, Any]:
-    """Accuracy by who judged, and by which two models wrote: where a reward model is right only on one person's taste,
-    or only between models far apart, the mean over all does not show it.
-    """
-    by = {"annotator": lambda pair: pair.annotator, "models": lambda pair: pair.models}
-    told = {name: reward_metrics.accuracy_by(pairs, who, rounds=rounds, seed=seed) for name, who in by.items()}
-    return {name: table for name, table in told.items() if table["rows"]}
 
 
 def lead(group: Group, scores: Sequence[float], a: int, b: int) -> float:

@@ -106,6 +106,40 @@ def test_accuracy_turns_with_the_labels(tmp_path, folders):
     assert ones[f"{name}_low"] <= ones[name] <= ones[f"{name}_high"]
 
 
+def test_accuracy_is_told_by_annotator_and_by_pair_of_models(tmp_path, folders):
+    def group(number, wrote):
+        said = [("ann", 1.0), ("ann", 0.0), ("bob", 1.0), ("bob", 1.0), ("bob", 0.5), (None, 1.0)]
+        return RewardGroup.model_validate(
+            {
+                "prompt_id": f"g{number}",
+                "prompt": [{"role": "user", "content": f"w{number + 3}"}],
+                "completions": [
+                    {"id": "a", "text": f"w{number + 5} w6", "model": wrote},
+                    {"id": "b", "text": f"w{number + 9} w7 w8", "model": "m"},
+                ],
+                "outcomes": [{"a": 0, "b": 1, "score": score, "annotator": who} for who, score in said],
+            }
+        )
+
+    groups = [group(number, "m" if number == 0 else "z") for number in range(4)]
+    events = list(
+        evaluate.train(
+            job(tmp_path, folders, "model", groups=groups, reward_set="x", reward_model="y", temperature=0.0)
+        )
+    )
+    values, tables = result(events), events[-1].tables["accuracy_by"]
+    people, pairs = ({str(row["of"]): row for row in tables[by]["rows"]} for by in ("annotator", "models"))
+    assert people["ann"]["accuracy"] == 0.5 and people["ann"]["pairs"] == people["bob"]["pairs"] == 8
+    assert {of: (row["pairs"], row["prompts"]) for of, row in pairs.items()} == {
+        "('m', 'z')": (15, 3),
+        "('m', 'm')": (5, 1),
+    }
+    # Of the five of a prompt one contradicts another, and the others all say the same.
+    whole = values["evaluate/reward_model_accuracy"]
+    assert whole == pytest.approx((8 * 0.5 + 12 * people["bob"]["accuracy"]) / 20)
+    assert whole == pytest.approx((15 * pairs["('m', 'z')"]["accuracy"] + 5 * pairs["('m', 'm')"]["accuracy"]) / 20)
+
+
 def test_nothing_to_evaluate_is_refused(tmp_path, folders):
     empty = job(tmp_path, folders, "model")
     (tmp_path / "prompts.jsonl").write_text("")

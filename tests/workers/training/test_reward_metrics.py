@@ -9,7 +9,6 @@ import pytest
 
 from workers.training import reward_metrics
 from workers.training.reward_metrics import Judged
-from workers.training.reward_model import by_source
 
 
 def test_numbers_of_perfectly_calibrated_scores() -> None:
@@ -99,7 +98,7 @@ def test_accuracy_is_told_by_who_judged_and_by_whose_answers() -> None:
     bob = [Judged((i, 0, 1), 1.0, 0.0, 0.0, "bob", ("m", "m")) for i in range(3)]
     tie = Judged((0, 0, 1), 1.0, 0.5, 0.0, "cat", ("m", "n"))
     unknown = Judged((0, 0, 1), 1.0, 1.0, 0.0)
-    told = by_source([*bob, *ann, tie, unknown], rounds=100, seed=0)
+    told = reward_metrics.by_source([*bob, *ann, tie, unknown], rounds=100, seed=0)
     rows = told["annotator"]["rows"]
     assert [(row["of"], row["accuracy"], row["pairs"], row["prompts"]) for row in rows] == [
         ("ann", 1.0, 12, 12),
@@ -108,5 +107,5 @@ def test_accuracy_is_told_by_who_judged_and_by_whose_answers() -> None:
     assert 0.6 < rows[0]["low"] < rows[0]["high"] == 1.0 and 0.0 == rows[1]["low"] < rows[1]["high"] > 0.4
     assert [row["of"] for row in told["models"]["rows"]] == [("m", "n"), ("m", "m")]
     many = [Judged((0, 0, 1), 1.0, 1.0, 0.0, f"{i}") for i in range(reward_metrics.MOST_TOLD + 2)]
-    assert by_source(many, rounds=100, seed=0)["annotator"]["left_out"] == 2
-    assert by_source([unknown], rounds=100, seed=0) == {}
+    assert reward_metrics.by_source(many, rounds=100, seed=0)["annotator"]["left_out"] == 2
+    assert reward_metrics.by_source([unknown], rounds=100, seed=0) == {}
