@@ -41,7 +41,7 @@ as tables, on all held-out prompts, `accuracy_by` annotator and by pair of model
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch

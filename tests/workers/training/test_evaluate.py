@@ -127,7 +127,8 @@ def test_accuracy_is_told_by_annotator_and_by_pair_of_models(tmp_path, folders):
             job(tmp_path, folders, "model", groups=groups, reward_set="x", reward_model="y", temperature=0.0)
         )
     )
-    values, tables = result(events), events[-1].tables["accuracy_by"]
+    assert isinstance(events[-1], Result)
+    values, tables = events[-1].values, events[-1].tables["accuracy_by"]
     people, pairs = ({str(row["of"]): row for row in tables[by]["rows"]} for by in ("annotator", "models"))
     assert people["ann"]["accuracy"] == 0.5 and people["ann"]["pairs"] == people["bob"]["pairs"] == 8
     assert {of: (row["pairs"], row["prompts"]) for of, row in pairs.items()} == {
