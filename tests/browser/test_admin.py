@@ -212,8 +212,20 @@ def test_a_run_is_stopped_and_can_be_resumed(visit: Visit, admin, documents, cli
     again = page.get_by_role("heading", level=1, name="Once only")
     expect(again).to_be_visible()
     repeated = page.url.rsplit("/", 1)[1]
-    page.goto(f"/runs/{run}?over={repeated}")
-    expect(page.get_by_role("region", name="Differences")).to_contain_text("Epochs")
+    # Both are chosen in the list, by keyboard, and seen over each other.
+    page.goto("/runs")
+    for id in (run, repeated):
+        row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{id}']"))
+        row.get_by_role("checkbox").focus()
+        page.keyboard.press("Space")
+        expect(row.get_by_role("checkbox")).to_be_checked()
+    page.get_by_role("link", name="Compare their curves").press("Enter")
+    differences = page.get_by_role("region", name="Differences")
+    expect(differences.get_by_role("row", name="Epochs")).to_contain_text("9,000")
+    assert run in page.url
+    assert repeated in page.url
+    differences.get_by_role("button", name="Take Once only away").click()
+    expect(differences).to_be_hidden()
     page.goto("/runs")
     page.get_by_label("Part of the name").fill("once ON")
     expect(page.get_by_role("row")).to_have_count(2)

@@ -1,21 +1,25 @@
 /** One curve over steps, drawn by uPlot: the numbers as they are, faint, and smoothed on top. */
-import { useEffect, useEffectEvent, useRef, useSyncExternalStore } from "react";
+import { memo, useEffect, useEffectEvent, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { figure } from "../format";
+import { count, figure } from "../format";
 import { usePreferences } from "../preferences";
+import type { Curve } from "./metrics";
 import { colourOf } from "./picture";
-import { smooth } from "./smooth";
+import { overSeries, seriesDash, seriesName } from "./plot";
+import { FEW, smooth } from "./smooth";
 
 interface ChartProps {
   name: string;
+  /** Whether anybody may be looking. A page has fifty of these: one that is out of sight stands still until it is not. */
+  near?: boolean;
   steps: number[];
   values: (number | null)[];
   /** 0: as it is; towards 1: the past weighs more. */
   smoothing: number;
   height?: number;
-  /** The same of another run, dashed over it. */
-  beside?: { steps: number[]; values: (number | null)[] } | undefined;
+  /** The same of other runs, dashed over it. */
+  beside?: readonly { curve: Pick<Curve, "steps" | "values"> | undefined }[];
   /** Steps at which something happened that must be seen. */
   marks?: readonly number[];
   /** The step that is read. */
@@ -34,12 +38,16 @@ function useDark(): boolean {
   );
 }
 
-/** Fewer values than these show their course by themselves, and smoothed they would lag far behind it. */
-const FEW = 12;
-const NONE: readonly number[] = [];
+const NONE: readonly never[] = [];
 
 function smoothed(values: (number | null)[], weight: number): (number | null)[] {
   return values.length < FEW ? values : smooth(values, weight);
+}
+
+/** There is no half step. The first says what is counted: there is no room for a title of the axis. */
+function stepNames(ticks: readonly number[]): string[] {
+  const first = ticks.findIndex(Number.isInteger);
+  return ticks.map((tick, at) => (Number.isInteger(tick) ? `${at === first ? "step " : ""}${count(tick)}` : ""));
 }
 
 /** A curve that never moves lies in the middle, not at the foot of a scale to 100. */
@@ -49,20 +57,23 @@ function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range
   return low === 0 ? [0, 1] : [low - Math.abs(low) / 2, low + Math.abs(low) / 2];
 }
 
-export default function Chart({ name, steps, values, smoothing, height = 130, beside, marks = NONE, at = null, onPoint }: ChartProps) {
+export default memo(Chart, (before, now) => now.near === false || (Object.keys({ ...before, ...now }) as (keyof ChartProps)[]).every((key) => before[key] === now[key]));
+
+function Chart({ name, steps, values, smoothing, height = 130, beside = NONE, marks = NONE, at = null, onPoint }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const pointed = useRef(false);
   const dark = useDark();
   const { theme } = usePreferences();
+  const over = beside.length;
 
   const tell = useEffectEvent((step: number | null) => {
     if (pointed.current) onPoint?.(step);
   });
-  const marked = useEffectEvent((self: uPlot) => {
+  const marked = useEffectEvent((self: uPlot, colour: string) => {
     const { ctx, bbox } = self;
     ctx.save();
-    ctx.strokeStyle = colourOf("warn");
+    ctx.strokeStyle = colour;
     ctx.lineWidth = devicePixelRatio;
     ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
     for (const step of marks) {
@@ -81,31 +92,32 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
     if (!element) return;
     const line = colourOf("accent");
     const grid = colourOf("line");
+    const warn = colourOf("warn");
     const axis: uPlot.Axis = { stroke: colourOf("faint"), font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 4 };
     const made = new uPlot(
       {
         width: element.clientWidth || 300,
         height,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0], // room for half of the last step’s name
         legend: { show: false },
         cursor: { sync: { key: "steps", setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
         scales: { x: { time: false }, y: { range: rangeOf } },
         axes: [
-          { ...axis, size: 22, space: 60, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : "")) },
+          { ...axis, size: 22, space: 60, values: (_, ticks) => stepNames(ticks) },
           { ...axis, size: (_, labels) => 12 + 6.5 * Math.max(5, ...(labels ?? []).map((label) => label.length)), space: 28, values: (_, ticks) => ticks.map(figure) },
         ],
         series: [
           {},
           { stroke: line, width: 1, alpha: 0.3, points: { show: (self) => self.data[0].length < 2 }, spanGaps: true },
           { stroke: line, width: 1.75, points: { show: false }, spanGaps: true },
-          { stroke: colourOf("soft"), width: 1.5, dash: [5, 4], points: { show: false }, spanGaps: true },
+          ...Array.from({ length: over }, (_, place): uPlot.Series => ({ stroke: colourOf(seriesName(overSeries(place))), width: 1.5, dash: seriesDash(overSeries(place))!.split(" ").map(Number), points: { show: false }, spanGaps: true })),
         ],
         hooks: {
-          draw: [marked],
+          draw: [(self) => marked(self, warn)],
           setCursor: [(self) => tell(self.cursor.idx === null || self.cursor.idx === undefined ? null : (self.data[0][self.cursor.idx] ?? null))],
         },
       },
-      [[], [], [], []],
+      [[], [], [], ...Array.from({ length: over }, () => [])],
       element,
     );
     plot.current = made;
@@ -116,12 +128,12 @@ export default function Chart({ name, steps, values, smoothing, height = 130, be
       made.destroy();
       plot.current = null;
     };
-  }, [height, dark, theme]);
+  }, [height, dark, theme, over]);
 
   useEffect(() => {
     const own: uPlot.AlignedData = [steps, values, smoothed(values, smoothing)];
-    const other: uPlot.AlignedData = beside ? [beside.steps, smoothed(beside.values, smoothing)] : [[], []];
-    plot.current?.setData(uPlot.join([own, other]));
+    const others = beside.map(({ curve }): uPlot.AlignedData => (curve ? [curve.steps, smoothed(curve.values, smoothing)] : [[], []]));
+    plot.current?.setData(uPlot.join([own, ...others]));
   }, [steps, values, smoothing, dark, theme, height, beside]);
 
   // Without new paths: with them it would hold on to the scale of before.

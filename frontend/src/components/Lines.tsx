@@ -28,6 +28,8 @@ interface LinesProps {
   xName?: string;
   yName?: string;
   format?: (value: number) => string;
+  /** Of the places on the axis; plain numbers, if left out. */
+  xFormat?: (place: number) => string;
   /** What must be on the scale. */
   within?: readonly number[];
   height?: number;
@@ -41,7 +43,7 @@ export function Lines(props: LinesProps) {
   return <div ref={box} style={{ minHeight: props.height ?? 280 }}>{width > 0 && <LinesPlot {...props} width={width} />}</div>;
 }
 
-function LinesPlot({ label, x, lines, time, xName, yName, format = count, within = [], height = 280, width }: LinesProps & { width: number }) {
+function LinesPlot({ label, x, lines, time, xName, yName, format = count, xFormat, within = [], height = 280, width }: LinesProps & { width: number }) {
   const [pointed, setPointed] = useState<number | null>(null);
   const named = lines.length <= MOST_LABELS;
   const ends = lines.map((line) => line.values.findLastIndex((value) => value !== null));
@@ -61,7 +63,7 @@ function LinesPlot({ label, x, lines, time, xName, yName, format = count, within
   // Between two whole things that are counted there is nothing.
   const counted = x.every(Number.isInteger);
   const marks = times?.at ?? ticks(xSpan, room).filter((tick) => !counted || Number.isInteger(tick));
-  const number = counted ? count : figure;
+  const number = xFormat ?? (counted ? count : figure);
   const spoken = (place: number): string => (time ? moment(new Date(place)) : `${number(place)}${xName ? ` ${xName}` : ""}`);
   const at = pointed === null ? null : Math.min(pointed, x.length - 1);
   const read = at === null ? [] : lines.flatMap((line, index) => (line.values[at] === null || line.values[at] === undefined ? [] : [{ line, index, value: line.values[at] }])).toSorted((a, b) => b.value - a.value);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, range, shortNames, spread, ticks, timeTicks } from "./plot";
+import { linear, overSeries, range, seriesColour, seriesDash, shortNames, spread, ticks, timeTicks } from "./plot";
 
 describe("ticks", () => {
   it("are round", () => {
@@ -66,4 +66,10 @@ describe("names in a plot", () => {
     expect(shortNames(["x/a"])("x/a")).toBe("x/a");
     expect(["a", "b"].map(shortNames(["a", "b"]))).toEqual(["a", "b"]);
   });
+});
+
+it("tells runs that lie over each other apart by hue as well as by dashes", () => {
+  const over = [0, 1, 2].map(overSeries);
+  expect(new Set([0, ...over].map(seriesColour)).size).toBe(4);
+  expect(new Set([0, ...over].map(seriesDash)).size).toBe(4);
 });

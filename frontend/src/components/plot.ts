@@ -8,8 +8,14 @@ export const SERIES = [
 ] as const;
 const DASHES = [undefined, "7 3", "2 3", "9 3 2 3"] as const;
 
+/** Its name in the palette, for what is drawn without a style sheet. */
+export const seriesName = (at: number): string => `plot-${"abcdefgh"[at % SERIES.length]!}`;
 export const seriesColour = (at: number): string => SERIES[at % SERIES.length]!;
 export const seriesDash = (at: number): string | undefined => DASHES[Math.floor(at / SERIES.length) % DASHES.length];
+
+const OVER = [9, 19, 28] as const;
+/** The series of what lies over another: neither its hue nor its dashes are those of the others, or of a warning. */
+export const overSeries = (at: number): number => OVER[at % OVER.length]!;
 
 export type Scale = (value: number) => number;
 

@@ -1,3 +1,6 @@
+/** Fewer values than these show their course by themselves; smoothed they would lag far behind it. */
+export const FEW = 40;
+
 /** Exponential smoothing that starts without a lean to zero; gaps stay gaps. Pure. */
 export function smooth(values: readonly (number | null)[], weight: number): (number | null)[] {
   let sum = 0;

@@ -1,6 +1,7 @@
-/** All runs, newest first, by name, project, state and kind. */
+/** All runs, newest first, by name, project, state and kind; some of one kind can be chosen to be compared. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { projectsQuery, runsQuery } from "../api/queries";
 import type { Run, RunState } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
@@ -13,6 +14,7 @@ import { Time } from "../components/Time";
 import { KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { usePreferences } from "../preferences";
 import { outcomeOf } from "../runs/outcome";
+import { overText, whyNot } from "../runs/over";
 
 const STATES: RunState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
 
@@ -23,6 +25,8 @@ export function RunsPage() {
   const used = usePreferences().project;
   const project = search.project ?? projects.find((one) => one.slug === used)?.slug ?? projects[0]?.slug;
   const cursor = useCursor();
+  // They stay chosen while filters and pages bring others into view.
+  const [chosen, setChosen] = useState<Run[]>([]);
   const runs = useQuery({ ...runsQuery(search, cursor.after), refetchInterval: 3_000 });
   const filtered = Boolean(search.project ?? search.state ?? search.kind ?? search.name);
   const filter = (part: typeof search) => {
@@ -60,8 +64,8 @@ export function RunsPage() {
             <>
               <TableFrame label="Runs">
                 <table className="table">
-                  <thead><tr><th>Run</th><th>State</th><th>Progress and outcome</th><th>Project</th><th>Started</th></tr></thead>
-                  <tbody>{items.map((run) => <Row key={run.id} run={run} />)}</tbody>
+                  <thead><tr><th>Compare</th><th>Run</th><th>State</th><th>Progress and outcome</th><th>Project</th><th>Started</th></tr></thead>
+                  <tbody>{items.map((run) => <Row key={run.id} run={run} chosen={chosen} onChoose={setChosen} />)}</tbody>
                 </table>
               </TableFrame>
               <Pager cursor={cursor} next={next} />
@@ -69,22 +73,45 @@ export function RunsPage() {
           )
         }
       </Loaded>
+      {chosen.length > 0 && <Chosen runs={chosen} onClear={() => setChosen([])} />}
     </Page>
   );
 }
 
-function Row({ run }: { run: Run }) {
+/** What is chosen, and the way to their curves. Stays in view, however long the list is. */
+function Chosen({ runs, onClear }: { runs: readonly Run[]; onClear: () => void }) {
+  const [first, ...others] = runs as [Run, ...Run[]];
+  return (
+    <section aria-label="Chosen to compare" className="sticky bottom-3 mt-3 flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-line bg-raised px-4 py-2.5 shadow-float">
+      <p role="status" className="min-w-0 grow [overflow-wrap:anywhere]">
+        {plural(runs.length, "run")} chosen: {runs.map((run) => run.name).join(", ")}
+        {others.length === 0 && <span className="text-faint">. Choose another of its kind to lay their curves over each other.</span>}
+      </p>
+      <Button look="quiet" onClick={onClear}>Choose none</Button>
+      {others.length > 0 && <ButtonLink to="/runs/$run" params={{ run: first.id }} search={{ over: overText(others.map((run) => run.id)) }} look="primary">Compare their curves</ButtonLink>}
+    </section>
+  );
+}
+
+function Row({ run, chosen, onChoose }: { run: Run; chosen: readonly Run[]; onChoose: (runs: Run[]) => void }) {
   const share = run.state === "running" && run.progress?.total ? run.progress.step / run.progress.total : null;
   const outcome = outcomeOf(run);
+  const others = chosen.filter((one) => one.id !== run.id);
+  const reason = whyNot(run, chosen);
   return (
     <tr>
+      <td className="w-px align-top">
+        <label className="-my-1.5 grid size-8 cursor-pointer place-items-center has-disabled:cursor-not-allowed" title={reason ?? `Compare ${run.name} with others`}>
+          <input type="checkbox" aria-label={`Compare ${run.name}`} className="size-4" checked={others.length < chosen.length} disabled={reason !== null} onChange={(event) => onChoose(event.target.checked ? [...others, run] : others)} />
+        </label>
+      </td>
       <td className="min-w-44">
         <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
         <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}</div>
       </td>
       <td>
         <StateBadge state={run.state} />
-        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(run.warnings.length, "warning")}</div>}
+        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(new Set(run.warnings.map((one) => one.rule)).size, "warning")}</div>}
       </td>
       <td className="min-w-56">
         <div className="text-sm text-soft">

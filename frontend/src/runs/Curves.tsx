@@ -1,8 +1,8 @@
-/** The curves of a run: first what it is judged by, then what the page shows beside, then all by group. Another run of
+/** The curves of a run: first what it is judged by, then what the page shows beside, then all by group. Other runs of
  * its kind may lie over them. */
-import { useQuery } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
+import { type ReactNode, useDeferredValue, useEffect, useEffectEvent, useMemo, useState } from "react";
 import { runMetrics, runQuery, runsQuery, tensorboardUrl } from "../api/queries";
 import type { MetricPoint, Run } from "../api/types";
 import { Anchor, Button } from "../components/Button";
@@ -10,14 +10,16 @@ import { Check } from "../components/Field";
 import { type Curve, curvesByGroup, gather } from "../components/metrics";
 import { Section } from "../components/Page";
 import { csv, save } from "../components/rows";
+import { FEW } from "../components/smooth";
 import { Bones, ErrorNote } from "../components/Status";
 import { useTail } from "../components/useTail";
-import { count, moment, plural } from "../format";
-import { CurveCard, type Reading } from "./CurveCard";
+import { count, moment, percent, plural } from "../format";
+import { type Beside, CurveCard, type Reading } from "./CurveCard";
 import { Differences } from "./Differences";
 import { Frontier } from "./Frontier";
 import { firstOf, groupTitle } from "./meanings";
 import { metricRows } from "./metricRows";
+import { MOST_TOGETHER, overOf, overText, whyNot } from "./over";
 
 const LIVE_MS = 2_000;
 
@@ -31,7 +33,9 @@ interface CurvesProps {
 export function Curves({ run, live, children }: CurvesProps) {
   const { items, loading, error } = useTail((after) => runMetrics(run.id, after), gather, live, LIVE_MS);
   const { over } = useSearch({ from: "/app/runs/$run" });
-  const other = useQuery({ ...runQuery(over ?? ""), enabled: over !== undefined }).data;
+  const runs = useQueries({ queries: overOf(run.id, over).map(runQuery), combine: (found) => found.flatMap(({ data }) => (data?.kind === run.kind ? [data] : [])) });
+  const [curves, setCurves] = useState<Readonly<Record<string, Other["curves"]>>>({});
+  const others = useMemo(() => runs.map((one) => ({ run: one, curves: curves[one.id] ?? NONE })), [runs, curves]);
   if (items.length === 0) {
     const none = live ? "The first numbers appear after the first step." : run.state === "succeeded" ? "This run left no numbers." : "There are no curves: it ended before its first step.";
     return (
@@ -41,45 +45,61 @@ export function Curves({ run, live, children }: CurvesProps) {
       </>
     );
   }
-  return other ? <Both key={other.id} run={run} points={items} error={error} other={other}>{children}</Both> : <Drawn run={run} points={items} error={error}>{children}</Drawn>;
+  return (
+    <>
+      <Drawn run={run} points={items} error={error} others={others}>{children}</Drawn>
+      {runs.map((one) => <Followed key={one.id} run={one} onCurves={(found) => setCurves((all) => ({ ...all, [one.id]: found }))} />)}
+    </>
+  );
 }
 
 interface DrawnProps {
   run: Run;
   points: readonly MetricPoint[];
   error: unknown;
-  other?: Run;
-  theirs?: readonly MetricPoint[];
+  others: readonly Other[];
   children: ReactNode;
 }
 
-function Both(props: DrawnProps & { other: Run }) {
-  const { other } = props;
-  const live = other.state === "running" || other.state === "queued";
-  const { items, error } = useTail((after) => runMetrics(other.id, after), gather, live, LIVE_MS);
-  return <Drawn {...props} theirs={items} error={props.error ?? error} />;
+/** A run that lies over this one, and its curves by name. */
+interface Other {
+  run: Run;
+  curves: ReadonlyMap<string, Curve>;
 }
 
-function Drawn({ run, points, error, other, theirs, children }: DrawnProps) {
+const NONE: Other["curves"] = new Map();
+
+/** Fetches the curves of another run, and goes on while it lives. */
+function Followed({ run, onCurves }: { run: Run; onCurves: (curves: Other["curves"]) => void }) {
+  const live = run.state === "running" || run.state === "queued";
+  const { items, error } = useTail((after) => runMetrics(run.id, after), gather, live, LIVE_MS);
+  const tell = useEffectEvent(onCurves);
+  useEffect(() => tell(named(curvesByGroup(items))), [items]);
+  return <ErrorNote error={error} className="mt-3" />;
+}
+
+function Drawn({ run, points, error, others, children }: DrawnProps) {
   const groups = useMemo(() => curvesByGroup(points), [points]);
   const byName = useMemo(() => named(groups), [groups]);
-  const theirByName = useMemo(() => (theirs ? named(curvesByGroup(theirs)) : undefined), [theirs]);
+  const besideByName = useMemo(() => beside(byName.keys(), others), [byName, others]);
   const marks = useMemo(() => run.warnings.map((one) => one.step), [run.warnings]);
   const [smoothing, setSmoothing] = useState(0.6);
   const [explained, setExplained] = useState(false);
   const [at, setAt] = useState<number | null>(null);
-  const reading: Reading = { smoothing, marks, at: useDeferredValue(at), onPoint: setAt, other: other?.name };
+  const reading: Reading = { smoothing, marks, at: useDeferredValue(at), onPoint: setAt };
   const first = firstOf(run.kind, new Set(byName.keys()));
-  const draw = (curve: Curve, large = false) => <CurveCard key={curve.name} curve={curve} their={theirByName?.get(curve.name)} large={large} explained={explained} {...reading} />;
+  const draw = (curve: Curve, large = false) => <CurveCard key={curve.name} curve={curve} beside={besideByName.get(curve.name)} large={large} explained={explained} {...reading} />;
 
   const head = (
     <div className="flex flex-wrap items-center gap-x-5 gap-y-2 text-sm text-soft">
-      <CompareWith run={run} chosen={other} />
+      <CompareWith run={run} chosen={others.map((one) => one.run)} />
       <ReadAt steps={points.map((point) => point.step)} at={at} onChange={setAt} />
-      <label className="flex items-center gap-2">
-        Smoothing
-        <input type="range" min={0} max={0.95} step={0.05} value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} className="w-24" />
-      </label>
+      {(points.length >= FEW || others.length > 0) && (
+        <label className="flex items-center gap-2">
+          Smoothing
+          <input type="range" min={0} max={0.95} step={0.05} value={smoothing} aria-valuetext={percent(smoothing)} onChange={(event) => setSmoothing(Number(event.target.value))} className="w-24" />
+        </label>
+      )}
     </div>
   );
   const takeAlong = (
@@ -96,7 +116,7 @@ function Drawn({ run, points, error, other, theirs, children }: DrawnProps) {
     <>
       <Section title={first.length > 0 ? "What it is judged by" : "Curves"} actions={head}>
         <ErrorNote error={error} className="mb-3" />
-        {other && <Differences run={run} other={other} />}
+        {others.length > 0 && <Differences run={run} others={others.map((one) => one.run)} />}
         {first.length > 0 && <div className={LARGE}>{first.map((name) => draw(byName.get(name)!, true))}</div>}
         <Frontier run={run} points={points} />
       </Section>
@@ -118,6 +138,11 @@ const SMALL = "grid grid-cols-[repeat(auto-fill,minmax(min(17rem,100%),1fr))] ga
 
 function named(groups: Map<string, Curve[]>): Map<string, Curve> {
   return new Map([...groups.values()].flat().map((curve) => [curve.name, curve]));
+}
+
+/** The same curve of each of the others. */
+function beside(names: Iterable<string>, others: readonly Other[]): Map<string, Beside[]> {
+  return others.length === 0 ? new Map() : new Map([...names].map((name) => [name, others.map((one) => ({ name: one.run.name, curve: one.curves.get(name) }))]));
 }
 
 function byTitle(groups: Map<string, Curve[]>): Map<string, Curve[]> {
@@ -147,18 +172,20 @@ function ReadAt({ steps, at, onChange }: { steps: number[]; at: number | null; o
   );
 }
 
-/** Another run of the kind, to be seen over this one. The address remembers it. */
-function CompareWith({ run, chosen }: { run: Run; chosen: Run | undefined }) {
+/** One more run of the kind, to be seen over this one. The address remembers them. */
+function CompareWith({ run, chosen }: { run: Run; chosen: readonly Run[] }) {
   const navigate = useNavigate({ from: "/runs/$run" });
-  const found = useQuery(runsQuery({ kind: run.kind })).data?.items.filter((one) => one.id !== run.id && one.started_at !== null) ?? [];
-  const runs = chosen && found.every((one) => one.id !== chosen.id) ? [chosen, ...found] : found;
-  if (runs.length === 0) return null;
+  const all = useQuery(runsQuery({ kind: run.kind })).data?.items ?? [];
+  const together = [run, ...chosen];
+  const found = all.filter((one) => one.started_at !== null && together.every(({ id }) => id !== one.id) && whyNot(one, together) === null);
+  if (found.length === 0) return chosen.length + 1 >= MOST_TOGETHER ? <span>{MOST_TOGETHER} runs, no more fit</span> : null;
+  const add = (id: string) => void navigate({ search: { over: overText([...chosen.map((one) => one.id), id]) }, replace: true, resetScroll: false });
   return (
     <label className="flex items-center gap-2">
-      Compare with
-      <select className="field w-auto max-w-56" value={chosen?.id ?? ""} onChange={(event) => void navigate({ search: { over: event.target.value || undefined }, replace: true, resetScroll: false })}>
-        <option value="">no other run</option>
-        {runs.map((one) => <option key={one.id} value={one.id}>{one.name}, {moment(new Date(one.started_at ?? one.created_at))}</option>)}
+      {chosen.length > 0 ? "And with" : "Compare with"}
+      <select className="field w-auto max-w-56" value="" onChange={(event) => add(event.target.value)}>
+        <option value="" disabled>another run</option>
+        {found.map((one) => <option key={one.id} value={one.id}>{one.name}, {moment(new Date(one.started_at ?? one.created_at))}</option>)}
       </select>
     </label>
   );

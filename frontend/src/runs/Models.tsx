@@ -3,9 +3,8 @@ import { Button } from "../components/Button";
 import { TableFrame } from "../components/Page";
 import { shortNames } from "../components/plot";
 import { csv, save } from "../components/rows";
-import { figure } from "../format";
 import { type ByModel, rowsOf } from "./byModel";
-import { inWords, meaningOf } from "./meanings";
+import { inWords, meaningOf, valueOf } from "./meanings";
 
 interface ModelsProps {
   table: ByModel;
@@ -25,7 +24,7 @@ export function Models({ table, file, told }: ModelsProps) {
             {table.metrics.filter(({ name }) => !told?.test(name)).map(({ name, values }) => (
               <tr key={name}>
                 <th scope="row" className="text-sm font-normal text-soft" title={name}>{inWords(name)}<Explained name={name} /></th>
-                {values.map((value, at) => <td key={table.models[at]} className="number">{value === null ? <span className="text-faint">–</span> : figure(value)}</td>)}
+                {values.map((value, at) => <td key={table.models[at]} className="number">{value === null ? <span className="text-faint">–</span> : valueOf(name, value)}</td>)}
               </tr>
             ))}
           </tbody>

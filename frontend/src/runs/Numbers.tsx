@@ -23,6 +23,7 @@ export function BeforeAfter({ table: { metrics } }: { table: ByModel }) {
   );
 }
 
+/** Labels take one line or two; what stands below them stands level all the same. */
 const GRID = "panel grid grid-cols-2 overflow-hidden sm:grid-cols-[repeat(auto-fit,minmax(11rem,1fr))]";
 
 function told(value: number | null | undefined): string {
@@ -32,7 +33,7 @@ function told(value: number | null | undefined): string {
 function One({ name, children }: { name: string; children: ReactNode }) {
   const { label, unit, text } = meaningOf(name);
   return (
-    <div className="-mr-px -mb-px border-r border-b border-line px-4 py-3">
+    <div className="row-span-3 -mr-px -mb-px grid grid-rows-subgrid border-r border-b border-line px-4 py-3">
       <dt className="text-sm text-soft [overflow-wrap:anywhere]" title={name}>{label}{unit && <span className="text-faint"> {unit}</span>}</dt>
       <dd className="title text-xl">{children}</dd>
       {text && <dd className="text-xs text-pretty text-faint">{text}</dd>}

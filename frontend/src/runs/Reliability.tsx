@@ -28,7 +28,7 @@ export function Reliability({ bins, file }: { bins: readonly ReliabilityBin[]; f
       data={{ columns: ["expected", "won", "pairs"], rows: bins.map((bin) => [bin.expected, bin.won, bin.pairs]) }}
       level={3}
     >
-      <Lines label="How often the favourite won, by how sure the reward model was" x={bins.map((bin) => bin.expected)} lines={lines} xName="probability that its scores give to the favourite" yName="the favourite won" format={(value) => percent(value)} within={[0.5, 1]} height={230} />
+      <Lines label="How often the favourite won, by how sure the reward model was" x={bins.map((bin) => bin.expected)} lines={lines} xName="probability that its scores give to the favourite" yName="the favourite won" format={(value) => percent(value)} xFormat={(place) => percent(place)} within={[0.5, 1]} height={230} />
     </Figure>
   );
 }

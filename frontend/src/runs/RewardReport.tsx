@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Figure } from "../components/Figure";
 import { Forest, type ForestRow } from "../components/Forest";
 import { Icon } from "../components/Icon";
-import { count, figure, percent } from "../format";
+import { count, percent, signed } from "../format";
 import { isReliability, Reliability } from "./Reliability";
 
 export function isRewardReport(values: Record<string, unknown>): values is Record<string, number> {
@@ -28,7 +28,7 @@ export function RewardReport({ values, reliability, file }: RewardReportProps) {
     <div className="mt-4 grid gap-4">
       <div className="grid gap-3 lg:grid-cols-3">
         <Finding title="Is it right?" alarm={low <= 0.5}>
-          On {percent(accuracy)} of {pairs === null ? "the" : count(pairs)} held-out pairs (95 % interval {percent(low)} to {percent(high)}; chance is 50 %).
+          On {percent(accuracy)} of {pairs === null ? "the" : count(pairs)} held-out pairs ({percent(0.95)} interval {percent(low)} to {percent(high)}; chance is {percent(0.5)}).
           {low <= 0.5 && " It is not beyond doubt better than chance: collect more judgments before training on it."}
           {agreement !== null && ` Two people agree on ${percent(agreement)} of the pairs that several judged; it can hardly do better.`}
         </Finding>
@@ -38,7 +38,7 @@ export function RewardReport({ values, reliability, file }: RewardReportProps) {
       <div className="grid items-start gap-4 xl:grid-cols-2">
         <Figure
           title="How often it is right"
-          caption="Held-out pairs, ties left out. Being right more often where it is surer is a good sign; the answers' length should make no difference."
+          caption="Held-out pairs, ties left out; the dashed line is chance. Being right more often where it is surer is a good sign; the answers' length should make no difference."
           file={`${file}-accuracy`}
           data={{ columns: ["of", "right", "low", "high"], rows: rows.map((row) => [row.name, row.value, row.low, row.high]) }}
           level={3}
@@ -57,8 +57,8 @@ const ROWS = [
   ["accuracy_less_sure", "the half where it is less sure"],
   ["accuracy_longer_preferred", "where people took the longer"],
   ["accuracy_shorter_preferred", "where people took the shorter"],
-  ["longer_wins", "“the longer wins”, a rule for comparison"],
-  ["agreement", "another person, on the same pairs"],
+  ["longer_wins", "the rule “the longer wins”"],
+  ["agreement", "another person, same pairs"],
 ] as const;
 
 function Calibration({ temperature, error }: { temperature: number | null; error: number | null }) {
@@ -66,7 +66,7 @@ function Calibration({ temperature, error }: { temperature: number | null; error
   const off = temperature > 1.25 || temperature < 0.8;
   return (
     <Finding title="Is it as sure as it should be?" alarm={off}>
-      {temperature > 1.25 ? "It is surer than it should be" : temperature < 0.8 ? "It is less sure than it could be" : "Yes"}: its confidence is {percent(error, 1)} off on average, and fits best divided by {figure(temperature)}.
+      {temperature > 1.25 ? "It is surer than it should be" : temperature < 0.8 ? "It is less sure than it could be" : "Yes"}: its confidence is {percent(error, 1)} off on average, and fits best divided by {temperature.toFixed(2)}.
       {temperature > 1.25 && " PPO will take its differences for larger than they are: raise the price of the KL, or train it shorter."}
     </Finding>
   );
@@ -76,7 +76,7 @@ function Length({ alone, correlation, alarm }: { alone: number | null; correlati
   if (alone === null || correlation === null) return null;
   return (
     <Finding title="Does it only like length?" alarm={alarm}>
-      {alarm ? "It may: it is right no more often than length alone, so PPO would learn to write " + (correlation > 0 ? "longer" : "shorter") + "." : "No: it is right more often than length alone."} Taking the longer one is right on {percent(alone)} of the pairs; scores and length correlate by {figure(correlation)}.
+      {alarm ? "It may: it is right no more often than length alone, so PPO would learn to write " + (correlation > 0 ? "longer" : "shorter") + "." : "No: it is right more often than length alone."} Taking the longer one is right on {percent(alone)} of the pairs; scores and length correlate by {signed(correlation)}.
     </Finding>
   );
 }

@@ -72,6 +72,7 @@ function Warnings({ run }: { run: Run }) {
           </li>
         ))}
       </ul>
+      <p className="mt-2 text-sm text-soft">Dotted lines on the curves stand at these steps.</p>
     </section>
   );
 }

@@ -41,7 +41,7 @@ export function Samples({ run, live }: { run: Run; live: boolean }) {
           <label className="flex items-center gap-2 text-sm text-soft">
             {byPrompt ? "Prompt" : "Step"}
             <select className="field w-auto" value={steps[at]} onChange={(event) => go(steps.indexOf(Number(event.target.value)))}>
-              {steps.map((step, place) => <option key={step} value={step}>{count(step)}{live && place === last ? ", newest" : ""}</option>)}
+              {steps.map((step, place) => <option key={step} value={step}>{count(byPrompt ? place + 1 : step)}{live && place === last ? ", newest" : ""}</option>)}
             </select>
           </label>
           <Button icon="left" disabled={at === 0} onClick={() => go(at - 1)}>Earlier</Button>

@@ -23,7 +23,7 @@ export function WinRates({ tables }: { tables: WinRateTable[] }) {
         const short = shortNames(table.models);
         return (
         <section key={table.judge} className="min-w-0" aria-label={`Win rates by ${nameOf(table.judge)}`}>
-          <p className="mb-2 max-w-[75ch] text-pretty text-soft">How often the model of the row wins against that of the column, by {nameOf(table.judge)}; ties count half, with 95 % intervals over prompts.</p>
+          <p className="mb-2 max-w-[75ch] text-pretty text-soft">How often the model of the row wins against that of the column, by {nameOf(table.judge)}; ties count half, with 95% intervals over prompts.</p>
           <TableFrame label={`Table of win rates by ${nameOf(table.judge)}`}>
             <table className="table">
               <thead>

@@ -1,5 +1,5 @@
 /** What each number of a run is: its name in words, its unit, and one sentence for whoever meets it first. Pure. */
-import { fieldName } from "../format";
+import { fieldName, figure } from "../format";
 
 export interface Meaning {
   label: string;
@@ -76,8 +76,8 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "held_out/perplexity": ["Perplexity on held-out texts", "Among how many equally likely tokens it still chooses: e to the loss."],
   "held_out/tokens": ["Held-out tokens", "How many the loss is measured on."],
   "held_out/accuracy": ["Accuracy on held-out pairs", "Pairs of prompts it never learnt from, ordered as people did; ties left out. One half is chance."],
-  "held_out/accuracy_low": ["Accuracy, lower end", "Of the 95 % interval, over prompts."],
-  "held_out/accuracy_high": ["Accuracy, upper end", "Of the 95 % interval, over prompts."],
+  "held_out/accuracy_low": ["Accuracy, lower end", "Of the 95% interval, over prompts."],
+  "held_out/accuracy_high": ["Accuracy, upper end", "Of the 95% interval, over prompts."],
   "held_out/accuracy_pairs": ["Pairs without a tie", "Those that accuracy is measured on."],
   "held_out/accuracy_surer": ["Accuracy, the surer half", "The half of the pairs where its scores differ most."],
   "held_out/accuracy_less_sure": ["Accuracy, the less sure half", "The half of the pairs where its scores differ least."],
@@ -114,7 +114,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "tokenizer/size": ["Tokens known", "Size of the vocabulary."],
   "score_mean": ["Score, mean", "By the reward model."],
   "score": ["Score, mean", "By the reward model, and further scorers."],
-  "length_mean": ["Length of an answer, mean|tokens", "Longer is not better: see whether the score rises with it."],
+  "length_mean": ["Length of an answer|tokens, mean", "Longer is not better: see whether the score rises with it."],
   "truncated_share": ["Cut off|share of answers", "Answers that reached the longest length before they ended."],
   "distinct4": ["Different four-grams|share", "Of all runs of four tokens, those that are unique; low where it repeats itself."],
   "entropy": ["Entropy|nats a token", "How open the choice of the next token is."],
@@ -144,6 +144,11 @@ export function meaningOf(name: string): Meaning {
   }
   const [label, unit = null] = found[0].split("|") as [string, string?];
   return { label: open === undefined ? label : `${label} ${name.slice(open.length - 1).replaceAll("_", " ")}`, unit, text: found[1] };
+}
+
+/** A value in figures. What is left of a divergence from oneself by rounding is none. */
+export function valueOf(name: string, value: number): string {
+  return figure(/^kl(_|$)/.test(name.slice(name.lastIndexOf("/") + 1)) && Math.abs(value) < 5e-5 ? 0 : value);
 }
 
 export function inWords(name: string): string {

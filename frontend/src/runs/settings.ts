@@ -23,6 +23,22 @@ export function settingsOf(config: Record<string, unknown>, fields: readonly Fie
   return [...known, ...[...left].map(([path, value]) => ({ path, label: path, description: "", value, fallback: undefined }))];
 }
 
+interface Difference extends Pick<Setting, "path" | "label" | "description"> {
+  /** Of each config, in the order given; undefined where it has none. */
+  values: unknown[];
+}
+
+/** In what several configs differ. How the output is called is no difference. */
+export function differing(configs: readonly Record<string, unknown>[], fields: readonly FieldSpec[]): Difference[] {
+  const all = configs.map((config) => new Map(settingsOf(config, fields).map((one) => [one.path, one])));
+  const paths = [...new Set(all.flatMap((one) => [...one.keys()]))].filter((path) => path !== "output_name");
+  return paths.flatMap((path) => {
+    const values = all.map((one) => one.get(path)?.value);
+    const { label, description } = all.find((one) => one.has(path))!.get(path)!;
+    return values.every((value) => same(value, values[0])) ? [] : [{ path, label, description, values }];
+  });
+}
+
 /** Names with dots for what the form asks as fields of their own. */
 function flat(config: Record<string, unknown>, fields: readonly FieldSpec[], prefix = ""): Record<string, unknown> {
   return Object.fromEntries(

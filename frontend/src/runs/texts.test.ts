@@ -18,3 +18,7 @@ test("what is said of a text: the score first, nothing twice, the end in words",
   expect(saidOf({ kl: 1.5, ended: 0, score: 2, score_used: 2 })).toEqual([["score", "2"], ["KL, nats", "1.5"], ["end", "cut off"]]);
   expect(saidOf({ ended: 1, score: 2, score_used: 1 })).toEqual([["score", "2"], ["end", "of its own"], ["score as used", "1"]]);
 });
+
+test("what rounding leaves of a divergence from oneself is none", () => {
+  expect(saidOf({ kl: -2.85e-6, length: 1e-5 })).toEqual([["KL, nats", "0"], ["tokens", "1.00e-5"]]);
+});

@@ -1,6 +1,6 @@
 /** What is said of the texts of a run, and how they stand. Pure. */
 import type { Sample } from "../api/types";
-import { figure } from "../format";
+import { valueOf } from "./meanings";
 
 /** Whether they are several answers to one prompt: those belong side by side. */
 export function together(samples: readonly Sample[]): boolean {
@@ -29,6 +29,6 @@ export function saidOf(values: Readonly<Record<string, unknown>>): [string, stri
     .toSorted(([one], [other]) => Number(other === "score") - Number(one === "score"))
     .map(([name, value]) => {
       if (name === "ended") return ["end", value === 1 ? "of its own" : "cut off"];
-      return [NAMES[name] ?? name.replaceAll("_", " "), typeof value === "number" ? figure(value) : String(value ?? "–")];
+      return [NAMES[name] ?? name.replaceAll("_", " "), typeof value === "number" ? valueOf(name, value) : String(value ?? "–")];
     });
 }
