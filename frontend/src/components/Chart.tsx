@@ -2,11 +2,11 @@
 import { memo, useEffect, useEffectEvent, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { count, figure } from "../format";
+import { figure } from "../format";
 import { usePreferences } from "../preferences";
 import type { Curve } from "./metrics";
 import { colourOf } from "./picture";
-import { overSeries, seriesDash, seriesName } from "./plot";
+import { overSeries, seriesDash, seriesName, stepNames } from "./plot";
 import { FEW, smooth } from "./smooth";
 
 interface ChartProps {
@@ -42,12 +42,6 @@ const NONE: readonly never[] = [];
 
 function smoothed(values: (number | null)[], weight: number): (number | null)[] {
   return values.length < FEW ? values : smooth(values, weight);
-}
-
-/** There is no half step. The first says what is counted: there is no room for a title of the axis. */
-function stepNames(ticks: readonly number[]): string[] {
-  const first = ticks.findIndex(Number.isInteger);
-  return ticks.map((tick, at) => (Number.isInteger(tick) ? `${at === first ? "step " : ""}${count(tick)}` : ""));
 }
 
 /** A curve that never moves lies in the middle, not at the foot of a scale to 100. */

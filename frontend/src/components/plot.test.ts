@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linear, overSeries, range, seriesColour, seriesDash, shortNames, spread, ticks, timeTicks } from "./plot";
+import { linear, overSeries, range, seriesColour, seriesDash, shortNames, spread, stepNames, ticks, timeTicks } from "./plot";
 
 describe("ticks", () => {
   it("are round", () => {
@@ -72,4 +72,10 @@ it("tells runs that lie over each other apart by hue as well as by dashes", () =
   const over = [0, 1, 2].map(overSeries);
   expect(new Set([0, ...over].map(seriesColour)).size).toBe(4);
   expect(new Set([0, ...over].map(seriesDash)).size).toBe(4);
+});
+
+it("names whole steps only, and says once what they are", () => {
+  expect(stepNames([0, 0.5, 1])).toEqual(["step 0", "", "1"]);
+  expect(stepNames([0.5, 1000])).toEqual(["", "step 1,000"]);
+  expect(stepNames([0.5])).toEqual([""]);
 });

@@ -1,5 +1,6 @@
 /** What plots drawn as SVG share: a linear scale, round ticks, the width they may take, and colours of series. */
 import { type RefObject, useLayoutEffect, useRef, useState } from "react";
+import { count } from "../format";
 
 /** Written out, so that the style sheet keeps them; beyond these, dashes tell series apart. */
 export const SERIES = [
@@ -51,6 +52,12 @@ export function timeTicks([low, high]: readonly [number, number], most: number):
   };
   const step = STEPS.find((one) => fits(one).length <= most) ?? STEPS.at(-1)!;
   return { at: fits(step), whole: step >= DAY };
+}
+
+/** Names of ticks that count steps. There is no half step; the first says what is counted, where an axis has no title. */
+export function stepNames(places: readonly number[]): string[] {
+  const first = places.findIndex(Number.isInteger);
+  return places.map((tick, at) => (Number.isInteger(tick) ? `${at === first ? "step " : ""}${count(tick)}` : ""));
 }
 
 /** Places for labels of one height, as near as may be to where they belong without lying on each other. */

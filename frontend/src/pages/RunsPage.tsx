@@ -15,6 +15,7 @@ import { KIND_NAMES, plural, runSentence, timeLeft } from "../format";
 import { usePreferences } from "../preferences";
 import { outcomeOf } from "../runs/outcome";
 import { overText, whyNot } from "../runs/over";
+import { byRule } from "../runs/warnings";
 
 const STATES: RunState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
 
@@ -64,7 +65,7 @@ export function RunsPage() {
             <>
               <TableFrame label="Runs">
                 <table className="table">
-                  <thead><tr><th>Compare</th><th>Run</th><th>State</th><th>Progress and outcome</th><th>Project</th><th>Started</th></tr></thead>
+                  <thead><tr><th><span className="max-lg:sr-only">Compare</span></th><th>Run</th><th>State</th><th>Progress and outcome</th><th>Started</th></tr></thead>
                   <tbody>{items.map((run) => <Row key={run.id} run={run} chosen={chosen} onChoose={setChosen} />)}</tbody>
                 </table>
               </TableFrame>
@@ -107,11 +108,11 @@ function Row({ run, chosen, onChoose }: { run: Run; chosen: readonly Run[]; onCh
       </td>
       <td className="min-w-44">
         <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
-        <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}</div>
+        <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}{run.project && `, ${run.project.name}`}</div>
       </td>
       <td>
         <StateBadge state={run.state} />
-        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(new Set(run.warnings.map((one) => one.rule)).size, "warning")}</div>}
+        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(byRule(run.warnings).length, "warning")}</div>}
       </td>
       <td className="min-w-56">
         <div className="text-sm text-soft">
@@ -125,7 +126,6 @@ function Row({ run, chosen, onChoose }: { run: Run; chosen: readonly Run[]; onCh
           </div>
         )}
       </td>
-      <td>{run.project?.name ?? <span className="text-faint">–</span>}</td>
       <td><Time at={run.started_at ?? run.created_at} /></td>
     </tr>
   );

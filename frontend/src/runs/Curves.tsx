@@ -114,14 +114,16 @@ function Drawn({ run, points, error, others, children }: DrawnProps) {
   const [wide] = useState(() => window.matchMedia("(min-width: 48rem)").matches);
   return (
     <>
-      <Section title={first.length > 0 ? "What it is judged by" : "Curves"} actions={head}>
-        <ErrorNote error={error} className="mb-3" />
-        {others.length > 0 && <Differences run={run} others={others.map((one) => one.run)} />}
-        {first.length > 0 && <div className={LARGE}>{first.map((name) => draw(byName.get(name)!, true))}</div>}
-        <Frontier run={run} points={points} />
-      </Section>
+      <ErrorNote error={error} className="mt-3" />
+      {first.length > 0 && (
+        <Section title="What it is judged by" actions={head}>
+          {others.length > 0 && <Differences run={run} others={others.map((one) => one.run)} />}
+          <div className={LARGE}>{first.map((name) => draw(byName.get(name)!, true))}</div>
+          <Frontier run={run} points={points} />
+        </Section>
+      )}
       {children}
-      <Section title={first.length > 0 ? `All ${plural(byName.size, "curve")}` : "By group"} actions={takeAlong}>
+      <Section title={first.length > 0 ? `All ${plural(byName.size, "curve")}` : "Curves"} actions={<div className="flex flex-wrap items-center gap-x-5 gap-y-2">{first.length === 0 && head}{takeAlong}</div>}>
         {[...all].map(([title, curves]) => (
           <details key={title} open={wide} className="group mb-4">
             <summary className="mb-1.5 min-h-7 text-sm font-medium text-soft">{title} <span className="font-normal text-faint">{count(curves.length)}</span></summary>

@@ -23,7 +23,7 @@ export function Models({ table, file, told }: ModelsProps) {
           <tbody>
             {table.metrics.filter(({ name }) => !told?.test(name)).map(({ name, values }) => (
               <tr key={name}>
-                <th scope="row" className="text-sm font-normal text-soft" title={name}>{inWords(name)}<Explained name={name} /></th>
+                <th scope="row" className="text-sm font-normal whitespace-normal! text-soft" title={name}>{inWords(name)}<Explained name={name} /></th>
                 {values.map((value, at) => <td key={table.models[at]} className="number">{value === null ? <span className="text-faint">–</span> : valueOf(name, value)}</td>)}
               </tr>
             ))}

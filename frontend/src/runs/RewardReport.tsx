@@ -55,8 +55,8 @@ const ROWS = [
   ["accuracy", "all pairs"],
   ["accuracy_surer", "the half where it is surer"],
   ["accuracy_less_sure", "the half where it is less sure"],
-  ["accuracy_longer_preferred", "where people took the longer"],
-  ["accuracy_shorter_preferred", "where people took the shorter"],
+  ["accuracy_longer_preferred", "where the longer won"],
+  ["accuracy_shorter_preferred", "where the shorter won"],
   ["longer_wins", "the rule “the longer wins”"],
   ["agreement", "another person, same pairs"],
 ] as const;

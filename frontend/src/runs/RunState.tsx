@@ -1,10 +1,11 @@
 /** How a run stands: what its guard saw before all else, its state in words, its progress, why it failed, its result. */
-import type { Run, RunWarning } from "../api/types";
+import type { Run } from "../api/types";
 import { Icon } from "../components/Icon";
 import { StateBadge } from "../components/StateBadge";
 import { Time } from "../components/Time";
 import { count, duration, plural, runSentence, timeLeft } from "../format";
 import { Result } from "./Result";
+import { byRule } from "./warnings";
 
 export function RunState({ run }: { run: Run }) {
   return (
@@ -57,18 +58,17 @@ function wayOut(run: Run): string {
 
 /** What rules found while it worked, by rule: the last thing each said, and since when. */
 function Warnings({ run }: { run: Run }) {
-  const byRule = new Map<string, RunWarning[]>();
-  for (const one of run.warnings) byRule.set(one.rule, [...(byRule.get(one.rule) ?? []), one]);
+  const rules = byRule(run.warnings);
   const stopped = run.result?.["stopped_early"] === 1;
   return (
     <section aria-label="Warnings" role="status" className={`mb-3 rounded-lg border-l-4 px-4 py-3 ${stopped ? "border-danger bg-danger-wash text-danger" : "border-warn bg-warn-wash text-warn"}`}>
-      <h2 className="flex items-center gap-2 text-md font-semibold"><Icon name="alert" size={18} />{stopped ? "The guard ended this run" : plural(byRule.size, "warning")}</h2>
+      <h2 className="flex items-center gap-2 text-md font-semibold"><Icon name="alert" size={18} />{stopped ? "The guard ended this run" : plural(rules.length, "warning")}</h2>
       {stopped && <p className="mt-0.5 text-ink">What was saved is the last policy that nothing spoke against. Read its answers below before you use it.</p>}
       <ul className="mt-2 grid gap-1.5 text-ink">
-        {[...byRule.values()].toReversed().map((all) => (
+        {rules.toReversed().map((all) => (
           <li key={all[0]!.rule}>
             {all.at(-1)!.message}
-            <span className="ml-2 text-sm text-soft">{all.length > 1 ? `${count(all.length)} times, from step ${count(all[0]!.step)} to ${count(all.at(-1)!.step)}` : `at step ${count(all[0]!.step)}`}</span>
+            <span className="ml-2 inline-block text-sm text-soft">{all.length > 1 ? `${count(all.length)} times, from step ${count(all[0]!.step)} to ${count(all.at(-1)!.step)}` : `at step ${count(all[0]!.step)}`}</span>
           </li>
         ))}
       </ul>

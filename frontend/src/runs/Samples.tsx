@@ -28,7 +28,7 @@ export function Samples({ run, live }: { run: Run; live: boolean }) {
   const { items: steps, error } = useTail((after) => runSampleSteps(run.id, after), inOrder, live, LIVE_MS);
   const [chosen, setChosen] = useState<number | null>(null);
   if (steps.length === 0) return error === null ? null : <Section title="Texts"><ErrorNote error={error} /></Section>;
-  const byPrompt = run.kind === "evaluate" || run.kind === "sample";
+  const byPrompt = run.kind === "evaluate";
   const last = steps.length - 1;
   const at = chosen !== null ? Math.max(0, steps.indexOf(chosen)) : byPrompt && !live ? 0 : last;
   // Who looks at the newest goes on to look at the newest.
@@ -98,7 +98,8 @@ function Answer({ sample, models, view, className }: { sample: Sample; models: r
   return (
     <div className={`min-w-0 px-4 py-3 ${className ?? ""}`}>
       {model !== null && <h3 className="mb-1 font-medium [overflow-wrap:anywhere]">{model}</h3>}
-      <div className="max-h-96 overflow-y-auto" tabIndex={0} role="region" aria-label={model === null ? "Completion" : `Completion by ${model}`}>
+      {/* As wide as the ring of the focus inside needs. */}
+      <div className="-mx-1.5 max-h-96 overflow-y-auto px-1.5" tabIndex={0} role="region" aria-label={model === null ? "Completion" : `Completion by ${model}`}>
         {view === "text" || !sample.tokens ? <div className="plain">{text || <span className="text-faint">(empty)</span>}</div> : <TokenText tokens={sample.tokens} by={view} />}
       </div>
       <p className="mt-2 flex flex-wrap gap-x-4 text-sm">

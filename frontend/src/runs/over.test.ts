@@ -15,7 +15,7 @@ test("runs of one kind that have curves can be chosen together, and what is chos
   expect(whyNot(ppo("a"), [])).toBeNull();
   expect(whyNot(ppo("b"), [ppo("a")])).toBeNull();
   expect(whyNot({ id: "b", kind: "sft" }, [ppo("a")])).toContain("one kind");
-  expect(whyNot({ id: "b", kind: "evaluate" }, [])).toContain("no curves");
+  expect(whyNot({ id: "b", kind: "evaluate" }, [])).toContain("Only runs that train");
   const full = ["a", "b", "c", "d"].map(ppo);
   expect(full).toHaveLength(MOST_TOGETHER);
   expect(whyNot(ppo("e"), full)).toContain("At most 4");

@@ -18,7 +18,7 @@ export function overText(ids: readonly string[]): string | undefined {
 /** Why a run cannot be laid over those that are chosen already; null where it can. */
 export function whyNot(run: Pick<Run, "id" | "kind">, chosen: readonly Pick<Run, "id" | "kind">[]): string | null {
   if (chosen.some((one) => one.id === run.id)) return null;
-  if (run.kind === "evaluate") return "An evaluation has no curves.";
+  if (run.kind === "evaluate" || run.kind === "sample") return "Only runs that train have curves to compare.";
   if (chosen.some((one) => one.kind !== run.kind)) return "Only runs of one kind have the same curves.";
   if (chosen.length >= MOST_TOGETHER) return `At most ${MOST_TOGETHER} runs are laid over each other.`;
   return null;
