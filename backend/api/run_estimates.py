@@ -41,7 +41,7 @@ class RoomOut(Wire):
 
 
 class EstimateOut(Wire):
-    """What is null is not known, and `unknown` says why."""
+    """What is null is not known, and `unknown` says why. `advice` tells what would do better."""
 
     steps: int
     unit: Unit
@@ -49,6 +49,7 @@ class EstimateOut(Wire):
     like: LikeOut | None
     room: RoomOut | None
     unknown: list[str]
+    advice: list[str]
 
 
 @router.post("/projects/{project}/runs/estimate")
@@ -65,4 +66,5 @@ def estimate_run(
         like=LikeOut(id=str(like.run.id), name=like.run.name, seconds=like.seconds) if like else None,
         room=RoomOut(**vars(found.room)) if found.room else None,
         unknown=found.unknown,
+        advice=found.advice,
     )

@@ -14,8 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.domain.rewards import HELD_OUT_SHARE
-from backend.domain.training import RunConfig, read_config
+from backend.domain.training import PPOConfig, RunConfig, read_config
 from backend.domain.training.estimate import Shape, needs
+from backend.domain.training.ppo import CRITIC_NOT_COPIED
 from backend.domain.training.workload import Workload, same_pace, workload
 from backend.errors import Invalid, NotFound
 from backend.services import run_inputs
@@ -62,13 +63,14 @@ class Like:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`seconds` goes by `like`. What is None is not known, and `unknown` says why."""
+    """`seconds` goes by `like`. What is None is not known, and `unknown` says why. `advice`: what would do better."""
 
     workload: Workload
     seconds: float | None
     like: Like | None
     room: Room | None
     unknown: list[str]
+    advice: list[str]
 
 
 def estimate(session: Session, store: Store, project: Project, kind: str, config: dict[str, Any]) -> Estimate:
@@ -84,7 +86,8 @@ def estimate(session: Session, store: Store, project: Project, kind: str, config
             "tells after the first steps."
         )
     seconds = like.foretells(load.work) if like else None
-    return Estimate(load, seconds, like, _room(checked, shapes) if shapes is not None else None, unknown)
+    room = _room(checked, shapes) if shapes is not None else None
+    return Estimate(load, seconds, like, room, unknown, _advice(inputs, checked))
 
 
 # --- how much ---------------------------------------------------------------------------------------------------------
@@ -174,6 +177,11 @@ def _shapes(store: Store, inputs: Mapping[str, Any], config: RunConfig) -> tuple
                 about = store.file(one["checkpoint"], "config.json").read_text(encoding="utf-8")
                 shapes[field] = Shape.of(json.loads(about))
     return (None, list(dict.fromkeys(unknown))) if unknown else (shapes, [])
+
+
+def _advice(inputs: Mapping[str, Any], config: RunConfig) -> list[str]:
+    copies = isinstance(config, PPOConfig) and config.copies_reward_model
+    return [CRITIC_NOT_COPIED] if copies and inputs["reward_model"]["backbone"] is None else []
 
 
 def _loaded(inputs: Mapping[str, Any], config: RunConfig) -> Iterator[tuple[str, Mapping[str, Any]]]:

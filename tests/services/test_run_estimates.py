@@ -13,7 +13,7 @@ from backend.domain.training.workload import Workload, same_pace, workload
 from backend.errors import Invalid
 from backend.services import corpus, run_estimates, runs
 from backend.tables import Project, Run
-from tests.services.training_project import begin, launch, make_project, make_store
+from tests.services.training_project import begin, launch, make_checkpoint, make_project, make_store
 
 SHAPE = {"hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8, "vocab_size": 32_000}
 
@@ -81,6 +81,24 @@ def test_memory_and_disk_are_told_from_the_config_of_a_model(session: Session, p
     assert room is not None and 0 < room.gpu < room.cpu and 0 < room.stored < room.folder
     full = told(session, project, folder, "sft", model="org/base", method="full").room
     assert full is not None and full.gpu > room.gpu and full.folder > 4 * room.folder
+
+
+def test_a_critic_that_could_not_be_copied_is_advised_to_read(
+    session: Session, project: Project, folder: Path, tmp_path: Path
+) -> None:
+    run = launch(session, project, "sft", model="org/base", method="full")
+    run.kind = "reward_model"  # the reward set it needs is made in another test
+    scorer = make_checkpoint(session, make_store(tmp_path), project, tmp_path, run=run)
+    settings: dict[str, Any] = {"model": "org/base", "reward_model": scorer.name}
+    (advice,) = told(session, project, folder, "ppo", **settings).advice
+    assert "Where critic is reward" in advice
+    fitting: tuple[dict[str, Any], ...] = (
+        {"critic": "reward"}, {"value_init": "zero"}, {"advantage_estimator": "batch_mean"}
+    )  # fmt: skip
+    assert not any(told(session, project, folder, "ppo", **settings, **one).advice for one in fitting)
+    run.config = {**run.config, "method": "lora"}
+    session.flush()
+    assert told(session, project, folder, "ppo", **settings).advice == []
 
 
 def test_what_cannot_be_known_here_is_said(session: Session, project: Project, folder: Path) -> None:

@@ -42,8 +42,7 @@ class ActorCritic:
         """The reward model whose states the critic reads."""
         if self.has_critic and config.critic == "reward" and reward_model is None:
             raise Invalid("There is no reward model for the critic to read; choose another critic.", field="critic")
-        copied = self.has_own_trunk and config.value_init == "reward"
-        self.copy_failed = bool(copied and reward_model and reward_model.adapter is None)
+        self.copy_failed = bool(config.copies_reward_model and reward_model and reward_model.adapter is None)
         """Whether the critic should have started as the reward model, and could not."""
         self.critic: list[nn.Parameter] = []
         if self.has_critic:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 
 from backend.domain.training import PPOConfig
+from backend.domain.training.ppo import CRITIC_NOT_COPIED
 from backend.domain.training_rows import PromptRow
 from backend.errors import Conflict, Invalid
 from workers.training import reports, scorers
@@ -19,11 +20,6 @@ from workers.training.output import save_language_model
 from workers.training.ppo import PPO
 from workers.training.ranks import Stopped
 from workers.training.tokens import Codec
-
-CRITIC_NOT_COPIED = (
-    "The critic starts by expecting a score of 0, although value_init is reward: this reward model trained all its "
-    "weights, and only one that is an adapter can be copied. Until it has learnt, advantages are noisier."
-)
 
 
 def train(job: Job) -> Generator[Event, None, None]:

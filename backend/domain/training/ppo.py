@@ -10,6 +10,12 @@ from backend.domain.training.engine import EngineConfig
 from backend.domain.training.guard import GuardConfig
 from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
+CRITIC_NOT_COPIED = (
+    "This reward model trained all its weights, so a critic that is an adapter cannot start as a copy of it: it starts "
+    "by expecting a score of 0, although value_init is reward, and advantages are noisier until it has learnt. Where "
+    "critic is reward, it reads this reward model instead, starts as well as a copy, and costs about half the work."
+)
+
 
 class PPOConfig(LoraConfig, OutputConfig):
     """Reinforcement of a policy by a reward model: PPO with a clipped or a KL-penalised objective, or REINFORCE."""
@@ -196,6 +202,11 @@ class PPOConfig(LoraConfig, OutputConfig):
     shown_samples: int = Field(
         16, ge=0, le=64, description="Answers of each round that are kept for people to read, token by token."
     )
+
+    @property
+    def copies_reward_model(self) -> bool:
+        """Whether the critic is to start as a copy of the reward model, which only an adapter allows."""
+        return (self.advantage_estimator, self.critic, self.value_init) == ("gae", "separate", "reward")
 
     @model_validator(mode="after")
     def _plan(self) -> Self:

@@ -2357,9 +2357,11 @@ export interface components {
         };
         /**
          * EstimateOut
-         * @description What is null is not known, and `unknown` says why.
+         * @description What is null is not known, and `unknown` says why. `advice` tells what would do better.
          */
         EstimateOut: {
+            /** Advice */
+            advice: string[];
             like: components["schemas"]["LikeOut"] | null;
             room: components["schemas"]["RoomOut"] | null;
             /** Seconds */

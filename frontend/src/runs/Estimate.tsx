@@ -36,7 +36,7 @@ export function Estimate({ slug, kind, config }: EstimateProps) {
   );
 }
 
-function Told({ estimate: { steps, unit, seconds, like, room, unknown } }: { estimate: RunEstimate }) {
+function Told({ estimate: { steps, unit, seconds, like, room, unknown, advice } }: { estimate: RunEstimate }) {
   return (
     <>
       <Facts className="mt-2">
@@ -51,6 +51,7 @@ function Told({ estimate: { steps, unit, seconds, like, room, unknown } }: { est
         {like && <p>The time goes by <Link to="/runs/$run" params={{ run: like.id }} className="link">{like.name}</Link>, which took {duration(like.seconds)} on the same model; on another machine, or beside other runs, it will differ.</p>}
         {room && <p>Memory and disk are right to about a third. What is free only the worker knows: it looks before it loads anything, and refuses a run that clearly does not fit.</p>}
         {unknown.map((one) => <p key={one}>{one}</p>)}
+        {advice.map((one) => <p key={one} className="text-warn">{one}</p>)}
       </div>
     </>
   );

@@ -93,7 +93,12 @@ def test_it_teaches_and_judges_a_policy_on_a_backbone_of_its_own(
     assert first["objective/kl_base_per_seq_nats"] == 0.0 and "value/loss" in first and "judge/score" in first
     assert isinstance(events[-1], Result)
     warned = [(event.step, event.message) for event in events if getattr(event, "rule", "") == "value_init"]
-    assert len(warned) == 1 and warned[0][0] == 0 and "only one that is an adapter can be copied" in warned[0][1]
+    assert len(warned) == 1 and warned[0][0] == 0 and "Where critic is reward, it reads" in warned[0][1]
+    # As that sentence advises.
+    job = runs.job("ppo", tmp_path / "reads", with_it, critic="reward", iterations=2)
+    events = list(runs.train(job))
+    assert isinstance(events[-1], Result)
+    assert not [event for event in events if getattr(event, "rule", "") == "value_init"]
     # the other way round
     job = runs.job("ppo", tmp_path / "judged", models, judge="j", judge_every_iterations=1, iterations=1)
     job.inputs.update(judge=str(trained), judge_prompts=job.inputs["prompts"])
