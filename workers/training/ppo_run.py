@@ -79,6 +79,8 @@ def _run(
 
     if ppo.roles.copy_failed:
         yield Warned(0, "value_init", CRITIC_NOT_COPIED)
+    for name, said in scorers.doubts(job):
+        yield Warned(0, name, f"The {name.replace('_', ' ')} was doubted when it was trained. {said}")
     last_saved = time.monotonic()
     while not ppo.done:
         yield Progress(ppo.iteration, config.iterations, "train")

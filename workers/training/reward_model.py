@@ -132,14 +132,16 @@ def train(job: Job) -> Generator[Event, None, None]:
     seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
     # In the result alone: the last step's own `train/accuracy` is of the curve.
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
+    doubt = None
     if measured.get("no_better_than_length") and measured["accuracy_pairs"] >= ENOUGH_PAIRS:
-        yield Warned(plan.steps, "length_meter", _length_meter(measured))
+        doubt = _length_meter(measured)
+        yield Warned(plan.steps, "length_meter", doubt)
     scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
     yield Progress(plan.steps, plan.steps, "normalise")
     mean, deviation = attempt(lambda: normalise(job, config, codec, task))
     yield from task.budget.warnings(plan.steps)
     yield Progress(plan.steps, plan.steps, "save")
-    reward_output.save(job, task.model(), codec)
+    reward_output.save(job, task.model(), codec, doubt=doubt)
     if job.ranks.first:
         write_rows(job.output / "scores.jsonl", scores)
     yield Result(

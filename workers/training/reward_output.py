@@ -29,8 +29,10 @@ SCORE = "score.weight"
 """What transformers calls the head of all its causal sequence classifications."""
 
 
-def save(job: Job, model: RewardModel, codec: Codec) -> None:
-    """Write `output/`. Every rank must call it: a parted model is put together."""
+def save(job: Job, model: RewardModel, codec: Codec, *, doubt: str | None = None) -> None:
+    """Write `output/`. Every rank must call it: a parted model is put together. doubt: what whoever is to learn from
+    this model should be told of it.
+    """
     backbone, keep = model.backbone, job.ranks.first
     weights = gathered(backbone.model.state_dict(keep_vars=True), keep=keep) if model.adapter is None else {}
     head = gathered(model.head.state_dict(keep_vars=True), keep=keep)
@@ -43,6 +45,8 @@ def save(job: Job, model: RewardModel, codec: Codec) -> None:
         "gain": float(head["gain"]),
         "offset": float(head["offset"]),
     }
+    if doubt:
+        about["doubt"] = doubt
     model.head.save(folder, head)
     if model.adapter is not None:
         backbone.tokenizer.save_pretrained(folder)

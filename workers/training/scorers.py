@@ -1,6 +1,6 @@
 """Who scores the answers of a run: the reward model, further scorers, and PPO's judge, from the run's folder."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -40,6 +40,14 @@ def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Score
         return _reward_model(job, backbone, codec, JUDGE)
     chosen = next(one for one in config.scorers if one.role == "judge")
     return OnTexts(scorers.load(chosen), codec, {tuple(ids): said for ids, said in prompts}, backbone.device)
+
+
+def doubts(job: Job) -> Iterator[tuple[str, str]]:
+    """What was found wrong with the reward models of a run when they were trained: which of them, and a sentence."""
+    for name in (REWARD_MODEL, JUDGE):
+        folder = job.optional_path(name)
+        if folder is not None and (said := read_podium_json(folder).get("doubt")):
+            yield name, said
 
 
 class Liking:

@@ -75,6 +75,8 @@ def test_a_model_of_few_positions_is_saved_and_read_back(tmp_path: Path, models:
 
 
 def test_a_reward_model_that_is_no_better_than_length_is_warned_of(tmp_path: Path, models: runs.Models) -> None:
+    """At its own end, and at the start of every run that learns from it."""
+
     def groups(held_out: int) -> list[dict[str, Any]]:
         """The longer one always wins."""
         return [
@@ -93,3 +95,7 @@ def test_a_reward_model_that_is_no_better_than_length_is_warned_of(tmp_path: Pat
         warned = [event.rule for event in events if isinstance(event, Warned)]
         assert len(metrics(events, "train/accuracy")) == 1, "the last step's, which no other number stands over"
         assert warned == (["length_meter"] if held_out == 30 else [])
+        learner = runs.job("ppo", tmp_path / f"ppo {held_out}", replace(models, reward=job.output), iterations=1)
+        said = [event for event in runs.train(learner) if isinstance(event, Warned)]
+        assert [(event.step, event.rule) for event in said] == ([(0, "reward_model")] if held_out == 30 else [])
+        assert all("how long to answer" in event.message for event in said)
