@@ -4,13 +4,14 @@ favour the policy was not trained for.
 The answers are drawn with the same random numbers each time, so that what changes is the policy.
 
 judge/score                         mean score of the answers by the judge
-judge/score_error                   its standard error, over prompts
+judge/score_error                   its standard error, over prompts; nothing where there is only one
 judge/reward                        what the rewards say of the same answers
 judge/kl_base_per_seq_nats          how far from the reference they are: the judge's score over its square root is the
                                     frontier of a run (Gao et al. 2023, arXiv:2210.10760)
 judge/length_mean                   tokens of an answer
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Judge:
         scores = scores_among(self.ranks, self.scorer, batch.sequences, batch.prompt_lengths)
         return {
             "judge/score": float(scores.mean()),
-            "judge/score_error": float(scores.std(correction=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0,
+            "judge/score_error": float(scores.std(correction=1) / len(scores) ** 0.5) if len(scores) > 1 else math.inf,
             "judge/reward": float(batch.raw_scores.mean()),
             "judge/kl_base_per_seq_nats": float(batch.kl.sum(1).mean()),
             "judge/length_mean": float(batch.mask.sum(1).float().mean()),

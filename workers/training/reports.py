@@ -4,6 +4,7 @@ objective/score                     mean score of the answers: the weighted sum 
                                     (objective/score_of_<name> what each of several scorers gave)
 objective/score_used                the same after clipping and the penalty for answers without an end
 objective/score_std
+objective/score_length_correlation  of the answers; 1 or -1 would be a reward that knows no more than their length
 objective/reward_per_seq            score_used less lambda times the divergence: what is maximised
 objective/kl_base_per_seq_nats      divergence from the reference, summed over an answer (k1: unbiased)
 objective/kl_base_error_per_seq_nats    standard error of it, over answers
@@ -69,6 +70,7 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
         "objective/score": batch.raw_scores.mean(),
         "objective/score_std": batch.raw_scores.std(correction=0),
         "objective/score_used": batch.scores.mean(),
+        "objective/score_length_correlation": _correlation(batch.raw_scores.float(), lengths),
         "objective/kl_base_per_seq_nats": kl.sum(1).mean(),
         "objective/kl_base_error_per_seq_nats": kl.sum(1).std(correction=0) / max(1, len(batch) - 1) ** 0.5,
         "objective/kl_base_per_token_nats": rl_math.masked_mean(kl, mask),
@@ -144,6 +146,13 @@ def samples(batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequenc
         }
         shown.append(Sample(step, prompt, codec.decode(answer.ids), values, tokens))
     return shown
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's; 0 where one of them is always the same."""
+    a, b = a - a.mean(), b - b.mean()
+    size = a.norm() * b.norm()
+    return torch.where(size > 0, (a * b).sum() / size.clamp(min=1e-30), 0)
 
 
 def distinct(answers: Sequence[Sequence[int]], size: int) -> float:

@@ -28,7 +28,7 @@ held_out/agreement, agreement_judgments            how often somebody else, who 
                                                    ceiling of accuracy; and of how many judgments
 held_out/longer_wins                               accuracy of "the longer one wins"
 held_out/no_better_than_length                     1 when length alone does as well; a warning where pairs are enough
-held_out/score_length_correlation                  over pairs
+held_out/score_length_correlation                  over pairs; a warning where it is 0.8 or more, either way
 held_out/accuracy_longer_preferred, accuracy_shorter_preferred
 held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
 Writes `output/scores.jsonl`: the score of every completion it read, in log-odds.
@@ -71,6 +71,8 @@ WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
 ENOUGH_PAIRS = 30
 """Of fewer held-out ones length may foresee as many by accident."""
+LENGTH_CORRELATION = 0.8
+"""Of leads with differences in length: so high, length makes most of the variance, however many pairs are foreseen."""
 
 T = TypeVar("T")
 
@@ -132,9 +134,8 @@ def train(job: Job) -> Generator[Event, None, None]:
     seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
     # In the result alone: the last step's own `train/accuracy` is of the curve.
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
-    doubt = None
-    if measured.get("no_better_than_length") and measured["accuracy_pairs"] >= ENOUGH_PAIRS:
-        doubt = _length_meter(measured)
+    doubt = length_meter(measured)
+    if doubt:
         yield Warned(plan.steps, "length_meter", doubt)
     scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
     yield Progress(plan.steps, plan.steps, "normalise")
@@ -321,12 +322,22 @@ class RewardTask:
         return values, pairs
 
 
-def _length_meter(values: Mapping[str, float]) -> str:
-    longer = values["longer_wins"]
+def length_meter(values: Mapping[str, float]) -> str | None:
+    """What there is to say where the scores of enough held-out pairs go by length."""
+    if values.get("accuracy_pairs", 0) < ENOUGH_PAIRS:
+        return None
+    longer, correlation = values["longer_wins"], values["score_length_correlation"]
     which, alone = ("longer", longer) if longer >= 0.5 else ("shorter", 1 - longer)
+    if values["no_better_than_length"]:
+        right = values["accuracy"]
+        seen = f"The scores foresee {right:.0%} of held-out pairs, and that the {which} one wins {alone:.0%}"
+    elif abs(correlation) >= LENGTH_CORRELATION:
+        seen = f"By how much one score leads another goes by length (a correlation of {correlation:.2f})"
+    else:
+        return None
     return (
-        f"The scores foresee {values['accuracy']:.0%} of held-out pairs, and that the {which} one wins {alone:.0%}: a "
-        "policy may learn from them no more than how long to answer. Collect judgments of answers of like length."
+        f"{seen}: a policy may learn from them no more than how long to answer. Collect judgments of answers of like "
+        "length."
     )
 
 

@@ -23,7 +23,7 @@ class Watch:
 
     def __init__(self, config: PPOConfig, roles: ActorCritic) -> None:
         """roles: who keeps policies, and falls back to them."""
-        self.config, self.roles, self.guard = config, roles, Guard(config.guard)
+        self.config, self.roles, self.guard = config, roles, Guard(config.guard, config.episodes_per_iteration)
         self.findings: list[Finding] = []
         """What there was to say of the last iteration."""
         self.best: tuple[float, int] | None = None
@@ -37,7 +37,9 @@ class Watch:
         """
         self.findings = self.guard.look(seen, iteration)
         if judged:
-            self.findings += self.guard.look_at_judgement(judged["judge/reward"], judged["judge/score"])
+            self.findings += self.guard.look_at_judgement(
+                judged["judge/reward"], judged["judge/score"], judged["judge/score_error"]
+            )
         kl, limit = seen["objective/kl_base_per_seq_nats"], self.config.kl_limit_per_seq_nats
         if limit is not None and kl > limit:
             said = f"The divergence from the reference reached {kl:.1f} nats per answer, over the limit of {limit:g}."

@@ -21,10 +21,22 @@ class GuardConfig(BaseModel):
         3, ge=1, le=1000, description="Rounds in a row in which a rule must be broken before anything is said."
     )
     length_factor: float = Field(
-        2.0, gt=1, le=100, description="Broken when the median answer is so many times longer or shorter than at first."
+        2.0,
+        gt=1,
+        le=100,
+        description="Broken when answers, by median and mean, are so many times longer or shorter than at first.",
+    )
+    liked_length_factor: float = Field(
+        1.25,
+        gt=1,
+        le=100,
+        description="The same in the direction that the reward likes, once its scores were seen to go by length.",
     )
     truncated_share_rise: float = Field(
-        0.1, gt=0, le=1, description="Broken when the share of answers cut before their end has risen by so much."
+        0.1,
+        gt=0,
+        le=1,
+        description="Broken when the share of answers cut before their end has risen by more, beyond chance.",
     )
     entropy_share: float = Field(
         0.3, ge=0, lt=1, description="Broken when the entropy of the tokens falls below this share of the first."

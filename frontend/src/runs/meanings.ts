@@ -11,6 +11,7 @@ export interface Meaning {
 const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = {
   "objective/score": ["Score", "What the policy is trained for: the mean score of the round's answers, as the reward model gives it. About 1 apart is one standard deviation of the reference's answers."],
   "objective/score_used": ["Score as used", "The score after it was cut to its limits and answers without an end were fined: what learning sees."],
+  "objective/score_length_correlation": ["Score and length", "Correlation of the scores with the lengths of the answers. Near 1 or −1 the reward knows little more than how long an answer is."],
   "objective/score_std": ["Spread of the score", "Standard deviation of the scores within a round. Near 0 there is nothing left to learn from."],
   "objective/score_of_*": ["Score of", "The mean score by this scorer alone, before its weight."],
   "objective/reward_per_seq": ["Reward of an answer", "The score less the price of leaving the reference: what is really maximised."],

@@ -356,7 +356,8 @@ def test_a_guard_ends_a_run_that_cheats_and_brings_the_healthy_policy_back() -> 
         lengths.append(values["rollout/length_p50"])
         said += ppo.watch.findings
     assert len(lengths) < 60 and ppo.watch.stopped
-    assert {finding.rule for finding in said if finding.cheating} & {"length", "truncated"}
+    rules = [finding.rule for finding in said]
+    assert rules[0] == "score_length" and {*rules} & {"length", "truncated"}
     assert float(ppo.measure().mask.sum(1).float().median()) <= 2 * lengths[0]
 
 
@@ -365,7 +366,8 @@ def test_a_run_that_ends_while_the_guard_is_still_patient_does_not_save_what_it_
     ppo = ppo_of(iterations=2, guard={"action": action})
     ppo.iterate()
     healthy = ppo.roles.kept[HEALTHY]
-    ppo.watch.guard.start["rollout/length_p50"] = 1000.0  # as if answers had been long at first
+    for name in ("rollout/length_p50", "rollout/length_mean"):
+        ppo.watch.guard.start[name] = 1000.0  # as if answers had been long at first
     ppo.iterate()
     last = policy_of(ppo)
     assert ppo.done and not ppo.watch.stopped and not ppo.watch.findings

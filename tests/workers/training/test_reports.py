@@ -39,6 +39,7 @@ def test_answers_by_hand() -> None:
             "objective/score": 1.0,
             "objective/score_std": 2.0,
             "objective/score_used": 0.0,
+            "objective/score_length_correlation": 1.0,  # of two, the longer one has the higher score
             "objective/kl_base_per_seq_nats": 1.0,
             "objective/kl_base_error_per_seq_nats": 0.0,
             "objective/kl_base_per_token_nats": 1 / 3,

@@ -9,6 +9,7 @@ import pytest
 
 from workers.training import reward_metrics
 from workers.training.reward_metrics import Judged
+from workers.training.reward_model import length_meter
 
 
 def test_numbers_of_perfectly_calibrated_scores() -> None:
@@ -65,12 +66,17 @@ def test_a_length_meter_is_found_out() -> None:
     values = reward_metrics.report(meter, rounds=100, seed=0)
     assert values["no_better_than_length"] == 1.0 and values["score_length_correlation"] == pytest.approx(1.0)
     assert values["accuracy"] == values["longer_wins"] > 0.7
+    said = length_meter(values)
+    assert said and f"that the longer one wins {values['accuracy']:.0%}" in said
+    said = length_meter(values | {"no_better_than_length": 0.0, "score_length_correlation": -0.92})
+    assert said and "a correlation of -0.92" in said, "it foresees a pair more than length does, and is no better"
     honest = [
         Judged((i, 0, 1), rng.gauss(1, 1) * (1 if score else -1), score, float(a - b))
         for i, (a, b) in enumerate(lengths)
         for score in (float(rng.random() < 0.5),)
     ]
-    assert reward_metrics.report(honest, rounds=100, seed=0)["no_better_than_length"] == 0.0
+    values = reward_metrics.report(honest, rounds=100, seed=0)
+    assert values["no_better_than_length"] == 0.0 and length_meter(values) is None
 
 
 def test_confidence_and_the_agreement_of_people_by_hand() -> None:
