@@ -130,6 +130,10 @@ class Guard:
             first = start["rollout/distinct4"]
             said = f"Only {distinct:.0%} of all runs of four tokens are different ones, at first {first:.0%}."
             yield distinct < config.distinct4_share * first, Finding("distinct4", said, True)
+        if varied and (share := values.get("rollout/commonest_token_share")) is not None:
+            first = start["rollout/commonest_token_share"]
+            said = f"One token makes up {share:.0%} of all answers, at first the commonest made up {first:.0%}."
+            yield share > first + config.commonest_token_rise, Finding("one_token", said, True)
         if (correlation := values.get("objective/score_length_correlation")) is not None:
             liked = "longer" if correlation > 0 else "shorter"
             said = (
@@ -183,5 +187,6 @@ _HELD_AGAINST = (
     "rollout/truncated_share",
     "policy/entropy",
     "rollout/distinct4",
+    "rollout/commonest_token_share",
 )
-_CHEATING = ("length", "truncated", "entropy", "distinct4")
+_CHEATING = ("length", "truncated", "entropy", "distinct4", "one_token")

@@ -25,6 +25,7 @@ returns/mean  returns/std
 rollout/length_mean  rollout/length_p10  rollout/length_p50  rollout/length_p90
 rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
+rollout/commonest_token_share       of the token that is there most often, the ends of answers left out
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
 rollout/sampler_kl_per_token_nats   divergence of what was drawn from, from the policy that learns (k3); with `engine`
                                     also what the canary said (see there) and
@@ -38,6 +39,7 @@ memory/peak_mib                     of the device; on a CPU of the process
 
 import resource
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -88,7 +90,9 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
     found = {name: float(value) for name, value in seen.items()}
     if len(batch.score_parts) > 1:
         found |= {f"objective/score_of_{name}": float(part.mean()) for name, part in batch.score_parts.items()}
-    return found | {"rollout/distinct4": distinct([answer.ids for answer in batch.answers], 4)}
+    said = [answer.ids[:-1] if answer.finish_reason == "stop" else answer.ids for answer in batch.answers]
+    found["rollout/distinct4"] = distinct([answer.ids for answer in batch.answers], 4)
+    return found | {"rollout/commonest_token_share": commonest(said)}
 
 
 def about_learning(batch: Rollouts, values: Mapping[str, float]) -> dict[str, float]:
@@ -159,6 +163,12 @@ def distinct(answers: Sequence[Sequence[int]], size: int) -> float:
     """Different runs of `size` tokens over all of them; 1 where there are none."""
     runs = [tuple(ids[start : start + size]) for ids in answers for start in range(len(ids) - size + 1)]
     return len(set(runs)) / len(runs) if runs else 1.0
+
+
+def commonest(answers: Sequence[Sequence[int]]) -> float:
+    """The share of all tokens that are the one which is there most often; 0 where there are none."""
+    counts = Counter(token for ids in answers for token in ids)
+    return max(counts.values()) / counts.total() if counts else 0.0
 
 
 def peak_mib(device: torch.device) -> float:

@@ -47,6 +47,9 @@ class GuardConfig(BaseModel):
         lt=1,
         description="Broken when the share of different runs of four tokens falls below this share of the first.",
     )
+    commonest_token_rise: float = Field(
+        0.2, gt=0, le=1, description="Broken when one token's share of all tokens has risen by more than this."
+    )
     clip_fraction: float = Field(
         0.4, gt=0, le=1, description="Warned of when more than this share of tokens is clipped: the steps are too long."
     )

@@ -46,6 +46,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "rollout/length_p50": ["Length, median|tokens", "Half of the answers are at most so long."],
   "rollout/length_p90": ["Length, longest tenth|tokens", "One answer in ten is longer."],
   "rollout/truncated_share": ["Cut off|share of answers", "Answers that reached the longest length before they ended."],
+  "rollout/commonest_token_share": ["Commonest token", "The share of all tokens that are the one which is there most often. It rises where the policy repeats itself."],
   "rollout/distinct4": ["Different four-grams|share", "Of all runs of four tokens, those that are unique. It falls when the policy repeats itself."],
   "rollout/tokens_per_s": ["Speed of answering|tokens a second", "Tokens drawn, over the seconds of drawing."],
   "rollout/sampler_gap_mean_nats": ["Gap to the sampler, mean|nats", "How far the log-probabilities at drawing are from those of training; 0 but for rounding."],

@@ -16,6 +16,7 @@ FIRST = {
     "rollout/truncated_share": 0.02,
     "policy/entropy": 2.0,
     "rollout/distinct4": 0.9,
+    "rollout/commonest_token_share": 0.1,
 }
 
 
@@ -31,6 +32,7 @@ def guard_of(answers: int = 64, **settings: Any) -> Guard:
         ("truncated", "rollout/truncated_share", 0.21, 0.24),  # by chance, 64 answers may show 0.1 more than 0.12
         ("entropy", "policy/entropy", 0.6, 0.59),
         ("distinct4", "rollout/distinct4", 0.45, 0.44),
+        ("one_token", "rollout/commonest_token_share", 0.29, 0.31),
     ],
 )
 def test_each_rule_speaks_once_when_its_patience_ends(rule: str, name: str, fine: float, broken: float) -> None:
@@ -114,7 +116,7 @@ def test_answers_of_a_word_may_become_sure() -> None:
     """Which of eight colours is right: whoever knows it says nothing else, and has no longer runs to vary."""
     short = FIRST | {"rollout/length_mean": 3.5, "rollout/length_p50": 3.0}
     guard = Guard(GuardConfig(), 64)
-    sure = short | {"policy/entropy": 0.1, "rollout/distinct4": 0.1}
+    sure = short | {"policy/entropy": 0.1, "rollout/distinct4": 0.1, "rollout/commonest_token_share": 0.5}
     assert all(guard.look(one, 1) == [] for one in [short, *[sure] * 5]) and guard.is_healthy()
 
 
