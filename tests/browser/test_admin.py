@@ -205,6 +205,7 @@ def test_a_run_is_stopped_and_can_be_resumed(visit: Visit, admin, documents, cli
     expect(changes).to_contain_text("nothing is changed yet")
     expect(page.get_by_label("Hidden size")).to_have_value("32")
     expect(page.get_by_label("Output name")).to_have_value("")
+    expect(page.get_by_text("more settings, 1 of them changed")).to_be_visible()
     page.get_by_label("Epochs").fill("1")
     expect(changes).to_contain_text("Epochs: 9,000 → 1")
     page.get_by_label("Name of the run").fill("Once only")

@@ -31,18 +31,16 @@ interface FigureProps {
   picture?: (width: number) => ReactElement;
   /** What can be chosen about the plot. */
   actions?: ReactNode;
-  level?: 2 | 3;
   className?: string;
   children: ReactNode;
 }
 
-export function Figure({ title, caption, file, data, tabled, raster, words, picture, actions, level = 2, className, children }: FigureProps) {
+export function Figure({ title, caption, file, data, tabled, raster, words, picture, actions, className, children }: FigureProps) {
   const id = useId();
   const plot = useRef<HTMLDivElement>(null);
   const said = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const Title = `h${level}` as const;
 
   const take = (): Picture => {
     const told = said.current?.innerText ?? "";
@@ -61,7 +59,7 @@ export function Figure({ title, caption, file, data, tabled, raster, words, pict
     <figure aria-labelledby={id} className={`panel min-w-0 ${className ?? ""}`}>
       <figcaption className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2 px-4 pt-3.5">
         <div className="min-w-0">
-          <Title id={id} className="title text-lg">{title}</Title>
+          <h2 id={id} className="title text-lg">{title}</h2>
           {caption && <div ref={said} className="mt-0.5 max-w-[75ch] text-sm text-pretty text-soft">{caption}</div>}
         </div>
         {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}

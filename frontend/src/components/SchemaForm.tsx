@@ -1,5 +1,6 @@
 /** The form of a run's config, drawn from its JSON schema: what matters most first, the rest under titles behind one fold. */
 import { type ReactNode, useState } from "react";
+import { count, plural } from "../format";
 import { Check, Field, type FieldIds } from "./Field";
 import { boundsText, type FieldSpec, type Raw } from "./schema";
 
@@ -23,6 +24,7 @@ interface SchemaFormProps {
 export function SchemaForm({ first, rest, values, onChange, errors, offers, note }: SchemaFormProps) {
   const [open, setOpen] = useState(false);
   const hidden = rest.flatMap((group) => group.fields);
+  const changed = hidden.filter((field) => isChanged(field, values[field.path] ?? "")).length;
   const wrong = hidden.some((field) => errors[field.path]);
   const draw = (field: FieldSpec) => <Input key={field.path} field={field} value={values[field.path] ?? ""} onChange={(value) => onChange(field.path, value)} error={errors[field.path]} note={note?.path === field.path ? note.text : undefined} offers={field.source ? offers[field.source] : undefined} offered={field.source !== null && field.source in offers} />;
   return (
@@ -30,7 +32,7 @@ export function SchemaForm({ first, rest, values, onChange, errors, offers, note
       <div className={GRID}>{first.map(draw)}</div>
       {hidden.length > 0 && (
         <details className="mt-5 border-t border-line pt-3" open={open || wrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
-          <summary className="min-h-9 font-medium text-accent">{hidden.length} more settings, all with sensible values</summary>
+          <summary className="min-h-9 font-medium text-accent">{plural(hidden.length, "more setting")}, {changed === 0 ? "as they are by default" : `${count(changed)} of them changed`}</summary>
           {rest.map(({ title, fields }) => (
             <fieldset key={title} className="mt-3 border-t border-line pt-2 first-of-type:border-0 first-of-type:pt-0">
               <legend className="title float-left mb-3 w-full text-md">{title}</legend>
@@ -57,13 +59,12 @@ interface InputProps {
 
 function Input({ field, value, onChange, error, note, offers, offered }: InputProps) {
   const bounds = boundsText(field.bounds);
-  const fallback = field.type === "json" ? written(field.fallback) : shown(field.fallback);
-  const changed = fallback !== null && !field.required && JSON.stringify(shown(value)) !== JSON.stringify(fallback);
+  const fallback = fallbackOf(field);
   const hint: ReactNode = (
     <>
       {field.description}
       {bounds && <span className="whitespace-nowrap"> ({bounds})</span>}
-      {changed && (
+      {fallback !== null && isChanged(field, value) && (
         <button type="button" className="link ml-1.5" onClick={() => onChange(Array.isArray(field.fallback) ? field.fallback.map(String) : typeof field.fallback === "boolean" ? field.fallback : fallback)}>
           Back to {fallback === "" || fallback === "[]" ? "empty" : fallback}
         </button>
@@ -86,6 +87,16 @@ function Input({ field, value, onChange, error, note, offers, offered }: InputPr
       {(ids) => <Control ids={ids} field={field} value={value} onChange={onChange} offers={offers} offered={offered} />}
     </Field>
   );
+}
+
+/** The default as it stands in the form; null where there is none. */
+function fallbackOf(field: FieldSpec): string | null {
+  return field.type === "json" ? written(field.fallback) : shown(field.fallback);
+}
+
+function isChanged(field: FieldSpec, value: Raw): boolean {
+  const fallback = fallbackOf(field);
+  return fallback !== null && !field.required && shown(value) !== fallback;
 }
 
 /** As it stands in the form, where it is written as JSON. */

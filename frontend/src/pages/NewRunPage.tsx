@@ -43,7 +43,7 @@ export function NewRunPage() {
               {items.map((one) => (
                 <LinkCard key={one.kind} link={<Link to="/projects/$project/new-run" params={{ project: slug }} search={{ kind: one.kind }}>{one.title}</Link>}>
                   <p className="mt-1 text-soft">{one.description}</p>
-                  {one.needs.length > 0 && <p className="mt-2 text-sm text-faint">Needs: {one.needs.map((need) => need.replaceAll("_", " ")).join(", ")}</p>}
+                  {one.needs.length > 0 && <p className="mt-2 text-sm text-faint">Needs: {one.needs.map((need) => (need === "checkpoint" ? "reward model" : need.replaceAll("_", " "))).join(", ")}</p>}
                 </LinkCard>
               ))}
             </ol>

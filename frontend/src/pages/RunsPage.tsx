@@ -106,7 +106,7 @@ function Row({ run, chosen, onChoose }: { run: Run; chosen: readonly Run[]; onCh
           <input type="checkbox" aria-label={`Compare ${run.name}`} className="size-4" checked={others.length < chosen.length} disabled={reason !== null} onChange={(event) => onChoose(event.target.checked ? [...others, run] : others)} />
         </label>
       </td>
-      <td className="min-w-44">
+      <td className="min-w-44 lg:min-w-72">
         <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
         <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}{run.project && `, ${run.project.name}`}</div>
       </td>

@@ -73,9 +73,9 @@ interface ToldProps<Of> {
 function Told<Of>({ title, lead, head, part, keyOf, name }: ToldProps<Of>) {
   return (
     <section className="min-w-0" aria-label={title}>
-      <p className="title">{title}</p>
+      <h2 className="title">{title}</h2>
       <p className="mt-1 mb-2 max-w-[65ch] text-pretty text-soft">{lead}</p>
-      <TableFrame label={title}>
+      <TableFrame label={`${title}, as a table`}>
         <table className="table">
           <thead><tr><th scope="col">{head}</th><th scope="col" className="number">Pairs</th><th scope="col" className="number">Prompts</th><th scope="col">Accuracy</th></tr></thead>
           <tbody>

@@ -26,7 +26,6 @@ export function Reliability({ bins, file }: { bins: readonly ReliabilityBin[]; f
       caption={`Held-out pairs in ${bins.length} equal parts, by how sure it is of its favourite. Where the favourite wins less often than expected, it is too sure.`}
       file={`${file}-calibration`}
       data={{ columns: ["expected", "won", "pairs"], rows: bins.map((bin) => [bin.expected, bin.won, bin.pairs]) }}
-      level={3}
     >
       <Lines label="How often the favourite won, by how sure the reward model was" x={bins.map((bin) => bin.expected)} lines={lines} xName="probability that its scores give to the favourite" yName="the favourite won" format={(value) => percent(value)} xFormat={(place) => percent(place)} within={[0.5, 1]} height={230} />
     </Figure>

@@ -4,6 +4,7 @@ import { BeforeAfter, Numbers } from "./Numbers";
 import { plural } from "../format";
 import { AccuracyBy, isSources } from "./AccuracyBy";
 import { byModel, WHEN } from "./byModel";
+import { headline } from "./meanings";
 import { Models } from "./Models";
 import { isRewardReport, RewardReport } from "./RewardReport";
 import { isWinRates, WinRates } from "./WinRates";
@@ -11,10 +12,12 @@ import { isWinRates, WinRates } from "./WinRates";
 export function Result({ run, values }: { run: Pick<Run, "kind" | "name" | "config" | "project">; values: Record<string, unknown> }) {
   const models = run.config["models"];
   const [table, { win_rates: winRates, accuracy_by: sources, reliability, ...others }] = byModel(values, Array.isArray(models) ? models.map(String) : []);
-  const numbers = Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "number"));
+  const numbers = Object.entries(others).filter(([, value]) => typeof value === "number");
   const beforeAfter = table.models.join() === WHEN.join();
   const report = isRewardReport(values);
   const rates = isWinRates(winRates) ? winRates : null;
+  const head = report || beforeAfter ? [] : headline(run.kind, numbers.map(([name]) => name));
+  const rest = numbers.filter(([name]) => !head.includes(name));
   return (
     <>
       {report && <RewardReport values={values} reliability={reliability} file={run.name} />}
@@ -22,7 +25,8 @@ export function Result({ run, values }: { run: Pick<Run, "kind" | "name" | "conf
       {rates && <WinRates tables={rates} />}
       {beforeAfter && <div className="mt-4"><BeforeAfter table={table} /></div>}
       {table.models.length > 0 && !beforeAfter && <Models table={table} file={run.name} told={rates ? TOLD : undefined} />}
-      {Object.keys(numbers).length > 0 && (report || beforeAfter ? <More numbers={numbers} /> : <div className="mt-4"><Numbers values={numbers} /></div>)}
+      {head.length > 0 && <div className="mt-4"><Numbers values={Object.fromEntries(head.map((name) => [name, others[name]]))} /></div>}
+      {rest.length > 0 && <More numbers={Object.fromEntries(rest)} />}
     </>
   );
 }

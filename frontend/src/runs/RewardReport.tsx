@@ -41,7 +41,6 @@ export function RewardReport({ values, reliability, file }: RewardReportProps) {
           caption="Held-out pairs, ties left out; the dashed line is chance. Being right more often where it is surer is a good sign; the answers' length should make no difference."
           file={`${file}-accuracy`}
           data={{ columns: ["of", "right", "low", "high"], rows: rows.map((row) => [row.name, row.value, row.low, row.high]) }}
-          level={3}
         >
           <Forest rows={rows} label="How often it is right" zero={0.5} format={(value) => percent(value)} />
         </Figure>
@@ -84,7 +83,7 @@ function Length({ alone, correlation, alarm }: { alone: number | null; correlati
 function Finding({ title, alarm, children }: { title: string; alarm: boolean; children: ReactNode }) {
   return (
     <section className={`rounded-lg border-l-4 px-4 py-3 ${alarm ? "border-danger bg-danger-wash" : "border-accent bg-accent-wash"}`}>
-      <h3 className={`flex items-center gap-2 font-semibold ${alarm ? "text-danger" : "text-accent"}`}><Icon name={alarm ? "alert" : "check"} />{title}</h3>
+      <h2 className={`flex items-center gap-2 font-semibold ${alarm ? "text-danger" : "text-accent"}`}><Icon name={alarm ? "alert" : "check"} />{title}</h2>
       <p className="mt-1 text-pretty">{children}</p>
     </section>
   );

@@ -76,10 +76,10 @@ function Step({ run, step, growing }: { run: Run; step: number; growing: boolean
         </article>
       ) : (
         <div className="grid gap-3">
-          {samples.slice(0, all ? undefined : FIRST).map((one) => (
+          {samples.slice(0, all ? undefined : FIRST).map((one, place) => (
             <article key={one.id} className="panel grid lg:grid-cols-[2fr_3fr]">
-              <Prompt sample={one} className="border-line max-lg:border-b lg:border-r" />
-              <Answer sample={one} models={models} view={shown} />
+              <Prompt sample={one} number={place + 1} className="border-line max-lg:border-b lg:border-r" />
+              <Answer sample={one} number={place + 1} models={models} view={shown} />
             </article>
           ))}
           {!all && samples.length > FIRST && <Button className="justify-self-start" onClick={() => setAll(true)}>Show all {plural(samples.length, "text")} of this step</Button>}
@@ -89,17 +89,18 @@ function Step({ run, step, growing }: { run: Run; step: number; growing: boolean
   );
 }
 
-function Prompt({ sample, className }: { sample: Sample; className: string }) {
-  return <div className={`max-h-96 overflow-y-auto px-4 py-3 ${className}`} tabIndex={0} role="region" aria-label="Prompt"><Conversation messages={sample.prompt} plain /></div>;
+/** `number`: the regions of a page need names of their own. */
+function Prompt({ sample, number, className }: { sample: Sample; number?: number; className: string }) {
+  return <div className={`max-h-96 overflow-y-auto px-4 py-3 ${className}`} tabIndex={0} role="region" aria-label={named("Prompt", number)}><Conversation messages={sample.prompt} plain /></div>;
 }
 
-function Answer({ sample, models, view, className }: { sample: Sample; models: readonly string[]; view: View; className?: string }) {
+function Answer({ sample, number, models, view, className }: { sample: Sample; number?: number; models: readonly string[]; view: View; className?: string }) {
   const [model, text] = parted(sample.completion, models);
   return (
     <div className={`min-w-0 px-4 py-3 ${className ?? ""}`}>
       {model !== null && <h3 className="mb-1 font-medium [overflow-wrap:anywhere]">{model}</h3>}
       {/* As wide as the ring of the focus inside needs. */}
-      <div className="-mx-1.5 max-h-96 overflow-y-auto px-1.5" tabIndex={0} role="region" aria-label={model === null ? "Completion" : `Completion by ${model}`}>
+      <div className="-mx-1.5 max-h-96 overflow-y-auto px-1.5" tabIndex={0} role="region" aria-label={named(model === null ? "Completion" : `Completion by ${model}`, number)}>
         {view === "text" || !sample.tokens ? <div className="plain">{text || <span className="text-faint">(empty)</span>}</div> : <TokenText tokens={sample.tokens} by={view} />}
       </div>
       <p className="mt-2 flex flex-wrap gap-x-4 text-sm">
@@ -107,4 +108,8 @@ function Answer({ sample, models, view, className }: { sample: Sample; models: r
       </p>
     </div>
   );
+}
+
+function named(what: string, number: number | undefined): string {
+  return number === undefined ? what : `${what}, ${count(number)}`;
 }

@@ -171,6 +171,19 @@ export function firstOf(kind: string, names: ReadonlySet<string>): string[] {
   return (FIRST[kind] ?? []).filter((name) => names.has(name)).slice(0, MOST_FIRST);
 }
 
+/** Those of a training run's result that say whether it was good, that first which it is judged by; others say how it went. */
+export function headline(kind: string, names: readonly string[]): string[] {
+  if (!(kind in FIRST)) return [...names];
+  const first = FIRST[kind]!;
+  const good = names.filter((name) => first.includes(name) || /^(held_out\/perplexity$|samples\/)/.test(name));
+  return good.toSorted((one, other) => place(first, one) - place(first, other));
+}
+
+function place(among: readonly string[], name: string): number {
+  const found = among.indexOf(name);
+  return found === -1 ? among.length : found;
+}
+
 /** What the groups of names are called, in this order; several groups may stand under one title. */
 const TITLES: Readonly<Record<string, string>> = {
   held_out: "On what is held out",
