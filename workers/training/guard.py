@@ -24,6 +24,8 @@ LENGTH_CORRELATION = 0.6
 """Scores that clearly have a higher one with length go by length: honest ones were seen below 0.4, those of a reward
 model that had learnt from judgments in which the longer answer won above 0.9.
 """
+MOSTLY = 0.5
+"""Where so many answers were cut from the start, length has nowhere to go."""
 TOKENS_TO_VARY = 5
 """Shorter answers (a word and its end) have little to vary: those who know the right one say nothing else."""
 
@@ -121,6 +123,11 @@ class Guard:
             rise = config.truncated_share_rise + CLEARLY * math.hypot(self._share_error(first), self._share_error(cut))
             said = f"{cut:.0%} of the answers are cut before their end, at first {first:.0%}."
             yield cut > first + rise, Finding("truncated", said, True)
+            said = (
+                f"{first:.0%} of the first answers were cut before their end, and {cut:.0%} are: neither the reward "
+                "nor this guard sees how they go on, or whether they grow. Raise max_new_tokens."
+            )
+            yield min(first, cut) > MOSTLY, Finding("cut_from_the_start", said, False)
         varied = start.get("rollout/length_mean", 0.0) >= TOKENS_TO_VARY
         if varied and (entropy := values.get("policy/entropy")) is not None:
             first = start["policy/entropy"]

@@ -112,6 +112,15 @@ def test_chance_in_the_share_of_cut_answers_breaks_no_rule(answers: int, share: 
     assert [one.rule for found in seen for one in found] == ["truncated"]
 
 
+def test_where_most_answers_are_cut_from_the_start_it_says_that_it_cannot_see_length() -> None:
+    for first, cut, told in ((0.77, 0.8, True), (0.45, 0.55, False), (0.77, 0.3, False)):
+        guard = Guard(GuardConfig(), 64)
+        seen = [guard.look({"rollout/truncated_share": share}, 1) for share in (first, cut, cut, cut)]
+        said = [one for found in seen for one in found]
+        assert [one.rule for one in said] == (["cut_from_the_start"] if told else []) and guard.is_healthy()
+        assert all("max_new_tokens" in one.sentence and not one.cheating for one in said)
+
+
 def test_answers_of_a_word_may_become_sure() -> None:
     """Which of eight colours is right: whoever knows it says nothing else, and has no longer runs to vary."""
     short = FIRST | {"rollout/length_mean": 3.5, "rollout/length_p50": 3.0}
