@@ -4,7 +4,9 @@ A trainer is a generator `train(job)` that yields events (`events.py`). Between 
 `job.should_stop()`; when that is true it saves its state, yields `StateSaved` and returns without a `Result`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +17,14 @@ from pydantic import ValidationError
 from backend.domain.training import RunConfig
 from backend.domain.training_rows import Row
 from backend.errors import Invalid, NotFound
+from workers.training.events import Progress
 from workers.training.ranks import ALONE, Ranks
 
 SomeRow = TypeVar("SomeRow", bound=Row)
+Some = TypeVar("Some")
+Made = TypeVar("Made")
 
+TELL_EVERY_S = 2.0
 
 CPU = torch.device("cpu")
 
@@ -74,6 +80,28 @@ class Job:
     def rows(self, name: str, kind: type[SomeRow]) -> list[SomeRow]:
         """The rows of a JSON-lines input; a row that is not one is named by its line."""
         return list(read_rows(self.path(name), kind))
+
+    def encoded(
+        self, things: Sequence[Some], encode: Callable[[Some], Made]
+    ) -> Generator[Progress, None, list[Made] | None]:
+        """What `encode` makes of each: of many that takes minutes, in which people see how far it is. None where the
+        run was asked to stop; there is nothing to save.
+        """
+        yield Progress(0, None, "encode")
+        made, told = [], time.monotonic()
+        for thing in things:
+            made.append(encode(thing))
+            if (now := time.monotonic()) - told >= TELL_EVERY_S:
+                if self.should_stop():
+                    return None
+                yield Progress(0, None, f"encode, {len(made) / len(things):.0%}")
+                told = now
+        return made
+
+
+def spread(things: Sequence[Some], most: int) -> Sequence[Some]:
+    """At most so many of them, from all over: what stands side by side in a file is often alike."""
+    return things[:: math.ceil(len(things) / most) or 1]
 
 
 def read_rows(path: Path, kind: type[SomeRow]) -> Iterator[SomeRow]:

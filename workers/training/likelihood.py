@@ -17,11 +17,15 @@ from workers.training.backbone import Backbone
 from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, StepMetrics
+from workers.training.job import spread
 from workers.training.logprobs import state_logprobs
 from workers.training.packing import Document, Packed, microbatches
 from workers.training.sharded import Sharded
 
 CHUNK = 4096
+WATCHED = 256
+"""So many held-out documents are gone over while a run learns: with all of thousands, most of its time would go there.
+"""
 
 
 class DocumentTask:
@@ -44,7 +48,7 @@ class DocumentTask:
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
         self.budget = TokenBudget(tokens_per_microbatch)
-        self._held_out = held_out
+        self._held_out, self._watched = held_out, spread(held_out, WATCHED)
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[Packed]:
         return list(microbatches([self.documents[item] for item in items], tokens_per_microbatch, self.cores.count))
@@ -69,29 +73,34 @@ class DocumentTask:
             yield from self._evaluate(step)
 
     def _evaluate(self, step: int) -> Iterator[Event]:
-        if self._held_out:
-            loss, tokens = self._held_out_loss()
-            yield StepMetrics(
-                step,
-                {
-                    "held_out/loss": loss,
-                    "held_out/perplexity": math.exp(min(loss, 700.0)),
-                    "held_out/tokens": float(tokens),
-                },
-            )
+        if self._watched:
+            yield StepMetrics(step, self._held_out_numbers(self._watched))
         yield from self.samples(step)
 
+    def measure(self) -> dict[str, float]:
+        """The held-out numbers over all held-out documents, where not all of them are watched."""
+        if len(self._held_out) == len(self._watched):
+            return {}
+        if self.sharded:
+            return self.sharded.put_together(lambda: self._held_out_numbers(self._held_out))
+        return self._held_out_numbers(self._held_out)
+
     @torch.no_grad()
-    def _held_out_loss(self) -> tuple[float, int]:
-        """Nats per learnt token of the held-out documents, and how many tokens those are."""
+    def _held_out_numbers(self, documents: Sequence[Document]) -> dict[str, float]:
+        """Nats per learnt token of these documents."""
 
         def work(batch: Packed) -> float:
             with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
                 return float(negative_log_likelihood(self.backbone, batch))
 
-        total = sum(self.cores.map(work, list(microbatches(self._held_out, self.budget.tokens, self.cores.count))))
-        tokens = sum(document.learnt_tokens for document in self._held_out)
-        return total / max(1, tokens), tokens
+        total = sum(self.cores.map(work, list(microbatches(documents, self.budget.tokens, self.cores.count))))
+        tokens = sum(document.learnt_tokens for document in documents)
+        loss = total / max(1, tokens)
+        return {
+            "held_out/loss": loss,
+            "held_out/perplexity": math.exp(min(loss, 700.0)),
+            "held_out/tokens": float(tokens),
+        }
 
 
 def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:

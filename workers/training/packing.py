@@ -5,7 +5,8 @@ of one group that begin alike (completions of one prompt) share that beginning: 
 the first one's tokens before them, which is exact because a causal model's states do not depend on what comes after.
 """
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,10 @@ ATTENTION = "documents"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Token ids and the spans [start, end) of them that are learnt; the first token of all can never be."""
+    """Token ids and the spans [start, end) of them that are learnt; the first token of all can never be.
+
+    Of many documents that are there for a whole run, ids are `compact`.
+    """
 
     ids: Sequence[int]
     learnt: Sequence[tuple[int, int]] = ()
@@ -29,6 +33,11 @@ class Document:
     @property
     def learnt_tokens(self) -> int:
         return sum(end - max(start, 1) for start, end in self.learnt)
+
+
+def compact(ids: Iterable[int]) -> "array[int]":
+    """Ids of 4 bytes each, where a list has 8 and mostly a number of 32 beside them."""
+    return array("i", ids)
 
 
 @dataclass(frozen=True, slots=True)

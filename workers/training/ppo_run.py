@@ -33,11 +33,16 @@ def train(job: Job) -> Generator[Event, None, None]:
     yield Progress(0, None, "load")
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
-    messages, prompts = _encode(job.rows("prompts", PromptRow), codec, config, backbone.max_positions)
+    rows = job.rows("prompts", PromptRow)
+    encoded = yield from job.encoded(rows, lambda row: _encode(row, codec, config, backbone.max_positions))
+    if encoded is None:
+        return
+    messages, prompts = [_messages(row) for row in rows], encoded
     judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
     if "judge_prompts" in job.inputs and not judge_rows:
         raise Invalid("The judge has no prompts: none of the project's is held out. Add prompts, or leave it out.")
-    judge_messages, judge_prompts = _encode(judge_rows, codec, config, backbone.max_positions)
+    judge_messages = [_messages(row) for row in judge_rows]
+    judge_prompts = [_encode(row, codec, config, backbone.max_positions) for row in judge_rows]
     # The rewards see the answers to both: the judge's are held against them.
     asked = list(zip([*prompts, *judge_prompts], [*messages, *judge_messages], strict=True))
     judge = scorers.judge(job, backbone, codec, asked) if judge_rows else None
@@ -122,15 +127,14 @@ def _run(
     )
 
 
-def _encode(
-    rows: Sequence[PromptRow], codec: Codec, config: PPOConfig, limit: int | None
-) -> tuple[list[list[dict[str, str]]], list[list[int]]]:
-    """The prompts as messages and as ids; one that leaves no room for an answer loses its oldest tokens."""
-    messages = [[{"role": part.role, "content": part.content} for part in row.prompt] for row in rows]
-    prompts = [codec.encode_prompt(row.prompt) for row in rows]
-    if limit is not None:
-        prompts = [codec.fit_prompt(prompt, limit - config.max_new_tokens) for prompt in prompts]
-    return messages, prompts
+def _messages(row: PromptRow) -> list[dict[str, str]]:
+    return [{"role": part.role, "content": part.content} for part in row.prompt]
+
+
+def _encode(row: PromptRow, codec: Codec, config: PPOConfig, limit: int | None) -> list[int]:
+    """A prompt as ids; one that leaves no room for an answer loses its oldest tokens."""
+    ids = codec.encode_prompt(row.prompt)
+    return ids if limit is None else codec.fit_prompt(ids, limit - config.max_new_tokens)
 
 
 def _engine(job: Job, backbone: Backbone, prompts: Sequence[list[int]]) -> Engine | None:

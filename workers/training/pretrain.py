@@ -29,7 +29,7 @@ from workers.training.generation import Sampling, generate
 from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
-from workers.training.packing import Document
+from workers.training.packing import Document, compact
 from workers.training.sharded import shard
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec, train_tokenizer
@@ -60,9 +60,11 @@ def train(job: Job) -> Generator[Event, None, None]:
     backbone.model.requires_grad_(True)
     sharded = shard(backbone, job.ranks)
     codec = Codec(backbone.tokenizer)
-    yield Progress(0, None, "encode")
     limit = backbone.max_positions or config.context_tokens
-    documents = [piece for text in used for piece in pieces(codec.encode_text(text), limit)]
+    found = yield from job.encoded(used, lambda text: list(pieces(codec.encode_text(text), limit)))
+    if found is None:
+        return
+    documents = [piece for some in found for piece in some]
     measured = [piece for text in kept_out for piece in pieces(codec.encode_text(text), limit)]
 
     def samples(step: int) -> Iterator[Event]:
@@ -81,10 +83,12 @@ def train(job: Job) -> Generator[Event, None, None]:
     loop = Loop(job, config, task, plan, list(backbone.model.named_parameters()))
     if not (yield from loop.run()):
         return
+    yield Progress(plan.steps, plan.steps, "measure")
+    seen = loop.kept.seen | task.budget.attempt(task.measure)
     yield Progress(plan.steps, plan.steps, "save")
     save_language_model(job, backbone, codec, adapter=None, parent=backbone.digest() if config.model else None)
     yield Result(
-        {name: value for name, value in loop.kept.seen.items() if name == "held_out/loss"}
+        {name: value for name, value in seen.items() if name == "held_out/loss"}
         | {
             "train/kept_step": float(loop.kept.step),
             "train/documents": float(len(used)),
@@ -100,7 +104,7 @@ def train(job: Job) -> Generator[Event, None, None]:
 def pieces(ids: Sequence[int], limit: int) -> Iterator[Document]:
     """A text as documents no longer than the model's context; every token but the first of a piece is learnt."""
     for start in range(0, len(ids), limit):
-        piece = ids[start : start + limit]
+        piece = compact(ids[start : start + limit])
         if len(piece) > 1:
             yield Document(piece, ((1, len(piece)),))
 

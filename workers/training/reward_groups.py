@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from backend.domain.training_rows import ChatMessage, PairOutcome, RewardGroup
-from workers.training.packing import Document, Packed, pack
+from workers.training.packing import Document, Packed, compact, pack
 from workers.training.scoring import scorer_input
 from workers.training.tokens import Codec
 
@@ -91,7 +91,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
             rewards.append((place[index], completion.reward * row.scale, completion.weight))
         ids.append(completion.id)
         models.append(completion.model)
-        documents.append(Document(encoded.ids))
+        documents.append(Document(compact(encoded.ids)))
         lengths.append(encoded.completion_length)
     usable = [o for o in row.outcomes if o.weight > 0 and o.a in place and o.b in place]
     sizes = Counter(outcome.judgment for outcome in row.outcomes)

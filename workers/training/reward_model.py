@@ -57,7 +57,7 @@ from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, Progress, Result, StepMetrics, Warned
 from workers.training.generation import Sampling, generate, tokens_at_once
-from workers.training.job import Job, write_rows
+from workers.training.job import Job, spread, write_rows
 from workers.training.packing import parted
 from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group
 from workers.training.reward_metrics import Judged
@@ -96,15 +96,16 @@ def train(job: Job) -> Generator[Event, None, None]:
         sharded = shard(backbone, job.ranks, head)
         named = list(backbone.model.named_parameters())
     named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
-    yield Progress(0, None, "encode")
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
+    encoded = yield from job.encoded(rows, lambda row: read_group(codec, row, limit))
+    if encoded is None:
+        return
     learnt: list[Group] = []
     held_out: list[Group] = []
     without_signal: list[Group] = []
     too_long = 0
-    for row in rows:
-        group, dropped = read_group(codec, row, limit)
+    for row, (group, dropped) in zip(rows, encoded, strict=True):
         too_long += dropped
         if not has_signal(group, config.loss):
             without_signal.append(group)
@@ -131,7 +132,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     bins = [asdict(one) for one in reward_metrics.reliability_of(pairs)]
     if held_out:
         yield StepMetrics(plan.steps, dict(values))
-    seen = attempt(lambda: task.measure(learnt[: max(WATCHED_PROMPTS, len(held_out))]))
+    seen = attempt(lambda: task.measure(spread(learnt, max(WATCHED_PROMPTS, len(held_out)))))
     # In the result alone: the last step's own `train/accuracy` is of the curve.
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     doubt = length_meter(measured)
@@ -217,7 +218,7 @@ class RewardTask:
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self.cores = Cores() if sharded else backbone.cores
-        self._watched = held_out[:WATCHED_PROMPTS]
+        self._watched = spread(held_out, WATCHED_PROMPTS)
         judgments = sum(group.weight for group in learnt)
         rewarded = sum(weight for group in learnt for *_, weight in group.rewards)
         share = {"bradley_terry": 0.0, "elo_regression": 1.0, "mixed": config.regression_share}[config.loss]
@@ -396,7 +397,8 @@ def _score_samples(job: Job, config: RewardModelConfig, codec: Codec, task: Rewa
     if writer.max_positions is not None:
         new = min(new, writer.max_positions // 2)
     room = (writer.max_positions or 2**31) - new
-    chosen = [task.learnt[i % len(task.learnt)].prompt for i in range(count)]
+    asked = spread(task.learnt, count)
+    chosen = [asked[i % len(asked)].prompt for i in range(count)]
     prompts = [codec.fit_prompt(codec.encode_prompt(prompt), room) for prompt in chosen]
     answers = generate(
         writer,

@@ -7,7 +7,8 @@ into the saved model, so that whoever comes next (reward model, PPO) finds one p
 Metrics: those of `supervised` (`train/loss` in nats per learnt token), `held_out/loss`, `held_out/perplexity`,
 `held_out/tokens`, `samples/ended_share` (answers that end themselves), `samples/tokens` (their mean length) and, with
 a reward model or scorers, `samples/score` (the weighted sum) and `samples/score_of_<name>`.
-Result: these of the weights that are saved, `train/kept_step` (the step after which they were that), and
+Result: these of the weights that are saved (over all that is held out, where only some of it was watched),
+`train/kept_step` (the step after which they were that), and
 `train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`.
 """
 
@@ -27,11 +28,11 @@ from workers.training.generation import Sampling, generate
 from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.output import save_language_model
-from workers.training.packing import Document
+from workers.training.packing import Document, compact
 from workers.training.scorers import Liking
 from workers.training.sharded import shard
 from workers.training.supervised import Loop, Plan
-from workers.training.tokens import Codec, Encoded
+from workers.training.tokens import Codec
 
 ADAPTER = "sft"
 MOST_SAMPLE_TOKENS = 256
@@ -60,24 +61,30 @@ def train(job: Job) -> Generator[Event, None, None]:
         named = list(backbone.model.named_parameters())
     adapter = ADAPTER if lora else None
 
-    yield Progress(0, None, "encode")
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
-    learnt: list[Encoded] = []
-    measured: list[Encoded] = []
-    asked: dict[str, DemonstrationRow] = {}
-    too_long = 0
-    for row in rows:
+
+    def encode(row: DemonstrationRow) -> Document | None:
         encoded = codec.encode_demonstration(
             row.prompt, row.completion, max_tokens=limit, earlier_answers=config.train_on_earlier_answers
         )
-        if encoded is None:
-            too_long += 1
-        elif split(key := digest([turn.model_dump() for turn in row.prompt]), config.held_out_share) == "held_out":
-            measured.append(encoded)
+        return None if encoded is None else Document(compact(encoded.ids), encoded.learnt)
+
+    documents = yield from job.encoded(rows, encode)
+    if documents is None:
+        return
+    learnt: list[Document] = []
+    measured: list[Document] = []
+    asked: dict[str, DemonstrationRow] = {}
+    for row, document in zip(rows, documents, strict=True):
+        if document is None:
+            continue
+        if split(key := digest([turn.model_dump() for turn in row.prompt]), config.held_out_share) == "held_out":
+            measured.append(document)
             asked.setdefault(key, row)
         else:
-            learnt.append(encoded)
+            learnt.append(document)
+    too_long = documents.count(None)
     if not learnt:
         raise Invalid(
             f"No demonstration is left to learn from: {too_long} of {len(rows)} are longer than {limit} tokens and "
@@ -85,7 +92,8 @@ def train(job: Job) -> Generator[Event, None, None]:
         )
 
     shown = list(asked.values())[: config.sample_prompts]
-    longest = max(encoded.completion_length for encoded in learnt)
+    del rows, asked, documents  # they may be large, and the run be long
+    longest = max(end - start for document in learnt for start, end in document.learnt[-1:])
     positions = backbone.max_positions or 2**31
     sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS, max(1, positions // 2)))
 
@@ -102,8 +110,8 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     task = DocumentTask(
         backbone,
-        [Document(encoded.ids, encoded.learnt) for encoded in learnt],
-        [Document(encoded.ids, encoded.learnt) for encoded in measured],
+        learnt,
+        measured,
         adapter=adapter,
         samples=samples,
         tokens_per_microbatch=config.tokens_per_microbatch,
@@ -113,10 +121,13 @@ def train(job: Job) -> Generator[Event, None, None]:
     loop = Loop(job, config, task, plan, named)
     if not (yield from loop.run()):
         return
+    yield Progress(plan.steps, plan.steps, "measure")
+    all_held_out = task.budget.attempt(task.measure)
     yield Progress(plan.steps, plan.steps, "save")
     save_language_model(job, backbone, codec, adapter=adapter, parent=backbone.digest())
     yield Result(
         loop.kept.seen
+        | all_held_out
         | {
             "train/kept_step": float(loop.kept.step),
             "train/demonstrations": float(len(learnt)),

@@ -15,7 +15,8 @@ from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid, NotFound
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
 from tests.workers.training.tiny import folder_of
-from workers.training import pretrain, sft, supervised
+from workers.training import job as jobs
+from workers.training import likelihood, pretrain, sft, supervised
 from workers.training.backbone import Backbone, digest_of
 from workers.training.events import Result, Sample, StateSaved, Warned
 from workers.training.generation import Sampling, generate
@@ -352,3 +353,37 @@ def test_missing_inputs_are_named(base, tmp_path) -> None:
     with pytest.raises(Invalid, match=r"Line 2 of bad\.jsonl"):
         list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=bad)))
     assert isinstance(job(tmp_path, "sft", config).config, SFTConfig)
+
+
+def test_of_thousands_held_out_only_some_are_watched_and_all_are_measured_at_the_end(
+    base, tmp_path, monkeypatch
+) -> None:
+    """Every fourth while it learns; at the end all of them, under the weights that are saved."""
+    few = demonstrations(tmp_path, 40)
+    config = {"model": "a/b", "max_steps": 4, "demonstrations_per_step": 4, "held_out_share": 0.5, "keep": "last"}
+
+    def numbers(name: str) -> tuple[list[tuple[int, float]], dict[str, float]]:
+        one = job(tmp_path / name, "sft", config, model=base[0], demonstrations=few)
+        events = list(sft.train(one))
+        assert isinstance(events[-1], Result)
+        return metrics(events, "held_out/tokens"), dict(events[-1].values)
+
+    watched_all, expected = numbers("all")
+    monkeypatch.setattr(likelihood, "WATCHED", 5)
+    watched, result = numbers("some")
+    assert {tokens for _, tokens in watched_all} == {expected["held_out/tokens"]}
+    assert all(0 < tokens < expected["held_out/tokens"] / 2 for _, tokens in watched)
+    assert result == pytest.approx(expected, rel=1e-5)
+
+
+def test_encoding_says_how_far_it_is_and_stops_when_asked(base, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "TELL_EVERY_S", 0.0)
+    one = job(tmp_path, "sft", {"model": "a/b"}, model=base[0], demonstrations=demonstrations(tmp_path, 4))
+    asked = iter((False, False, True))
+    phases = [event.phase for event in sft.train(replace(one, should_stop=lambda: next(asked)))]
+    assert phases == ["load", "encode", "encode, 25%", "encode, 50%"]
+
+
+def test_some_of_many_are_taken_from_all_over() -> None:
+    assert jobs.spread(range(10), 10) == range(10) and jobs.spread([], 3) == []
+    assert list(jobs.spread(range(10), 4)) == [0, 3, 6, 9] and list(jobs.spread("abc", 9)) == ["a", "b", "c"]
