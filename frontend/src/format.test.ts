@@ -52,6 +52,7 @@ it("says how a run is doing", () => {
   expect(runSentence(run({ state: "queued", attempt: 0 }))).toBe("Waiting for a free worker.");
   expect(runSentence(run({ state: "running" }))).toBe("Running, step 12 of 200 (rollout).");
   expect(runSentence(run({ state: "running", progress: { step: 12, total: null, phase: null } }))).toBe("Running, step 12.");
+  expect(runSentence(run({ state: "running", progress: { step: 0, total: null, phase: "encode, 34%" } }))).toBe("Starting: encode, 34%.");
   expect(runSentence(run({ state: "running", cancel_requested: true }))).toMatch(/saves its state/);
   expect(runSentence(run({ state: "succeeded", started_at: "2026-01-01T00:00:00Z", finished_at: "2026-01-01T00:01:40Z" }))).toBe("Done in 1 min 40 s.");
   expect(runSentence(run({ state: "failed", progress: null }))).toBe("Failed before the first step.");

@@ -158,8 +158,9 @@ export function runSentence(run: Run): string {
       return run.attempt > 0 ? "Waiting for a worker to take it up again." : "Waiting for a free worker.";
     case "running": {
       if (run.cancel_requested) return "Stopping: the trainer saves its state first.";
-      if (!step) return "Starting: the worker loads models and data.";
-      return `Running, ${step}${at?.phase ? ` (${at.phase.replaceAll("_", " ")})` : ""}.`;
+      if (!at || !step) return "Starting: the worker loads models and data.";
+      if (!at.step && !at.total && at.phase) return `Starting: ${at.phase.replaceAll("_", " ")}.`;
+      return `Running, ${step}${at.phase ? ` (${at.phase.replaceAll("_", " ")})` : ""}.`;
     }
     case "succeeded":
       return run.started_at && run.finished_at
