@@ -81,20 +81,20 @@ class Job:
         """The rows of a JSON-lines input; a row that is not one is named by its line."""
         return list(read_rows(self.path(name), kind))
 
-    def encoded(
-        self, things: Sequence[Some], encode: Callable[[Some], Made]
+    def each(
+        self, things: Sequence[Some], work: Callable[[Some], Made], phase: str, *, step: int = 0
     ) -> Generator[Progress, None, list[Made] | None]:
-        """What `encode` makes of each: of many that takes minutes, in which people see how far it is. None where the
-        run was asked to stop; there is nothing to save.
+        """What `work` makes of each: of many that takes minutes, in which people see how far it is. None where the run
+        was asked to stop; what was made is lost. step: how many have been trained, of as many.
         """
-        yield Progress(0, None, "encode")
+        yield Progress(step, step or None, phase)
         made, told = [], time.monotonic()
         for thing in things:
-            made.append(encode(thing))
+            made.append(work(thing))
             if (now := time.monotonic()) - told >= TELL_EVERY_S:
                 if self.should_stop():
                     return None
-                yield Progress(0, None, f"encode, {len(made) / len(things):.0%}")
+                yield Progress(step, step or None, f"{phase}, {len(made) / len(things):.0%}")
                 told = now
         return made
 

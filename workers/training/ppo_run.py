@@ -34,7 +34,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     rows = job.rows("prompts", PromptRow)
-    encoded = yield from job.encoded(rows, lambda row: _encode(row, codec, config, backbone.max_positions))
+    encoded = yield from job.each(rows, lambda row: _encode(row, codec, config, backbone.max_positions), "encode")
     if encoded is None:
         return
     messages, prompts = [_messages(row) for row in rows], encoded

@@ -61,7 +61,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     sharded = shard(backbone, job.ranks)
     codec = Codec(backbone.tokenizer)
     limit = backbone.max_positions or config.context_tokens
-    found = yield from job.encoded(used, lambda text: list(pieces(codec.encode_text(text), limit)))
+    found = yield from job.each(used, lambda text: list(pieces(codec.encode_text(text), limit)), "encode")
     if found is None:
         return
     documents = [piece for some in found for piece in some]

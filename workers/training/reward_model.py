@@ -69,6 +69,8 @@ from workers.training.tokens import Codec
 ADAPTER = "reward"
 WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
+SCORED_AT_ONCE = 256
+"""Prompts between two looks at whether the run shall stop."""
 ENOUGH_PAIRS = 30
 """Of fewer held-out ones length may foresee as many by accident."""
 LENGTH_CORRELATION = 0.8
@@ -98,7 +100,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
-    encoded = yield from job.encoded(rows, lambda row: read_group(codec, row, limit))
+    encoded = yield from job.each(rows, lambda row: read_group(codec, row, limit), "encode")
     if encoded is None:
         return
     learnt: list[Group] = []
@@ -124,28 +126,43 @@ def train(job: Job) -> Generator[Event, None, None]:
     if not (yield from loop.run()):
         return
 
-    yield Progress(plan.steps, plan.steps, "measure")
-    attempt = task.budget.attempt
-    measured, pairs = attempt(lambda: task.report(held_out))
+    groups, attempt = [*learnt, *held_out, *without_signal], task.budget.attempt
+    some_at_once = [groups[start : start + SCORED_AT_ONCE] for start in range(0, len(groups), SCORED_AT_ONCE)]
+    scored = yield from job.each(
+        some_at_once, lambda some: attempt(lambda: task.score_groups(some)), "score", step=plan.steps
+    )
+    if scored is None:
+        return
+    scores = [score for some in scored for score in some]
+    measured, pairs = task.report(held_out, scores[len(learnt) : len(learnt) + len(held_out)])
     values = {f"held_out/{name}": value for name, value in measured.items()}
     sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
     bins = [asdict(one) for one in reward_metrics.reliability_of(pairs)]
     if held_out:
         yield StepMetrics(plan.steps, dict(values))
-    seen = attempt(lambda: task.measure(spread(learnt, max(WATCHED_PROMPTS, len(held_out)))))
+    as_many = max(WATCHED_PROMPTS, len(held_out))
+    seen, _ = task.report(spread(learnt, as_many), spread(scores[: len(learnt)], as_many))
     # In the result alone: the last step's own `train/accuracy` is of the curve.
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     doubt = length_meter(measured)
     if doubt:
         yield Warned(plan.steps, "length_meter", doubt)
-    scores = attempt(lambda: scores_of(task, [*learnt, *held_out, *without_signal]))
+    written = [
+        ScoredCompletion(completion=id, score=score)
+        for group, found in zip(groups, scores, strict=True)
+        for id, score in zip(group.ids, found, strict=True)
+    ]
     yield Progress(plan.steps, plan.steps, "normalise")
-    mean, deviation = attempt(lambda: normalise(job, config, codec, task))
+    if config.normalise_samples:
+        raw = attempt(lambda: scores_of_samples(job, config, codec, task))
+    else:
+        raw = np.array([score for found in scores[: len(learnt)] for score in found])
+    mean, deviation = normalise(head, raw)
     yield from task.budget.warnings(plan.steps)
     yield Progress(plan.steps, plan.steps, "save")
     reward_output.save(job, task.model(), codec, doubt=doubt)
     if job.ranks.first:
-        write_rows(job.output / "scores.jsonl", scores)
+        write_rows(job.output / "scores.jsonl", written)
     yield Result(
         values
         | {
@@ -300,11 +317,12 @@ class RewardTask:
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
         """How well the scores agree with the judgments of these groups."""
-        return self.report(groups)[0]
+        return self.report(groups, self.score_groups(groups))[0]
 
-    def report(self, groups: Sequence[Group]) -> tuple[dict[str, float], list[Judged]]:
-        """The same with each outcome that it is about."""
-        scores = self.score_groups(groups)
+    def report(
+        self, groups: Sequence[Group], scores: Sequence[Sequence[float]]
+    ) -> tuple[dict[str, float], list[Judged]]:
+        """The same of scores that are known, with each outcome that it is about."""
         pairs = [
             Judged(
                 (number, one.a, one.b),
@@ -364,31 +382,18 @@ def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]])
 # -- after training ---------------------------------------------------------------------------------------------------
 
 
-def scores_of(task: RewardTask, groups: Sequence[Group]) -> list[ScoredCompletion]:
-    """What every completion gets, while gain and offset are not set yet."""
-    return [
-        ScoredCompletion(completion=id, score=score)
-        for group, scores in zip(groups, task.score_groups(groups), strict=True)
-        for id, score in zip(group.ids, scores, strict=True)
-    ]
-
-
-def normalise(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> tuple[float, float]:
-    """Set gain and offset; returns mean and deviation of the raw scores they were set by."""
-    if config.normalise_samples:
-        raw = _score_samples(job, config, codec, task)
-    else:
-        raw = np.array([score for group in task.score_groups(task.learnt) for score in group])
+def normalise(head: ScalarHead, raw: reward_metrics.Floats) -> tuple[float, float]:
+    """Set gain and offset by the raw scores of some answers; returns their mean and deviation."""
     mean, deviation = float(raw.mean()), float(raw.std())
     if deviation > 1e-6:
-        task.head.gain.fill_(1.0 / deviation)
-        task.head.offset.fill_(-mean / deviation)
+        head.gain.fill_(1.0 / deviation)
+        head.offset.fill_(-mean / deviation)
     else:  # a constant score has no scale
-        task.head.offset.fill_(-mean)
+        head.offset.fill_(-mean)
     return mean, deviation
 
 
-def _score_samples(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> reward_metrics.Floats:
+def scores_of_samples(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> reward_metrics.Floats:
     """Scores of answers that the model as it was before training gives to training prompts."""
     lora = task.adapter is not None
     writer = task.backbone if lora else Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)

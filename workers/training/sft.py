@@ -70,7 +70,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         )
         return None if encoded is None else Document(compact(encoded.ids), encoded.learnt)
 
-    documents = yield from job.encoded(rows, encode)
+    documents = yield from job.each(rows, encode, "encode")
     if documents is None:
         return
     learnt: list[Document] = []

@@ -359,7 +359,8 @@ def test_fresh_samples_of_the_reference_score_around_0_with_deviation_1(base) ->
     backbone = fresh(base, "gpt2")  # what the Llama says is mostly the same, and then something very different
     task, some = task_of(backbone, groups(5), normalise_samples=512, normalise_max_new_tokens=8)
     codec = Codec(backbone.tokenizer)
-    reward_model.normalise(job_of(task.config), task.config, codec, task)
+    raw = reward_model.scores_of_samples(job_of(task.config), task.config, codec, task)
+    reward_model.normalise(task.head, raw)
     prompts = [codec.encode_prompt(some[i % 5].prompt) for i in range(512)]
     stops = codec.stop_ids(backbone.stop_ids)
     answers = generate(backbone, prompts, Sampling(8), keys=[(99, i) for i in range(512)], stop_ids=stops)
