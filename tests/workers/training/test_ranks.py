@@ -134,7 +134,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-STOPS = {"sft": 9, "full": 9, "ppo": 30}
+STOPS = {"sft": 9, "full": 9, "ppo": 50}
 """Runs that the second rank wants to stop when it was asked so often."""
 
 
@@ -156,7 +156,8 @@ def _compared(place: Place) -> Place:
     torchrun(*whole, *stopped, *(f"{folder}+" for folder in stopped))
     for name, folder in zip(STOPS, stopped, strict=True):
         told = (folder / STOPPED / "events.jsonl").read_text().splitlines()
-        assert json.loads(told[-1])["type"] == "state"
+        last = json.loads(told[-1])
+        assert last["type"] == "state" and last["step"] > 0, name
         shutil.copytree(folder / STOPPED / "state", place.job(f"{name}-stopped", *KINDS[name], devices=1) / "state")
     return place
 
