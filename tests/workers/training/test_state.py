@@ -64,9 +64,9 @@ SAVED = {
     "sft": "bad_in_a_row belongs_to budget kept skipped step",
     "ppo": "backbone_sha256 bad_steps bad_steps_in_a_row budget config iteration kept leash leash.coefficient start "
     "step_rule step_rule.clamped step_rule.coefficient watch watch.best watch.guard watch.guard.broken "
-    "watch.guard.judged watch.guard.start watch.stopped",
+    "watch.guard.judged watch.guard.liked watch.guard.start watch.stopped",
 }
-"""What trainers save, for VERSION 2: where this no longer is true, VERSION must be another."""
+"""What trainers save, for VERSION 3: where this no longer is true, VERSION must be another."""
 
 
 @pytest.mark.parametrize("kind", SAVED)
@@ -80,7 +80,7 @@ def test_a_trainer_refuses_a_state_that_lacks_anything_of_what_it_saves(
     whole = state.load(tmp_path / "state")
     assert whole is not None
     names = [name for name, _ in _named(whole.scalars)]
-    assert (" ".join(sorted(names)), state.VERSION) == (SAVED[kind], 2)
+    assert (" ".join(sorted(names)), state.VERSION) == (SAVED[kind], 3)
     tensors = [name for name in whole.tensors if name.endswith("/0") and name != "kept/0"]
     for name in (*names, *tensors):
         lacking = {one: tensor for one, tensor in whole.tensors.items() if one != name}
