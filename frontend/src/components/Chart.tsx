@@ -102,8 +102,9 @@ function Chart({ name, steps, values, smoothing, height = 130, beside = NONE, ma
         ],
         series: [
           {},
-          { stroke: line, width: 1, alpha: 0.3, points: { show: (self) => self.data[0].length < 2 }, spanGaps: true },
-          { stroke: line, width: 1.75, points: { show: false }, spanGaps: true },
+          { stroke: line, width: 1, alpha: 0.3, points: { show: false }, spanGaps: true },
+          // A first value alone makes no line.
+          { stroke: line, width: 1.75, points: { show: (self) => Array.from(self.data[1] ?? []).filter(Number.isFinite).length < 2, size: 6, fill: line }, spanGaps: true },
           ...Array.from({ length: over }, (_, place): uPlot.Series => ({ stroke: colourOf(seriesName(overSeries(place))), width: 1.5, dash: seriesDash(overSeries(place))!.split(" ").map(Number), points: { show: false }, spanGaps: true })),
         ],
         hooks: {
