@@ -1,8 +1,9 @@
 """The two roles that PPO trains, on one backbone: their parameters, their forwards, their optimisers. Knows no
 objective.
 
-The policy is an adapter. The critic is another one with a head, or only a head that reads the states of the policy or
-those of the reward model, or is not there at all (REINFORCE). Each role steps its own parameters and no others.
+The policy is an adapter. The critic is another one with a head, or only a head that reads the states of the policy, or
+one that reads those of the reward model and is solved instead of stepped, or is not there at all (REINFORCE). Each role
+steps its own parameters and no others.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from backend.errors import Invalid
 from workers.training import state as saved_state
 from workers.training.backbone import Backbone, ScalarHead
 from workers.training.batches import Layout
+from workers.training.linear_critic import LinearCritic
 from workers.training.logprobs import state_logprobs
 from workers.training.ranks import Ranks
 from workers.training.scoring import RewardModel
@@ -45,7 +47,9 @@ class ActorCritic:
         self.copy_failed = bool(config.copies_reward_model and reward_model and reward_model.adapter is None)
         """Whether the critic should have started as the reward model, and could not."""
         self.critic: list[nn.Parameter] = []
-        if self.has_critic:
+        """Those that it steps."""
+        self.linear = LinearCritic(self._start_of(self.reads)) if self.reads else None
+        if self.has_critic and not self.linear:
             self.value_head, self.critic = self._make_critic(reward_model, seed)
             self.value_optimiser = _adam(self.critic, config.value_learning_rate)
         self.bad_steps = self.bad_steps_in_a_row = 0
@@ -53,14 +57,12 @@ class ActorCritic:
     def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
         """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
         head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn. A reward
-        model that is no adapter cannot be copied, but its states can be read as well as those of another.
+        model that is no adapter cannot be copied.
         """
-        config, copied = self.config, None
-        if config.value_init == "reward" and reward_model:
-            copied = self.reads or (reward_model if self.has_own_trunk and reward_model.adapter is not None else None)
-        width = (self.reads.backbone if self.reads else self.backbone).hidden_size
-        head = copied.head.copy() if copied else ScalarHead(width, zero=True).to(self.backbone.device)
-        head.requires_grad_(True)
+        config = self.config
+        copied = reward_model if config.copies_reward_model and not self.copy_failed else None
+        head = copied.head.copy() if copied else ScalarHead(self.backbone.hidden_size, zero=True)
+        head.to(self.backbone.device).requires_grad_(True)
         if not self.has_own_trunk:
             return head, list(head.parameters())
         if copied and copied.adapter is not None:
@@ -68,6 +70,13 @@ class ActorCritic:
         else:
             self.backbone.add_adapter(VALUE, rank=config.lora_rank, alpha=config.lora_alpha, seed=seed + 1)
         return head, [*self.backbone.parameters_of(VALUE), *head.parameters()]
+
+    @torch.no_grad()
+    def _start_of(self, reward_model: RewardModel) -> Tensor:
+        """(d + 1,): the reward model's own head, which speaks of whole answers, or zeros."""
+        head = reward_model.head
+        start = torch.cat((head.weight[0] * head.gain, head.bias * head.gain + head.offset))
+        return start if self.config.value_init == "reward" else torch.zeros_like(start)
 
     # -- forward --------------------------------------------------------------------------------------------------
 
@@ -88,26 +97,25 @@ class ActorCritic:
             entropy_gradient=entropy_gradient,
         )
 
-    def values(self, layout: Layout, policy_states: Tensor, read: Tensor | None) -> Tensor:
-        """(N,): the critic's expectation before each answer token. read: the reward model's states there, for a critic
-        that reads them. What it learns reaches neither policy nor reward model.
+    def values(self, layout: Layout, policy_states: Tensor) -> Tensor:
+        """(N,): the expectation before each answer token of a critic that is stepped. What it learns does not reach the
+        policy.
         """
-        if self.has_own_trunk:
-            return self.value_head(self.states(VALUE, layout))  # type: ignore[no-any-return]
-        return self.value_head(policy_states.detach() if read is None else read)  # type: ignore[no-any-return]
+        states = self.states(VALUE, layout) if self.has_own_trunk else policy_states.detach()
+        return self.value_head(states)  # type: ignore[no-any-return]
 
     # -- optimisers -----------------------------------------------------------------------------------------------
 
     def set_learning_rates(self, share: float) -> None:
         """Both, as a share of what they were at the start."""
         self.policy_optimiser.param_groups[0]["lr"] = self.config.policy_learning_rate * share
-        if self.has_critic:
+        if self.critic:
             self.value_optimiser.param_groups[0]["lr"] = self.config.value_learning_rate * share
 
     def optimise(self, tally: Tally) -> None:
         """Step both roles, or neither where a gradient is not finite: one bad number would stay in Adam's moments."""
         config, roles = self.config, [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
-        if self.has_critic:
+        if self.critic:
             roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
         self.ranks.add_gradients([*self.policy, *self.critic])
         norms = [nn.utils.clip_grad_norm_(role[1], config.gradient_clip_norm) for role in roles]
@@ -151,7 +159,9 @@ class ActorCritic:
         for name, kept in self.kept.items():
             tensors |= saved_state.parameter_tensors(kept, f"kept/{name}/")
         tensors |= saved_state.optimiser_tensors(self.policy_optimiser, "policy_optimiser/")
-        if self.has_critic:
+        if self.linear:
+            tensors |= {f"critic/{name}": tensor for name, tensor in self.linear.state().items()}
+        if self.critic:
             tensors |= saved_state.parameter_tensors(self.critic, "critic/")
             tensors |= saved_state.optimiser_tensors(self.value_optimiser, "value_optimiser/")
         scalars = {"bad_steps": self.bad_steps, "bad_steps_in_a_row": self.bad_steps_in_a_row, "kept": [*self.kept]}
@@ -166,7 +176,9 @@ class ActorCritic:
             self.keep_policy(name)
             saved_state.load_parameters(self.kept[name], tensors, f"kept/{name}/")
         saved_state.load_optimiser(self.policy_optimiser, tensors, "policy_optimiser/")
-        if self.has_critic:
+        if self.linear:
+            self.linear.restore({name: tensors[f"critic/{name}"] for name in self.linear.state()})
+        if self.critic:
             saved_state.load_parameters(self.critic, tensors, "critic/")
             saved_state.load_optimiser(self.value_optimiser, tensors, "value_optimiser/")
         self.bad_steps, self.bad_steps_in_a_row = scalars["bad_steps"], scalars["bad_steps_in_a_row"]

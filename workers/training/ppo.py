@@ -240,8 +240,8 @@ class PPO:
             _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
             if roles.reads and batch.read is not None:
                 scores[layout.rows], batch.read[where] = roles.reads.read(layout)
-            if roles.has_critic:
-                _put(batch.values, where, roles.values(layout, states, batch.read_at(where)))
+            if roles.critic:
+                _put(batch.values, where, roles.values(layout, states))
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
@@ -258,12 +258,16 @@ class PPO:
     def _advantages(self, batch: Rollouts) -> None:
         config, mask = self.config, batch.mask
         batch.rewards = rl_math.token_rewards(batch.scores, batch.kl, mask, self.leash.coefficient)
+        received = rl_math.returns_to_go(batch.rewards, mask, discount=config.discount)
+        if self.roles.linear and batch.read is not None:
+            half = int(mask[: len(batch) // 2].sum())
+            batch.values[mask] = self.roles.linear(batch.read[mask.flatten()], received[mask], half)
         if config.advantage_estimator == "gae":
             batch.raw_advantages, batch.returns = rl_math.gae(
                 batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.gae_lambda
             )
         else:
-            batch.returns = rl_math.returns_to_go(batch.rewards, mask, discount=config.discount)
+            batch.returns = received
         if config.advantage_estimator == "group_relative":
             relative = rl_math.group_relative(batch.returns[:, 0], group=config.samples_per_prompt)
             batch.raw_advantages = torch.where(mask, relative.unsqueeze(1), 0)
@@ -300,6 +304,9 @@ class PPO:
         if config.objective == "kl_penalty":  # the rule for beta needs the whole step, after the last update
             whole = self.budget.attempt(lambda: self._whole_step(batch, self._minibatches(batch, epoch=0)))
             tally.replace("policy/kl_step_per_token_nats", whole)
+        if self.roles.linear:
+            loss = rl_math.value_loss(batch.values, batch.values, batch.returns, clip_range=None)[batch.mask]
+            tally.mean_of("value/loss", loss.sum(), loss.numel())
         tally.count("policy/optimiser_steps", steps)
         tally.count("policy/epochs", epochs)
 
@@ -344,7 +351,7 @@ class PPO:
         def critic(layout: Layout, policy_states: Tensor) -> tuple[Tensor, Tally]:
             self._look_up()
             where, tally = batch.flat(layout), Tally()
-            values = roles.values(layout, policy_states, batch.read_at(where))
+            values = roles.values(layout, policy_states)
             old = _take(batch.values, where)
             loss = rl_math.value_loss(values, old, _take(batch.returns, where), clip_range=config.value_clip_range)
             tally.of_value(loss, values, old, config.value_clip_range)
@@ -353,7 +360,7 @@ class PPO:
         # One role after the other, each forward with its backward.
         found = learn(policy, minibatch, roles.policy)
         tallies = [tally for tally, _ in found]
-        if roles.has_critic:
+        if roles.critic:
             read = [(layout, states) for layout, (_, states) in zip(minibatch, found, strict=True)]
             tallies += learn(lambda one: critic(*one), read, roles.critic)
         whole = Tally()

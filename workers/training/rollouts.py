@@ -90,10 +90,6 @@ class Rollouts:
         places = torch.cat([torch.arange(start, start + count) for start, count in starts])
         return replace(layout, answers=places.to(self.device))
 
-    def read_at(self, where: Tensor) -> Tensor | None:
-        """(N, d) of what the critic reads, at some places; None where it reads nothing."""
-        return None if self.read is None else self.read.index_select(0, where)
-
     def tokens(self, rows: Sequence[int]) -> int:
         """How many answer tokens these rows have."""
         return sum(len(self.answers[row].ids) for row in rows)

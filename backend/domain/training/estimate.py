@@ -246,6 +246,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
     critic = config.critic if config.advantage_estimator == "gae" else None
     trained = adapter * (1 + (critic == "separate"))
     read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if critic == "reward" else 0
+    solved = 8 * 5 * shape.hidden**2 if critic == "reward" else 0  # moments, and what solving takes
     kept = adapter * (1 + bool(config.judge or any(one.role == "judge" for one in config.scorers)))
     merged = shape.weights * width
     answers = _answers(shape, config.episodes_per_iteration, config.max_new_tokens, width)
@@ -253,7 +254,7 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
     return Needs(
         {
             "weights": merged + reward_models * width,
-            "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge)) + width * read,
+            "training": 16 * trained + 4 * kept + 4 * adapter * (1 + bool(config.judge)) + width * read + solved,
         },
         {
             "activations": shape.activations(m, width, config.lora_rank) + _logits(shape, m, "ppo"),

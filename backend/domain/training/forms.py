@@ -45,6 +45,8 @@ NEW_MODEL = (
     "chat_template",
 )
 CRITIC = ("critic", "value_init", "value_learning_rate", "value_clip_range", "gae_lambda")
+STEPPED = ("value_learning_rate", "value_clip_range")
+"""Of a critic that is not solved."""
 STEP_PENALTY = ("kl_step_target_per_token_nats", "kl_step_coefficient", "kl_step_direction")
 
 FORMS: dict[str, Form] = {
@@ -108,6 +110,7 @@ FORMS: dict[str, Form] = {
             **{name: {"objective": ("kl_penalty",)} for name in STEP_PENALTY},
             **{name: {"kl_controller": ("leash",)} for name in ("kl_target_per_seq_nats", "kl_horizon_episodes")},
             **{name: {"advantage_estimator": ("gae",)} for name in CRITIC},
+            **{name: {"advantage_estimator": ("gae",), "critic": ("separate", "shared")} for name in STEPPED},
         },
         sets={
             "objective": {"reinforce": {"advantage_estimator": "batch_mean", "epochs": 1, "minibatches": 1}},

@@ -152,16 +152,16 @@ class PPOConfig(LoraConfig, OutputConfig):
         "separate",
         description=(
             "separate: the critic is an adapter of its own. reward: a linear head that reads what the reward model "
-            "makes of the unfinished answer; about half the work. shared: one that reads the policy, as cheap, but it "
-            "has to learn first which prompts are worth more."
+            "makes of the unfinished answer, and is fitted by least squares; about half the work. shared: one that "
+            "reads the policy, as cheap, but it has to learn first which prompts are worth more."
         ),
     )
     value_init: Literal["reward", "zero"] = Field(
         "reward",
         description=(
-            "reward: the critic starts as a copy of the reward model, or of its head where it reads it; a separate one "
-            "cannot where the reward model trained all its weights, and the run says so. zero: it starts by expecting "
-            "0, as a shared one always does."
+            "reward: the critic starts as a copy of the reward model, or of its head where it reads it and that serves "
+            "better than what the first round tells; a separate one cannot where the reward model trained all its "
+            "weights, and the run says so. zero: it starts by expecting 0, as a shared one always does."
         ),
     )
     value_clip_range: float | None = Field(

@@ -133,15 +133,19 @@ def test_critic_starts_as_the_reward_model(family: str, critic: str) -> None:
     batch = ppo.rollout()
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
     (scorer,) = ppo.rewards.models
+    values = batch.values
+    if ppo.roles.linear and batch.read is not None:
+        weights = ppo.roles.linear.weights[0].float()
+        values = (batch.read @ weights[:-1] + weights[-1]).view(batch.mask.shape)
     cut_short = [sequence[:-1] for sequence in batch.sequences]  # a value is read before the token it speaks of
     expected = scorer(cut_short, batch.prompt_lengths)
-    got = batch.values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
+    got = values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(batch.raw_scores, scorer(batch.sequences, batch.prompt_lengths), atol=1e-5, rtol=1e-4)
 
 
 def test_critic_may_start_at_zero() -> None:
-    for critic, start in (("separate", "zero"), ("reward", "zero"), ("shared", "reward")):
+    for critic, start in (("separate", "zero"), ("shared", "reward")):
         ppo = ppo_of(scorer="reward_model", critic=critic, value_init=start)
         _, batch = ppo.iterate()
         assert not batch.values.any()
@@ -160,17 +164,14 @@ def test_a_shared_critic_leaves_the_policy_alone() -> None:
 
 
 def test_a_critic_that_reads_the_reward_model_learns_and_changes_nothing_else() -> None:
-    ends = []
-    for rate in (0.0, 1e-2):
-        ppo = ppo_of(
-            scorer="reward_model", critic="reward", value_init="zero", value_learning_rate=rate, value_clip_range=None,
-            policy_learning_rate=0.0, epochs=8, iterations=8,
-        )  # fmt: skip
-        frozen, policy = ppo.frozen(), policy_of(ppo)
-        ends.append([values["value/loss"] for values, _ in ppo.iterations()][-1])
-        assert ppo.frozen() == frozen and "value" not in ppo.backbone.adapters
-        assert all(torch.equal(a, b) for a, b in zip(policy, policy_of(ppo), strict=True))
-    assert ends[1] < 0.8 * ends[0]
+    ppo = ppo_of(
+        scorer="reward_model", critic="reward", policy_learning_rate=0.0, iterations=8, episodes_per_iteration=64
+    )
+    frozen, policy = ppo.frozen(), policy_of(ppo)
+    explained = [values["value/explained_variance"] for values, _ in ppo.iterations()]
+    assert explained[0] > 0.0 and min(explained[-4:]) > 0.15
+    assert ppo.frozen() == frozen and "value" not in ppo.backbone.adapters and not ppo.roles.critic
+    assert all(torch.equal(a, b) for a, b in zip(policy, policy_of(ppo), strict=True))
 
     with pytest.raises(Invalid, match="no reward model for the critic to read"):
         ppo_of(critic="reward")
