@@ -17,6 +17,7 @@ from transformers.cache_utils import Cache
 
 from workers.training.lora import Factors
 from workers.training.packing import Segment, attend
+from workers.training.products import product
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """What the queries (n, heads, size) of a layer, by its number, read among keys and values: (n, heads size)."""
@@ -41,10 +42,10 @@ class _Products(torch.autograd.Function):
         ctx.scale = scale
         found = []
         for weight, bias, a, b, turn in _matrices(parts, waves):
-            y = F.linear(x, _folded(weight, a, b, scale), bias)
+            y = product(x, _folded(weight, a, b, scale), bias, added)
             if turn is not None:
                 _as_complex(y, turn).mul_(turn)
-            found.append(y if added is None else y.add_(added))
+            found.append(y)
         return tuple(found)
 
     @staticmethod
@@ -59,8 +60,7 @@ class _Products(torch.autograd.Function):
         dx = None
         if ctx.needs_input_grad[0]:
             for (weight, _, a, b, _), dy in zip(matrices, dys, strict=True):
-                folded = _folded(weight, a, b, scale)
-                dx = dy @ folded if dx is None else dx.addmm_(dy, folded)
+                dx = product(dy, _folded(weight, a, b, scale).t(), added=dx)
         # The adapters of all matrices side by side, as one of the sum of their ranks.
         adapted = [(a, b, dy) for (_, _, a, b, _), dy in zip(matrices, dys, strict=True) if a is not None]
         das: Iterator[Tensor] = iter(())
