@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 from backend.errors import Invalid, NotFound, PodiumError
 from workers.training.cores import Cores
 from workers.training.fused import fuse
+from workers.training.graphs import Graphs
 from workers.training.llama import Llama, cached, packed
 from workers.training.lora import LoraModel
 from workers.training.memory import is_out_of_memory
@@ -52,6 +53,7 @@ class Backbone:
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
         self.cores = Cores.of(self.device)
+        self.graphs = Graphs.of(self.device)
         text_config = model.config.get_text_config()
         self.hidden_size: int = text_config.hidden_size
         self._head: nn.Module | None = model.get_output_embeddings()
@@ -230,10 +232,8 @@ class Backbone:
         if self.llama:
             last = torch.arange(1, ids.shape[0] + 1) * ids.shape[1] - 1
             return self.llama.states(ids.flatten(), positions.flatten(), cached(cache, ids.shape, mask), last, few=True)
-        if mask is not None:
-            if self._takes_masks is None:
-                self._takes_masks = self._takes_made_masks()
-            mask = hidden_by(mask, ids.shape[1], self.dtype) if self._takes_masks else mask
+        if mask is not None and self.takes_made_masks:
+            mask = hidden_by(mask, ids.shape[1], self.dtype)
         return self._cached_hidden_states(ids, mask, positions, cache)
 
     def _cached_hidden_states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache) -> Tensor:
@@ -241,6 +241,24 @@ class Backbone:
             input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
         return out.last_hidden_state[:, -1]  # type: ignore[no-any-return]
+
+    @property
+    def takes_made_masks(self) -> bool:
+        """Whether a mask alone says what is seen of a cache: it may then be wider than what was written."""
+        if self.llama:
+            return True
+        if self._takes_masks is None:
+            self._takes_masks = self._takes_made_masks()
+        return self._takes_masks
+
+    @property
+    def is_quantised(self) -> bool:
+        return bool(getattr(self.model, "is_quantized", False))
+
+    def same_states(self, mine: Tensor, theirs: Tensor) -> bool:
+        """Whether states (B, d) are the same but for rounding: on average over the rows, by their size."""
+        gap = (mine - theirs).float().norm(dim=-1) / theirs.float().norm(dim=-1)
+        return float(gap.mean()) <= _SAME_LOGITS.get(self.dtype, 0.1)
 
     @torch.no_grad()
     def _takes_made_masks(self) -> bool:

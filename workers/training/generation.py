@@ -7,18 +7,21 @@ its own random numbers, from its own key: who else is in the batch, and in which
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
 
 from backend.domain.training.estimate import Shape
 from backend.errors import Invalid
 from workers.training.backbone import Backbone, positions_of
+from workers.training.cache import Layer
+from workers.training.graphs import GaveUp, Replays
+from workers.training.memory import is_out_of_memory
 from workers.training.room import free_on_device
 
 TOKENS_AT_ONCE = 16_384
@@ -31,6 +34,17 @@ _LEAVE_WHEN = 0.75
 LOOK_EVERY = {"cpu": 1, "cuda": 16}
 """After how many tokens it is asked which rows still run: a GPU must have done all that it was told before it can say,
 and would have nothing to do while it is told more.
+"""
+LEAST_REPLAYED = 32
+"""Tokens that it pays to capture a step for: that takes as long as a few tokens do that are not replayed."""
+LEAVE_REPLAYED = 0.5
+"""The same as `_LEAVE_WHEN` for rows of a step that must be captured anew then."""
+READ_AT_ONCE = 512
+"""A captured step reads up to so many columns of the cache that are not written yet, and is captured anew behind them.
+"""
+COMPARED = 2
+"""So many replays are compared with the step that they stand for: a number that should not have been captured is right
+in the first one.
 """
 
 
@@ -79,9 +93,15 @@ def generate(
     answers: list[Answer | None] = [None] * len(prompts)
 
     def work(rows: list[int]) -> None:
-        part = _Running(backbone, [prompts[row] for row in rows], sampling, [keys[row] for row in rows], stop_ids)
+        def write() -> list[Answer]:
+            part = _Running(backbone, [prompts[row] for row in rows], sampling, [keys[row] for row in rows], stop_ids)
+            return part.finish(before_each_token)
+
+        found: list[Answer] = []
         with backbone.role(adapter):
-            found = part.finish(before_each_token)
+            with suppress(GaveUp):
+                found = write()
+            found = found or write()  # nobody knows what was overwritten; without replays the same answers come
         for row, answer in zip(rows, found, strict=True):
             answers[row] = answer
 
@@ -135,40 +155,6 @@ def _microbatches(
             yield rows
 
 
-class _Layer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in memory taken once, where a growing cache would copy itself at each token."""
-
-    def __init__(self, capacity: int) -> None:
-        super().__init__()
-        self.capacity, self.length = capacity, 0
-        self.keys: Tensor | None = None
-        self.values: Tensor | None = None
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        if self.keys is None or self.values is None:
-            batch, heads, _, size = key_states.shape
-            self.dtype, self.device = key_states.dtype, key_states.device
-            self.keys = key_states.new_empty(batch, heads, self.capacity, size)
-            self.values = value_states.new_empty(batch, heads, self.capacity, value_states.shape[-1])
-            self.is_initialized = True
-        end = self.length + key_states.shape[-2]
-        self.keys[:, :, self.length : end] = key_states
-        self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def get_seq_length(self) -> int:
-        return self.length
-
-    def keep(self, rows: Tensor) -> None:
-        """Only these rows go on."""
-        for name in ("keys", "values"):
-            held: Tensor = getattr(self, name)
-            fresh = held.new_empty(rows.shape[0], *held.shape[1:])
-            fresh[:, :, : self.length] = held[rows, :, : self.length]
-            setattr(self, name, fresh)
-
-
 class _Running:
     """One micro-batch while it is being written. Prompts are padded on the left, so that all rows write the same
     column.
@@ -202,52 +188,125 @@ class _Running:
         self.stop_ids = frozenset(backbone.stop_ids if stop_ids is None else stop_ids)
         self.stops = torch.tensor(sorted(self.stop_ids), dtype=torch.long, device=device)
         self.uniform = torch.from_numpy(np.stack([_random_row(key, new) for key in keys])).to(device)
-        self.cache = Cache(layers=[_Layer(width + new) for _ in range(backbone.layers)])
-        self.rows = torch.arange(len(prompts), device=device)  # which answer each running row writes
+        self.cache = Cache(layers=[Layer(width + new) for _ in range(backbone.layers)])
         self.tokens = torch.full((len(prompts), new), pad, device=device)
         self.logprobs = torch.zeros(len(prompts), new, device=device)
+        # Of the rows that are still computed: which answers they write, their last tokens, and whether these go on.
+        self.rows = torch.arange(len(prompts), device=device)
+        self.token = torch.zeros_like(self.rows)
+        self.running = torch.ones_like(self.rows, dtype=torch.bool)
+        self.replays = _replays(backbone, new)
+        self.columns = torch.arange(width + new, device=device)
+        self.column = self.columns[:1].clone()  # of the last tokens, while steps are replayed
+        self.shape = (0, 0)
+        self.compared = 0
 
     def finish(self, before_each_token: Callable[[], object] = lambda: None) -> list[Answer]:
         """Write until every row has ended or is full."""
-        new, look_every = self.sampling.max_new_tokens, LOOK_EVERY.get(self.ids.device.type, 1)
-        running = torch.ones_like(self.rows, dtype=torch.bool)
-        state = self._forward(self.ids, 0)
-        for step in range(new):
+        look_every = LOOK_EVERY.get(self.ids.device.type, 1)
+        for place in range(self.sampling.max_new_tokens):
             before_each_token()
-            token, logprob = draw(self.backbone.logits(state).float(), self.uniform[self.rows, step], self.sampling)
-            self.tokens[self.rows, step] = token  # rows that have ended write rubbish behind their end
-            self.logprobs[self.rows, step] = logprob
-            if step + 1 == new:
+            if place and place % look_every == 0 and not self._look(place):
                 break
-            running &= (token.unsqueeze(1) != self.stops).all(1)
-            if (step + 1) % look_every == 0:
-                left = int(running.sum())
-                if left == 0:
-                    break
-                if left <= _LEAVE_WHEN * running.shape[0]:
-                    token, running = self._leave(token, running)
-            state = self._forward(token.unsqueeze(1), self.width + step)
+            if place == 0:
+                self._write(self._forward(self.ids, 0), 0)
+            elif self.replays:
+                self._replay(place, self.replays)
+            else:
+                self._write(self._forward(self.token.unsqueeze(1), self.width + place - 1), place)
         return [self._answer(*row) for row in zip(self.tokens.tolist(), self.logprobs.tolist(), strict=True)]
 
-    def _leave(self, token: Tensor, running: Tensor) -> tuple[Tensor, Tensor]:
-        """Of both what belongs to rows that still run; the others are no longer computed."""
-        kept = running.nonzero().squeeze(1)
-        for layer in self.cache.layers:
-            layer.keep(kept)
-        self.rows, self.mask, self.positions = self.rows[kept], self.mask[kept], self.positions[kept]
-        return token[kept], running[kept]
+    def _forward(self, ids: Tensor, start: int) -> Tensor:
+        """The last hidden state (B, d) of each row after these ids, which stand in the columns from `start` on."""
+        end = start + ids.shape[1]
+        return self.backbone.cached_hidden_states(
+            ids, self.mask[:, :end] if self.padded else None, self.positions[:, start:end], self.cache
+        )
+
+    def _write(self, state: Tensor, place: int | Tensor) -> None:
+        """Draw each row's next token from its last hidden state. Ended ones write rubbish behind their end."""
+        token, logprob = draw(self.backbone.logits(state).float(), self.uniform[self.rows, place], self.sampling)
+        self.tokens[self.rows, place] = token
+        self.logprobs[self.rows, place] = logprob
+        self.running &= (token.unsqueeze(1) != self.stops).all(1)
+        self.token.copy_(token)
+
+    def _look(self, place: int) -> bool:
+        """Whether any row still runs. Where enough have ended, they leave and are no longer computed."""
+        left, rows = int(self.running.sum()), len(self.rows)
+        pays = left <= _LEAVE_WHEN * rows
+        if self.replays:
+            pays = left <= LEAVE_REPLAYED * rows and self.sampling.max_new_tokens - place >= LEAST_REPLAYED
+        if left and pays:
+            kept = self.running.nonzero().squeeze(1)
+            for layer in self.cache.layers:
+                layer.keep(kept)
+            self.rows, self.mask, self.positions = self.rows[kept], self.mask[kept], self.positions[kept]
+            self.token, self.running = self.token[kept], self.running[kept]
+        return left > 0
 
     def _answer(self, ids: list[int], logprobs: list[float]) -> Answer:
         """Of all that was written in a row what ends with the first token that ends answers."""
         length = next((place + 1 for place, token in enumerate(ids) if token in self.stop_ids), None)
         return Answer(tuple(ids[:length]), tuple(logprobs[:length]), "length" if length is None else "stop")
 
-    def _forward(self, ids: Tensor, start: int) -> Tensor:
-        """The last hidden state (B, d) of each row after these ids."""
-        end = start + ids.shape[1]
-        return self.backbone.cached_hidden_states(
-            ids, self.mask[:, :end] if self.padded else None, self.positions[:, start:end], self.cache
-        )
+    # -- replayed -------------------------------------------------------------------------------------------------
+
+    def _replay(self, place: int, replays: Replays) -> None:
+        """Write this token by the step that is the same for all. Raises GaveUp where that fails or goes wrong."""
+        start, capacity = self.width + place - 1, len(self.columns)
+        shape = len(self.rows), capacity - (capacity - start - 1) // READ_AT_ONCE * READ_AT_ONCE
+        anew, self.shape = shape != self.shape, shape
+        token = self.token.clone() if self.compared < COMPARED else None
+        try:
+            if anew:
+                self.column.fill_(start)
+                self._fix(start)
+            if replays.take(self._step, anew=anew) and token is not None:
+                self._compare(token, start)
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            replays.graphs.give_up(str(error).strip().partition("\n")[0])
+            raise GaveUp from error
+
+    def _step(self) -> None:
+        """What `_forward` and `_write` do for a token, such that nothing changes from one to the next but what is in
+        memory: where it stands is there, and what is not written yet is hidden.
+        """
+        seen = self.mask[:, : self.shape[1]] * (self.columns[: self.shape[1]] <= self.column)
+        positions = self.positions.index_select(1, self.column)
+        self.state = self.backbone.cached_hidden_states(self.token.unsqueeze(1), seen, positions, self.cache)
+        self._write(self.state, self.column - (self.width - 1))
+        self.column += 1
+
+    def _compare(self, token: Tensor, start: int) -> None:
+        """Raises where a replay has not done what it stands for, after these tokens in this column."""
+        self.compared += 1
+        for layer in self.cache.layers:
+            layer.free(start)
+        same = self.backbone.same_states(self.state, self._forward(token.unsqueeze(1), start))
+        self._fix(start + 1)
+        if not same or bool((self.tokens[self.rows, start - self.width + 1] != self.token).any()):
+            raise RuntimeError("replayed, a step gave something else")
+
+    def _fix(self, start: int) -> None:
+        for layer in self.cache.layers:
+            layer.fix(self.column, start, self.shape[1])
+
+
+def _replays(backbone: Backbone, new: int) -> Replays | None:
+    """For so many tokens, if steps of this model can be captured here and that pays."""
+    graphs = backbone.graphs
+    if graphs is None or graphs.why_not or new < LEAST_REPLAYED:
+        return None
+    if backbone.is_quantised:
+        graphs.give_up("the model's weights are quantised")
+    elif not backbone.takes_made_masks:
+        graphs.give_up("the model makes its own attention masks")
+    else:
+        return Replays(graphs)
+    return None
 
 
 def _random_row(key: Sequence[int], count: int) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -143,7 +143,10 @@ class PPO:
         self.iteration += 1
         values |= seen
         values |= judged
-        values |= self.engine.seen if self.engine else {}
+        if self.engine:
+            values |= self.engine.seen
+        elif self.backbone.graphs:
+            values["rollout/graphs"] = float(self.backbone.graphs.used)
         values |= {
             "objective/lambda_kl": self.leash.coefficient,
             "policy/beta": self.step_rule.coefficient,

@@ -98,6 +98,8 @@ def _run(
         start = start or {name: found[name] for name in reports.RESULT_NAMES}
         yield StepMetrics(ppo.iteration, found)
         yield from ppo.budget.warnings(ppo.iteration)
+        if ppo.backbone.graphs:
+            yield from ppo.backbone.graphs.warnings(ppo.iteration)
         for finding in ppo.watch.findings:
             yield Warned(ppo.iteration, finding.rule, finding.sentence)
         asked = [messages[index] for index in batch.source[: config.shown_samples]]

@@ -30,6 +30,7 @@ rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the
 rollout/sampler_kl_per_token_nats   divergence of what was drawn from, from the policy that learns (k3); with `engine`
                                     also what the canary said (see there) and
 engine/weight_mean                  of the tokens' weights, before the cap 1 in expectation
+rollout/graphs                      on a GPU: 1 where tokens were drawn by replaying a captured step (see `graphs`)
 rollout/tokens_per_s  time/episodes_per_s
 time/rollout_s  time/scoring_s  time/judge_s  time/update_s
 time/rollout_floor_share  time/scoring_floor_share  time/update_floor_share

@@ -48,6 +48,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "rollout/truncated_share": ["Cut off|share of answers", "Answers that reached the longest length before they ended."],
   "rollout/commonest_token_share": ["Commonest token", "The share of all tokens that are the one which is there most often. It rises where the policy repeats itself."],
   "rollout/distinct4": ["Different four-grams|share", "Of all runs of four tokens, those that are unique. It falls when the policy repeats itself."],
+  "rollout/graphs": ["Drawn by CUDA graphs", "1 where a GPU is told of a token's operations once and repeats them; 0 where it is told each time, which takes longer."],
   "rollout/tokens_per_s": ["Speed of answering|tokens a second", "Tokens drawn, over the seconds of drawing."],
   "rollout/sampler_gap_mean_nats": ["Gap to the sampler, mean|nats", "How far the log-probabilities at drawing are from those of training; 0 but for rounding."],
   "rollout/sampler_gap_max_nats": ["Gap to the sampler, largest|nats", "Of a single token."],

@@ -11,6 +11,7 @@ from tests.workers.training.policies import config_of, ppo_of
 from tests.workers.training.tiny import CPU, tokenizer_of
 from workers.training import reports
 from workers.training.generation import Answer
+from workers.training.graphs import Graphs
 from workers.training.rollouts import Rollouts
 from workers.training.tallies import Tally
 from workers.training.tokens import Codec
@@ -125,7 +126,9 @@ def test_every_number_is_listed_and_finite() -> None:
         listed |= set(re.findall(r"(?:^|  )([a-z]+/\w+)", line.partition("    ")[0]))
     seen: set[str] = set()
     for objective in ("clip", "kl_penalty"):
-        values, batch = ppo_of(objective=objective).iterate()
+        ppo = ppo_of(objective=objective)
+        ppo.backbone.graphs = Graphs(torch.device("cpu"))  # only a GPU has them
+        values, batch = ppo.iterate()
         found = reports.metrics(batch, values)
         assert all(torch.isfinite(torch.tensor(value)) for value in found.values())
         assert all(0 < found[f"time/{phase}_floor_share"] < 1 for phase in reports.PHASES)
