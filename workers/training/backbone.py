@@ -31,7 +31,6 @@ from workers.training.llama import Llama, cached, packed
 from workers.training.lora import LoraModel
 from workers.training.memory import is_out_of_memory
 from workers.training.packing import ATTENTION, Document, Packed, pack
-from workers.training.products import product
 
 HEAD_FILE = "reward_head.safetensors"
 FULL = "full_attention"
@@ -315,8 +314,6 @@ class Backbone:
         weight = self._plain_head
         if self._wide and weight is not None and hidden.dtype == weight.dtype:
             return _WideLogits.apply(hidden, weight)  # type: ignore[no-any-return,no-untyped-call]
-        if weight is not None and hidden.ndim == 2 and not torch.is_grad_enabled():
-            return product(hidden, weight)
         logits: Tensor = self._head(hidden)
         if self._softcap:
             logits = torch.tanh(logits / self._softcap) * self._softcap

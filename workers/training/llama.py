@@ -17,7 +17,6 @@ from transformers.cache_utils import Cache
 
 from workers.training.lora import Factors
 from workers.training.packing import Segment, attend
-from workers.training.products import product
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """What the queries (n, heads, size) of a layer, by its number, read among keys and values: (n, heads size)."""
@@ -42,10 +41,10 @@ class _Products(torch.autograd.Function):
         ctx.scale = scale
         found = []
         for weight, bias, a, b, turn in _matrices(parts, waves):
-            y = product(x, _folded(weight, a, b, scale), bias, added)
+            y = F.linear(x, _folded(weight, a, b, scale), bias)
             if turn is not None:
                 _as_complex(y, turn).mul_(turn)
-            found.append(y)
+            found.append(y if added is None else y.add_(added))
         return tuple(found)
 
     @staticmethod
@@ -60,7 +59,8 @@ class _Products(torch.autograd.Function):
         dx = None
         if ctx.needs_input_grad[0]:
             for (weight, _, a, b, _), dy in zip(matrices, dys, strict=True):
-                dx = product(dy, _folded(weight, a, b, scale).t(), added=dx)
+                folded = _folded(weight, a, b, scale)
+                dx = dy @ folded if dx is None else dx.addmm_(dy, folded)
         # The adapters of all matrices side by side, as one of the sum of their ranks.
         adapted = [(a, b, dy) for (_, _, a, b, _), dy in zip(matrices, dys, strict=True) if a is not None]
         das: Iterator[Tensor] = iter(())

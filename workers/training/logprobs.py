@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from workers.training.backbone import Backbone
-from workers.training.products import product
 
 DEFAULT_CHUNK = 2048
 _IN_CACHE = 2**20
@@ -117,7 +116,7 @@ class _FrozenHead(torch.autograd.Function):
             entropy[part] = total.squeeze(-1) - torch.linalg.vecdot(probabilities, logits)
             if along is not None:
                 probabilities.scatter_add_(-1, index, torch.full_like(total, -1.0))
-                along[part] = product(probabilities.to(weight.dtype), weight.t()).mul_(-1.0 / temperature)
+                along[part] = (probabilities.to(weight.dtype) @ weight).mul_(-1.0 / temperature)
         ctx.save_for_backward(*([] if along is None else [along]))
         ctx.mark_non_differentiable(entropy)
         return logprob, entropy

@@ -27,7 +27,6 @@ from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from backend.errors import Conflict, Invalid, NotFound
-from workers.training.products import product
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -44,7 +43,7 @@ class _LinearWithLora(torch.autograd.Function):
         # The trained A and B are float32; they are used in the precision of the activations, as autocast would.
         a_used, b_used = a.to(x.dtype), b.to(x.dtype)
         inner = rows @ a_used.t()
-        y = product(rows, weight, bias)
+        y = F.linear(rows, weight, bias)
         y.addmm_(inner, b_used.t(), alpha=scale)
         ctx.save_for_backward(rows, inner, weight, a_used, b_used)
         ctx.scale, ctx.parameter_dtype = scale, a.dtype
@@ -58,7 +57,7 @@ class _LinearWithLora(torch.autograd.Function):
         d_inner = (dy @ b).mul_(ctx.scale)
         dx = None
         if ctx.needs_input_grad[0]:
-            dx = product(dy, weight.t()).addmm_(d_inner, a).view(*lead, rows.shape[-1])
+            dx = (dy @ weight).addmm_(d_inner, a).view(*lead, rows.shape[-1])
         da = (d_inner.t() @ rows).to(ctx.parameter_dtype)
         db = (dy.t() @ inner).mul_(ctx.scale).to(ctx.parameter_dtype)
         return dx, None, None, da, db, None
