@@ -92,7 +92,9 @@ def _fits(moments: Tensor, products: Tensor) -> Tensor:
     spread = moments[:-1, :-1] / count - torch.outer(mean, mean)
     along = products[:-1] / count - mean * expected
     deviation = spread.diagonal().clamp(min=0).sqrt()
-    unit = torch.where(deviation > 1e-6 * deviation.max(), 1 / deviation, 0)  # what never changes tells nothing
+    # What never changes tells nothing; what is left of it by rounding would even make no matrix of correlations.
+    least = torch.maximum(1e-6 * deviation.max(), 1e-5 * (moments.diagonal()[:-1] / count).sqrt())
+    unit = torch.where(deviation > least, 1 / deviation, 0)
     correlation, towards = spread * torch.outer(unit, unit), (along * unit).unsqueeze(1)
     fits = []
     for ridge in RIDGES:

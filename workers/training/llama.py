@@ -139,10 +139,14 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned
 
 
-def _usual(attention: Any) -> bool:
-    """Whether it sees everything before it, by products over the root of their length."""
+def _usual(layer: Any) -> bool:
+    """Whether it sees everything before it, by products over the root of their length, at turned positions, and gates
+    by silu.
+    """
+    attention, some = layer.self_attn, torch.linspace(-4, 4, 9)
     scaled = math.isclose(attention.scaling, attention.head_dim**-0.5)
-    return scaled and not getattr(attention, "sliding_window", None)
+    whole = not getattr(attention, "sliding_window", None) and getattr(attention, "use_rope", True)
+    return bool(scaled and whole and torch.equal(layer.mlp.act_fn(some), F.silu(some)))
 
 
 class Llama:
@@ -162,7 +166,7 @@ class Llama:
         ids = torch.arange(3, 11).remainder(model.get_input_embeddings().weight.shape[0])
         try:
             # What weights near zero would not show.
-            if getattr(model.config, "clip_qkv", None) or not all(_usual(layer.self_attn) for layer in model.layers):
+            if getattr(model.config, "clip_qkv", None) or not all(map(_usual, model.layers)):
                 return None
             made = cls(model, factors)
             with torch.no_grad():

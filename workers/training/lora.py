@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,8 @@ class _LinearWithLora(torch.autograd.Function):
         y.addmm_(inner, b_used.t(), alpha=scale)
         ctx.save_for_backward(rows, inner, weight, a_used, b_used)
         ctx.scale, ctx.parameter_dtype = scale, a.dtype
-        return y.view(*x.shape[:-1], y.shape[-1])
+        # No view of anything, or nobody could add to it in place, as Falcon's layers do.
+        return torch.ops.aten._unsafe_view(y, [*x.shape[:-1], y.shape[-1]])  # type: ignore[no-any-return]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -70,9 +72,23 @@ def _plain_weight(module: nn.Module) -> Tensor | None:
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
         return None
-    if type(module) is nn.Linear:
+    kind: Any = type(module)
+    if kind is nn.Linear or (isinstance(module, nn.Linear) and _multiplies(kind)):
         return weight
     return weight.t() if isinstance(module, Conv1D) else None
+
+
+@cache
+def _multiplies(kind: Any) -> bool:
+    """Whether a kind of linear layer with a forward of its own computes x W' + b all the same, as Falcon's does: tried,
+    not believed.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            one, x = kind(3, 2), torch.tensor([[1.0, -2.0, 3.0]])
+            return bool(torch.allclose(one(x), F.linear(x, one.weight, one.bias)))
+    except Exception:  # it may need anything, being of another library
+        return False
 
 
 def _sizes(module: nn.Module) -> tuple[int, int]:

@@ -115,6 +115,8 @@ def group_relative(returns: Tensor, *, group: int, eps: float = 1e-4) -> Tensor:
     0 where all of them did equally well: such a prompt teaches nothing.
     """
     groups = returns.view(-1, group)
+    # From the first one: the mean of equal numbers is rounded off them, and 1e-7 counts where there is no deviation.
+    groups = groups - groups[:, :1]
     centred = groups - groups.mean(1, keepdim=True)
     return (centred / (groups.std(1, correction=1, keepdim=True) + eps)).reshape(-1)
 

@@ -29,6 +29,7 @@ COMMON: dict[str, Any] = {
     "eos_token_id": 1, "bos_token_id": None, "max_position_embeddings": 96, "initializer_range": 0.2,
 }  # fmt: skip
 GROUPED = {"intermediate_size": 64, "num_key_value_heads": 2}
+CAPPED = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}
 
 
 def make(name: str, **settings: Any) -> Callable[[], PreTrainedModel]:
@@ -47,14 +48,15 @@ MODELS = {
     "llama, tied": make("Llama", **GROUPED, tie_word_embeddings=True),
     "qwen2": make("Qwen2", **GROUPED, attention_dropout=0.2),
     "qwen3": make("Qwen3", **GROUPED, head_dim=12),
-    "mistral": make("Mistral", **GROUPED, sliding_window=None),
+    "mistral": make("Mistral", **GROUPED, sliding_window=3),
     "gemma": make("Gemma", **GROUPED, head_dim=12),
-    "gemma2": make("Gemma2", **GROUPED, head_dim=12, sliding_window=64, query_pre_attn_scalar=12),
-    "gemma3": make("Gemma3Text", **GROUPED, head_dim=12, sliding_window=64, query_pre_attn_scalar=12),
+    "gemma2": make("Gemma2", **GROUPED, head_dim=12, sliding_window=3, query_pre_attn_scalar=12, **CAPPED),
+    "gemma3": make("Gemma3Text", **GROUPED, head_dim=12, sliding_window=3, query_pre_attn_scalar=12),
     "phi": make("Phi", intermediate_size=64, partial_rotary_factor=0.5),
-    "phi3": make("Phi3", **GROUPED),
+    "phi3": make("Phi3", **GROUPED, sliding_window=3),
     "gpt2": make("GPT2", n_embd=32, n_layer=2, n_head=4, n_positions=96),
     "gpt neox": make("GPTNeoX", intermediate_size=64, rotary_pct=0.5, use_parallel_residual=True),
+    "falcon": make("Falcon"),  # its linear layers have a forward of their own, and its residuals are added in place
 }
 ROWS = [[5, 6, 7, 8, 9], [3, 4], [11, 12, 13]]
 

@@ -96,3 +96,12 @@ def test_a_round_may_be_as_small_as_it_likes(count: int) -> None:
     for _ in range(2):
         assert critic(states, returns, count // 2).isfinite().all()
     assert critic(states, returns, count // 2) == pytest.approx(returns, abs=1.0), "by now it is known by heart"
+
+
+def test_states_that_are_alike_but_for_rounding_teach_nothing() -> None:
+    critic = LinearCritic(torch.zeros(65))
+    states, returns = drawn(1, 64)
+    states, returns = 30 + states.expand(3, -1) * (1 + 1e-7 * torch.arange(3).unsqueeze(1)), returns.expand(3)
+    for _ in range(3):
+        assert critic(states, returns, 1).isfinite().all()
+    assert critic(states, returns, 1) == pytest.approx(returns)

@@ -8,6 +8,8 @@ from torch import Tensor
 from transformers import (
     GraniteConfig,
     GraniteForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     OlmoConfig,
@@ -16,6 +18,8 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
 )
 
 from tests.workers.training.tiny import backbone_of, gradient, shake, tokenizer_of
@@ -122,6 +126,9 @@ def test_models_that_are_built_otherwise_are_left_alone() -> None:
     small = SHAPE | {"initializer_range": 0.02}
     scaled = GraniteForCausalLM(GraniteConfig(**small, attention_multiplier=0.35))
     clipped = OlmoForCausalLM(OlmoConfig(**small, clip_qkv=0.5))
-    for model in (windowed, normed, scaled, clipped):
+    fainter = SHAPE | {"initializer_range": 0.005}
+    gated = LlamaForCausalLM(LlamaConfig(**fainter, hidden_act="gelu"))
+    unturned = SmolLM3ForCausalLM(SmolLM3Config(**fainter, no_rope_layers=[1, 0]))
+    for model in (windowed, normed, scaled, clipped, gated, unturned):
         assert Backbone(model, tokenizer_of(29)).llama is None
     assert backbone_of("gpt2").llama is None

@@ -108,6 +108,9 @@ def test_answers_relative_to_those_of_their_prompt() -> None:
     expected = [-1.0, 0.0, 1.0, 0.0, 0.0, 0.0]  # deviation 2 in the first group, nothing to learn from the second
     assert rl_math.group_relative(returns, group=3).tolist() == pytest.approx(expected, abs=1e-4)
     assert rl_math.group_relative(returns * 7 + 5, group=3).tolist() == pytest.approx(expected, abs=1e-4)
+    # What rounding leaves of equal returns would be all that whitening has.
+    equal = torch.tensor([0.9, 1000 / 7, 0.1]).repeat_interleave(7)
+    assert not rl_math.group_relative(equal, group=7).any()
 
 
 # -- P22, P25 ---------------------------------------------------------------------------------------------------------
