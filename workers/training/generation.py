@@ -267,7 +267,8 @@ class _Running:
         except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
-            replays.graphs.give_up(str(error).strip().partition("\n")[0])
+            first = error.__context__ or error  # leaving a capture that failed raises an error of its own
+            replays.graphs.give_up(str(first).strip().partition("\n")[0])
             raise GaveUp from error
 
     def _step(self) -> None:

@@ -59,16 +59,13 @@ class Graphs:
             torch.cuda.set_sync_debug_mode(before)
             here.wait_stream(self._stream)
 
-    def capture(self, step: Step, before: torch.cuda.CUDAGraph | None) -> torch.cuda.CUDAGraph:
-        """The graph of a step, which is not taken. Its memory is that of the graph `before`, not to be replayed again;
-        without it the memory could not be handed over (pools die with their last graph).
-        """
+    def capture(self, step: Step) -> torch.cuda.CUDAGraph:
+        """The graph of a step, which is not taken."""
         graph = torch.cuda.CUDAGraph()
-        pool = None if before is None else before.pool()
         # The outer one, because after an error `torch.cuda.graph` does not go back to the stream that was current.
         # Other threads may do to the GPU what they like: none of them knows this stream.
         with torch.cuda.stream(self._stream):
-            with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 step()
         return graph
 
@@ -97,18 +94,17 @@ class Replays:
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._stale = True
 
     def take(self, step: Step, *, anew: bool) -> bool:
         """Take it; whether that was a replay. `anew`: something in it is no longer what it was (which memory, how many
         rows). Then it is taken as it is, and captured the next time.
         """
         if anew:
+            self._graph = None  # before memory is asked for: a graph keeps its own as long as it lives
             self.graphs.aside(step)
-            self._stale = True
             return False
-        if self._stale or self._graph is None:
-            self._graph, self._stale = self.graphs.capture(step, self._graph), False
+        if self._graph is None:
+            self._graph = self.graphs.capture(step)
         self._graph.replay()
         self.graphs.used = True
         return True

@@ -265,6 +265,7 @@ class PPO:
         if self.roles.linear and batch.read is not None:
             half = int(mask[: len(batch) // 2].sum())
             batch.values[mask] = self.roles.linear(batch.read[mask.flatten()], received[mask], half)
+            batch.read = None  # the largest part of a round, and a round is there until the next one is scored
         if config.advantage_estimator == "gae":
             batch.raw_advantages, batch.returns = rl_math.gae(
                 batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.gae_lambda
