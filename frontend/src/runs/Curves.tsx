@@ -119,7 +119,7 @@ function Drawn({ run, points, error, others, children }: DrawnProps) {
         <Section title="What it is judged by" actions={head}>
           {others.length > 0 && <Differences run={run} others={others.map((one) => one.run)} />}
           <div className={LARGE}>{first.map((name) => draw(byName.get(name)!, true))}</div>
-          <Frontier run={run} points={points} />
+          <Frontier run={run} curves={byName} others={others} />
         </Section>
       )}
       {children}

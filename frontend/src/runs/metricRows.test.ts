@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MetricPoint } from "../api/types";
-import { looks, metricRows } from "./metricRows";
+import { metricRows } from "./metricRows";
 
 const at = "2026-01-01T00:00:00Z";
 const points: MetricPoint[] = [
@@ -14,11 +14,4 @@ test("a row a step, a column a metric, nothing where there is nothing", () => {
     columns: ["step", "at", "judge/kl_base_per_seq_nats", "judge/reward", "judge/score", "loss"],
     rows: [[1, at, 4, 0.1, 0.5, 2], [2, at, null, null, null, null], [3, at, 1, 0.9, 0.4, null]],
   });
-});
-
-test("looks of the judge by distance, rounds without a look left out", () => {
-  expect(looks(points)).toEqual([
-    { step: 3, distance: 1, judge: 0.4, reward: 0.9 },
-    { step: 1, distance: 2, judge: 0.5, reward: 0.1 },
-  ]);
 });
