@@ -48,10 +48,10 @@ export function Section({ title, actions, children, className }: { title: string
   );
 }
 
-/** A wide table scrolls inside its frame, never the page. */
+/** A wide table scrolls inside its frame, never the page: not even words in it that only a screen reader sees. */
 export function TableFrame({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <div className="panel overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    <div className="panel relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
       {children}
     </div>
   );

@@ -30,9 +30,9 @@ export function ModelsPage() {
                 <tbody>
                   {items.map((model) => (
                     <tr key={model.id} id={model.id} className="target:bg-mark">
-                      <td className="min-w-44 font-medium [overflow-wrap:anywhere]">{model.name}</td>
+                      <td className="min-w-28 font-medium [overflow-wrap:anywhere]">{model.name}</td>
                       <td>{KINDS[kindOf(model)] ?? kindOf(model)}</td>
-                      <td className="min-w-52 font-mono text-sm [overflow-wrap:anywhere]"><Where model={model} /></td>
+                      <td className="min-w-28 font-mono text-sm [overflow-wrap:anywhere]"><Where model={model} /></td>
                       <td><Time at={model.created_at} /></td>
                     </tr>
                   ))}

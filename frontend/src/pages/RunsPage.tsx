@@ -65,7 +65,7 @@ export function RunsPage() {
             <>
               <TableFrame label="Runs">
                 <table className="table">
-                  <thead><tr><th><span className="max-lg:sr-only">Compare</span></th><th>Run</th><th>State</th><th>Progress and outcome</th><th>Started</th></tr></thead>
+                  <thead><tr><th><span className="max-lg:sr-only">Compare</span></th><th>Run</th><th>Progress and outcome</th></tr></thead>
                   <tbody>{items.map((run) => <Row key={run.id} run={run} chosen={chosen} onChoose={setChosen} />)}</tbody>
                 </table>
               </TableFrame>
@@ -106,27 +106,26 @@ function Row({ run, chosen, onChoose }: { run: Run; chosen: readonly Run[]; onCh
           <input type="checkbox" aria-label={`Compare ${run.name}`} className="size-4" checked={others.length < chosen.length} disabled={reason !== null} onChange={(event) => onChoose(event.target.checked ? [...others, run] : others)} />
         </label>
       </td>
-      <td className="min-w-44 lg:min-w-72">
+      <td className="min-w-28 sm:min-w-44 lg:min-w-72">
         <Link to="/runs/$run" params={{ run: run.id }} className="link font-medium [overflow-wrap:anywhere]">{run.name}</Link>
-        <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}{run.project && `, ${run.project.name}`}</div>
+        <div className="text-sm text-faint">{KIND_NAMES[run.kind] ?? run.kind}{run.project && `, ${run.project.name}`}, <Time at={run.started_at ?? run.created_at} /></div>
       </td>
-      <td>
-        <StateBadge state={run.state} />
-        {run.warnings.length > 0 && <div className="mt-1 flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(byRule(run.warnings).length, "warning")}</div>}
-      </td>
-      <td className="min-w-56">
-        <div className="text-sm text-soft">
-          {run.state === "failed" && run.message ? <span className="line-clamp-2">{run.message}</span> : runSentence(run)}
-          {outcome && <div className="text-ink">{outcome}</div>}
-          {run.state === "running" && run.eta_s !== null && <span className="text-faint"> {timeLeft(run.eta_s)}</span>}
+      <td className="w-3/5">
+        <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
+          <StateBadge state={run.state} />
+          {run.warnings.length > 0 && <span className="flex items-center gap-1 text-sm font-medium whitespace-nowrap text-warn"><Icon name="alert" size={14} />{run.result?.["stopped_early"] === 1 ? "ended by its guard" : plural(byRule(run.warnings).length, "warning")}</span>}
+          <span className="text-sm text-soft">
+            {run.state === "failed" && run.message ? <span className="line-clamp-2">{run.message}</span> : runSentence(run)}
+            {run.state === "running" && run.eta_s !== null && <span className="text-faint"> {timeLeft(run.eta_s)}</span>}
+          </span>
         </div>
+        {outcome && <div className="mt-0.5 text-sm [overflow-wrap:anywhere]">{outcome}</div>}
         {share !== null && (
           <div className="mt-1.5 h-1 overflow-hidden rounded-full bg-sunken">
             <div className="h-full bg-accent" style={{ width: `${share * 100}%` }} />
           </div>
         )}
       </td>
-      <td><Time at={run.started_at ?? run.created_at} /></td>
     </tr>
   );
 }

@@ -60,9 +60,15 @@ const ROWS = [
   ["agreement", "another person, same pairs"],
 ] as const;
 
+/** Confidence that has to be divided by so much is as good as none. */
+const EVEN = 20;
+/** Scores that correlate with length by less than this do not go by it. */
+const HARDLY = 0.2;
+
 function Calibration({ temperature, error }: { temperature: number | null; error: number | null }) {
   if (temperature === null || error === null) return null;
   const off = temperature > 1.25 || temperature < 0.8;
+  if (temperature > EVEN) return <Finding title="Is it as sure as it should be?" alarm>What it says of its confidence helps nobody: it would fit best if all chances were even. PPO would learn from noise.</Finding>;
   return (
     <Finding title="Is it as sure as it should be?" alarm={off}>
       {temperature > 1.25 ? "It is surer than it should be" : temperature < 0.8 ? "It is less sure than it could be" : "Yes"}: its confidence is {percent(error, 1)} off on average, and fits best divided by {temperature.toFixed(2)}.
@@ -75,7 +81,7 @@ function Length({ alone, correlation, alarm }: { alone: number | null; correlati
   if (alone === null || correlation === null) return null;
   return (
     <Finding title="Does it only like length?" alarm={alarm}>
-      {alarm ? "It may: it is right no more often than length alone, so PPO would learn to write " + (correlation > 0 ? "longer" : "shorter") + "." : "No: it is right more often than length alone."} Taking the longer one is right on {percent(alone)} of the pairs; scores and length correlate by {signed(correlation)}.
+      {alarm ? `It is right no more often than length alone${Math.abs(correlation) < HARDLY ? ", though its scores hardly go by it" : `, so PPO would learn to write ${correlation > 0 ? "longer" : "shorter"}`}.` : "No: it is right more often than length alone."} Taking the longer one is right on {percent(alone)} of the pairs; scores and length correlate by {signed(correlation)}.
     </Finding>
   );
 }

@@ -58,6 +58,7 @@ export function valueText(value: unknown): string {
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return Number.isInteger(value) ? count(value) : figure(value);
-  if (typeof value === "object") return Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : JSON.stringify(value, null, 1);
+  if (Array.isArray(value)) return value.map(valueText).join(value.some((one) => typeof one === "object") ? "; " : ", ");
+  if (typeof value === "object") return Object.entries(value).filter(([, one]) => one !== null && one !== false).map(([name, one]) => `${name} ${valueText(one)}`).join(", ");
   return String(value);
 }
