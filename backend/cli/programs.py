@@ -240,9 +240,13 @@ class Watch:
 
     def __init__(self) -> None:
         self._last = ""
+        self._warned = 0
 
     def show(self, run: Json, metrics: Json | None) -> None:
-        """A line of state, phase, steps, time left and some numbers."""
+        """A line of state, phase, steps, time left and some numbers; and each warning once."""
+        for warning in run["warnings"][self._warned :]:
+            click.echo(f"warning at step {warning['step']}: {warning['message']}", err=True)
+        self._warned = len(run["warnings"])
         progress = run["progress"] or {}
         total = progress.get("total")
         steps = f"{progress['step']}{f' of {total}' if total else ''}" if progress else ""

@@ -1,12 +1,13 @@
 """The settings of runs: what is refused, in which words, and the schema that draws the form."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from backend.domain.training import CONFIGS, PretrainConfig, SampleConfig, SFTConfig, read_config
+from backend.domain.training import CONFIGS, WISHES, PretrainConfig, SampleConfig, SFTConfig, read_config
 from backend.domain.training.forms import FORMS
 from backend.domain.training_rows import RewardGroup
 from backend.errors import Invalid
@@ -75,6 +76,7 @@ def test_what_the_form_sets_with_a_choice_is_what_goes_with_it() -> None:
         ("evaluate", {"models": ["a/b"], "reward_set": "r"}, "reward_model"),
         ("ppo", LEASH | {"kl_horizon_episodes": 63.0}, "kl_horizon_episodes"),
         ("ppo", LEASH | {"kl_base_coefficient": 0.0}, "kl_base_coefficient"),
+        ("ppo", LEASH | {"scorers": [{"name": "polite", "pyton": "tone.py:score"}]}, "scorers.0.pyton"),
         ("dance", {}, "kind"),
     ],
 )
@@ -84,6 +86,14 @@ def test_a_fault_is_named(kind: str, values: dict[str, object], field: str) -> N
     assert caught.value.field == field
     assert field in caught.value.message or field == "kind"
     assert caught.value.message.endswith(".")
+
+
+def test_what_is_misspelt_or_misshapen_is_told_what_was_meant() -> None:
+    scorers = [{"name": "polite", "pyton": "tone.py:score"}, {"name": "rude", "python": "tone.py"}]
+    with pytest.raises(Invalid, match=r"scorers.0.pyton .* perhaps python is meant.*file.py:function, not 'tone.py'"):
+        read_config("ppo", LEASH | {"scorers": scorers})
+    schemas = json.dumps([config.model_json_schema() for config in CONFIGS.values()])
+    assert {json.loads(one) for one in re.findall(r'"pattern": ("[^"]*")', schemas)} == WISHES.keys()
 
 
 def test_configs_are_frozen() -> None:

@@ -5,17 +5,30 @@ It knows nothing of torch, of SQL or of where files lie: services resolve the na
 before the trainer starts (`job.json`), so a trainer only ever sees paths.
 """
 
+import difflib
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from backend.domain.training.base import LoraConfig, OptimiserConfig, OutputConfig, RunConfig, SamplingConfig
+from backend.domain.training.base import (
+    ADDRESS,
+    KEY_VARIABLE,
+    KEY_VARIABLE_HELP,
+    NAME_PATTERN,
+    LoraConfig,
+    OptimiserConfig,
+    OutputConfig,
+    RunConfig,
+    SamplingConfig,
+)
 from backend.domain.training.evaluate import EvaluateConfig
 from backend.domain.training.ppo import PPOConfig
 from backend.domain.training.pretrain import PretrainConfig
 from backend.domain.training.reward_model import RewardModelConfig
 from backend.domain.training.sample import SampleConfig
+from backend.domain.training.scorers import FUNCTION, SCORER_NAME
 from backend.domain.training.sft import SFTConfig
 from backend.errors import Invalid
 
@@ -45,6 +58,15 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "evaluate": EvaluateConfig,
 }
 
+WISHES = {
+    NAME_PATTERN: "look like namespace/name (letters, digits, '.', '_' and '-')",
+    KEY_VARIABLE: f"be the name of an environment variable, {KEY_VARIABLE_HELP}",
+    SCORER_NAME: "be of small letters, digits and '_', beginning with a letter, at most 40",
+    FUNCTION: "look like file.py:function",
+    ADDRESS: "begin with http:// or https://",
+}
+"""What a field with a pattern wants, in words."""
+
 
 def read_config(kind: str, values: dict[str, Any]) -> RunConfig:
     """The config of a run of `kind`, or `Invalid`: one plain sentence a fault, and the first field at fault."""
@@ -63,7 +85,10 @@ def config_faults(error: ValidationError, config: type[RunConfig]) -> list[tuple
     for fault in error.errors(include_url=False):
         field = ".".join(str(part) for part in fault["loc"]) or None
         if fault["type"] == "extra_forbidden":
-            sentence = f"{field} is not a setting of this kind of run; it has {', '.join(sorted(config.model_fields))}."
+            there = _settings_at(config, fault["loc"])
+            near = difflib.get_close_matches(str(fault["loc"][-1]), there, n=1)
+            wish = f"perhaps {near[0]} is meant." if near else f"there are {', '.join(sorted(there))}."
+            sentence = f"{field} is not a setting of this kind of run; {wish}"
         elif fault["type"] == "missing":
             sentence = f"{field} is missing."
         elif fault["type"] == "value_error":  # a rule between fields: its sentence opens with the field's name
@@ -71,7 +96,7 @@ def config_faults(error: ValidationError, config: type[RunConfig]) -> list[tuple
             first = re.match(r"\w+", sentence)
             field = first.group() if first and first.group() in config.model_fields else field
         elif fault["type"] == "string_pattern_mismatch":
-            sentence = f"{field} must look like namespace/name (letters, digits, '.', '_' and '-')."
+            sentence = f"{field} must {WISHES[fault['ctx']['pattern']]}, not {fault['input']!r}."
         else:
             wish = fault["msg"]
             for opening in ("Input should be ", "Value should ", "Tuple should ", "String should "):
@@ -80,3 +105,18 @@ def config_faults(error: ValidationError, config: type[RunConfig]) -> list[tuple
             sentence = f"{field} must {wish}, not {fault['input']!r}."
         faults.append((field, sentence))
     return faults
+
+
+def _settings_at(config: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The names that could stand where `place` ends: of the run's settings, or of an object among them."""
+    for part in place[:-1]:
+        if isinstance(part, str) and (inner := _object_in(config.model_fields[part].annotation)):
+            config = inner
+    return list(config.model_fields)
+
+
+def _object_in(annotation: Any) -> type[BaseModel] | None:
+    """The class of an object within a type such as `tuple[Scorer, ...]` or `Engine | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_object_in, get_args(annotation))), None)

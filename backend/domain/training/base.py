@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,94}$"
 
+ADDRESS = r"^https?://"
+
 # Only a variable that is there to be sent to a service may be named as a key: whoever chooses where it is sent could
 # otherwise read any secret of the machine.
 KEY_VARIABLE = r"^([A-Z][A-Z0-9_]*_API_KEY|API_KEY|HF_TOKEN)$"

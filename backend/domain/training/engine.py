@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.domain.training.base import KEY_VARIABLE, KEY_VARIABLE_HELP
+from backend.domain.training.base import ADDRESS, KEY_VARIABLE, KEY_VARIABLE_HELP
 
 EXAMPLES = [{"url": "http://127.0.0.1:8001/v1"}]
 
@@ -13,7 +13,7 @@ class EngineConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     url: str = Field(
-        pattern=r"^https?://", max_length=2000, description="Its API as the worker reaches it, mostly ending in /v1."
+        pattern=ADDRESS, max_length=2000, description="Its API as the worker reaches it, mostly ending in /v1."
     )
     model: str | None = Field(
         None,

@@ -4,7 +4,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.domain.training.base import KEY_VARIABLE, KEY_VARIABLE_HELP
+from backend.domain.training.base import ADDRESS, KEY_VARIABLE, KEY_VARIABLE_HELP
+
+SCORER_NAME = r"^[a-z][a-z0-9_]{0,39}$"
+FUNCTION = r"^[A-Za-z_][A-Za-z0-9_]*\.py:[A-Za-z_][A-Za-z0-9_]*$"
 
 EXAMPLES = [[{"name": "polite", "python": "tone.py:score", "weight": 0.5}]]
 
@@ -14,7 +17,7 @@ class ScorerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="What the run's curves call it.")
+    name: str = Field(pattern=SCORER_NAME, description="What the run's curves call it.")
     role: Literal["reward", "judge"] = Field(
         "reward",
         description="reward: part of what is maximised. judge: only looks on, and decides which policy is kept.",
@@ -22,12 +25,12 @@ class ScorerConfig(BaseModel):
     weight: float = Field(1.0, ge=-1000, le=1000, description="Its share of the sum that is maximised.")
     python: str | None = Field(
         None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.py:[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=FUNCTION,
         description="`file.py:function` in the worker's folder of scorers (PODIUM_SCORERS_DIR).",
     )
     url: str | None = Field(
         None,
-        pattern=r"^https?://",
+        pattern=ADDRESS,
         max_length=2000,
         description="Where `{prompts, completions}` is posted to, and answered by `{scores}`.",
     )
