@@ -29,7 +29,7 @@ def for_trainer(settings: Settings, inherited: Mapping[str, str] = os.environ) -
     }
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), inherited.get("PYTHONPATH")]))
     # Models are folders by now: a trainer that reaches for a Hub is mistaken.
-    kept |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+    kept |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     # Before each line that one of several ranks writes to the log.
     kept["TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE"] = "[rank ${rank}] "
     if settings.scorers_dir is not None:

@@ -55,9 +55,12 @@ class Question(BaseModel):
     ] = None
 
 
-def split(prompt_digest: str, held_out_share: float = HELD_OUT_SHARE) -> Split:
-    """On which side of the split a prompt lies: decided by its content alone, the same for ever and everywhere."""
-    return "held_out" if _draw("split", prompt_digest) < held_out_share else "train"
+def split(prompt_digest: str, held_out_share: float = HELD_OUT_SHARE, *, draw: str = "split") -> Split:
+    """On which side of the split a prompt lies: decided by its content alone, the same for ever and everywhere.
+
+    A second split within one side needs a draw of another name: by the same one it would find no smaller numbers left.
+    """
+    return "held_out" if _draw(draw, prompt_digest) < held_out_share else "train"
 
 
 def half(prompt_digest: str) -> Literal["first", "second"]:

@@ -162,6 +162,7 @@ def _perplexity(job: Job, one: Answered, rows: Sequence[DemonstrationRow]) -> di
     codec = Codec(backbone.tokenizer)
     nats, tokens, size = 0.0, 0, 0
     for row in rows:
+        job.look_up()
         encoded = codec.encode_demonstration(row.prompt, row.completion, max_tokens=backbone.max_positions)
         if encoded is None:
             continue
@@ -190,7 +191,7 @@ def _answer(
     """
     backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
-    prompts = [codec.encode_prompt(row.prompt) for row in asked]
+    prompts = codec.encode_prompts(row.prompt for row in asked)
     if backbone.max_positions is not None:  # as PPO and reward models cut them
         prompts = [codec.fit_prompt(prompt, backbone.max_positions - config.max_new_tokens) for prompt in prompts]
     one = Answered(model["name"], Path(model["folder"]), prompts, _vocabulary(backbone))
@@ -205,8 +206,9 @@ def _answer(
         keys = [(job.seed, i) for i in part]
         if served is None:
             return generate(
-                backbone, asked, sampling, keys=keys, stop_ids=stop_ids, tokens_per_microbatch=budget.tokens
-            )
+                backbone, asked, sampling, keys=keys, stop_ids=stop_ids, tokens_per_microbatch=budget.tokens,
+                before_each_token=job.look_up,
+            )  # fmt: skip
         folder = job.folder / "engine"
         said = drawn(served, backbone, folder, asked, sampling, keys=keys, stop_ids=stop_ids, seed=job.seed)
         return [_scored_here(backbone, prompt, one, sampling) for prompt, one in zip(asked, said, strict=True)]
@@ -271,11 +273,11 @@ def _measure_kl(job: Job, config: EvaluateConfig, answered: Sequence[Answered]) 
         if one.vocabulary != vocabulary:
             continue
         yield number
-        one.kls = [
-            sum(answer.logprobs)
-            - _logprob_sum(reference, [*prompt, *answer.ids], len(prompt), temperature=config.temperature)
-            for prompt, answer in zip(one.prompts, one.answers, strict=True)
-        ]
+        one.kls = []
+        for prompt, answer in zip(one.prompts, one.answers, strict=True):
+            job.look_up()
+            told = _logprob_sum(reference, [*prompt, *answer.ids], len(prompt), temperature=config.temperature)
+            one.kls.append(sum(answer.logprobs) - told)
 
 
 def _logprob_sum(backbone: Backbone, sequence: Sequence[int], prompt_length: int, *, temperature: float = 1.0) -> float:

@@ -1,7 +1,8 @@
 """What a trainer is called with: its settings, its inputs as paths, and how it learns that it should stop.
 
 A trainer is a generator `train(job)` that yields events (`events.py`). Between two units of work it looks at
-`job.should_stop()`; when that is true it saves its state, yields `StateSaved` and returns without a `Result`.
+`job.should_stop()`; when that is true it saves its state, yields `StateSaved` and returns without a `Result`. Within a
+long one it calls `job.look_up()`, which raises `Stopped`: what was begun is dropped, and what was saved before holds.
 """
 
 import math
@@ -18,13 +19,14 @@ from backend.domain.training import RunConfig
 from backend.domain.training_rows import Row
 from backend.errors import Invalid, NotFound
 from workers.training.events import Progress
-from workers.training.ranks import ALONE, Ranks
+from workers.training.ranks import ALONE, Ranks, Stopped
 
 SomeRow = TypeVar("SomeRow", bound=Row)
 Some = TypeVar("Some")
 Made = TypeVar("Made")
 
-TELL_EVERY_S = 2.0
+TELL_EVERY_S = 1.0
+AT_ONCE = 256
 
 CPU = torch.device("cpu")
 
@@ -63,6 +65,11 @@ class Job:
         """What becomes the checkpoint."""
         return self.folder / "output"
 
+    def look_up(self) -> None:
+        """From the midst of work."""
+        if self.should_stop():
+            raise Stopped
+
     def path(self, name: str) -> Path:
         """The file or folder of an input that must be there."""
         value = self.inputs.get(name)
@@ -82,19 +89,25 @@ class Job:
         return list(read_rows(self.path(name), kind))
 
     def each(
-        self, things: Sequence[Some], work: Callable[[Some], Made], phase: str, *, step: int = 0
+        self,
+        things: Sequence[Some],
+        work: Callable[[Sequence[Some]], Sequence[Made]],
+        phase: str,
+        *,
+        step: int = 0,
     ) -> Generator[Progress, None, list[Made] | None]:
-        """What `work` makes of each: of many that takes minutes, in which people see how far it is. None where the run
-        was asked to stop; what was made is lost. step: how many have been trained, of as many.
+        """What `work` makes of things, some at once: of many that takes minutes, in which people see how far it is.
+        None where the run was asked to stop; what was made is lost. step: how many have been trained, of as many.
         """
         yield Progress(step, step or None, phase)
-        made, told = [], time.monotonic()
-        for thing in things:
-            made.append(work(thing))
+        made: list[Made] = []
+        told = time.monotonic()
+        for start in range(0, len(things), AT_ONCE):
+            made += work(things[start : start + AT_ONCE])
             if (now := time.monotonic()) - told >= TELL_EVERY_S:
                 if self.should_stop():
                     return None
-                yield Progress(step, step or None, f"{phase}, {len(made) / len(things):.0%}")
+                yield Progress(step, step or None, f"{phase}, {min(1.0, (start + AT_ONCE) / len(things)):.0%}")
                 told = now
         return made
 

@@ -20,8 +20,9 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -30,7 +31,11 @@ from workers.training.memory import is_out_of_memory
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Many texts are encoded on as many cores as the run may take; that it is said keeps forks from being warned of.
+os.environ["TOKENIZERS_PARALLELISM"] = "true"
+os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
+# peft asks transformers for this by its old name; nobody who reads the log of a run can do anything about it.
+warnings.filterwarnings("ignore", ".is_gradient_checkpointing. is deprecated", FutureWarning)
 # Threads that wait for work by spinning take the cores from whoever should give it to them: on a machine that does
 # anything else at all, an iteration of PPO took 20 times as long. Read once, when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -142,7 +147,8 @@ def _events(folder: Path, stop: threading.Event) -> Iterator[Any]:
         ranks=among,
     )
     yield from room.check(job)
-    yield from importlib.import_module(TRAINERS[kind]).train(job)
+    with suppress(ranks.Stopped):
+        yield from importlib.import_module(TRAINERS[kind]).train(job)
     ranks.leave()
 
 

@@ -161,14 +161,15 @@ class PPO:
         values |= reports.floor_shares(self._floor(batch, values.get("policy/epochs", 0.0)), values)
         return values, batch
 
-    def rollout(self) -> Rollouts:
-        """Answers to the next prompts of the stream. The answers to one prompt are neighbours."""
-        config = self.config
-        each = config.samples_per_prompt
-        count = config.episodes_per_iteration // each
-        chosen = list(self.prompts.take(self.iteration * count, count))
-        source = [index for index in chosen for _ in range(each)]
-        return self._answers(source, self.prompts.prompts, (self.seed, self.iteration))
+    def rollout(self, iteration: int | None = None) -> Rollouts:
+        """Answers to the next prompts of the stream, or to those of an iteration with its random numbers. The answers
+        to one prompt are neighbours.
+        """
+        number = self.iteration if iteration is None else iteration
+        each = self.config.samples_per_prompt
+        count = self.config.episodes_per_iteration // each
+        source = [index for index in self.prompts.take(number * count, count) for _ in range(each)]
+        return self._answers(source, self.prompts.prompts, (self.seed, number))
 
     def _answers(self, source: Sequence[int], among: Sequence[list[int]], key: tuple[int, int]) -> Rollouts:
         """Answers of the policy to the prompts at `source`, with random numbers of their own."""
@@ -502,8 +503,10 @@ class PPO:
             yield self.iterate()
 
     def measure(self) -> Rollouts:
-        """Scored answers of the policy as it is now, to the prompts that would come next."""
-        batch = self.budget.attempt(self.rollout)
+        """Scored answers of the policy as it is now, drawn as those of the first round were: what differs from these is
+        its doing, and not that of other prompts.
+        """
+        batch = self.budget.attempt(lambda: self.rollout(0))
         self._scored(batch)
         return batch
 

@@ -34,15 +34,21 @@ def train(job: Job) -> Generator[Event, None, None]:
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     codec = Codec(backbone.tokenizer)
     rows = job.rows("prompts", PromptRow)
-    encoded = yield from job.each(rows, lambda row: _encode(row, codec, config, backbone.max_positions), "encode")
-    if encoded is None:
+
+    def encode(some: Sequence[PromptRow]) -> list[list[int]]:
+        """A prompt that leaves no room for an answer loses its oldest tokens."""
+        room = (backbone.max_positions or 2**31) - config.max_new_tokens
+        return [codec.fit_prompt(ids, room) for ids in codec.encode_prompts(row.prompt for row in some)]
+
+    prompts = yield from job.each(rows, encode, "encode")
+    if prompts is None:
         return
-    messages, prompts = [_messages(row) for row in rows], encoded
+    messages = [_messages(row) for row in rows]
     judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
     if "judge_prompts" in job.inputs and not judge_rows:
         raise Invalid("The judge has no prompts: none of the project's is held out. Add prompts, or leave it out.")
     judge_messages = [_messages(row) for row in judge_rows]
-    judge_prompts = [_encode(row, codec, config, backbone.max_positions) for row in judge_rows]
+    judge_prompts = encode(judge_rows)
     # The rewards see the answers to both: the judge's are held against them.
     asked = list(zip([*prompts, *judge_prompts], [*messages, *judge_messages], strict=True))
     judge = scorers.judge(job, backbone, codec, asked) if judge_rows else None
@@ -131,12 +137,6 @@ def _run(
 
 def _messages(row: PromptRow) -> list[dict[str, str]]:
     return [{"role": part.role, "content": part.content} for part in row.prompt]
-
-
-def _encode(row: PromptRow, codec: Codec, config: PPOConfig, limit: int | None) -> list[int]:
-    """A prompt as ids; one that leaves no room for an answer loses its oldest tokens."""
-    ids = codec.encode_prompt(row.prompt)
-    return ids if limit is None else codec.fit_prompt(ids, limit - config.max_new_tokens)
 
 
 def _engine(job: Job, backbone: Backbone, prompts: Sequence[list[int]]) -> Engine | None:

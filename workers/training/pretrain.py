@@ -61,11 +61,14 @@ def train(job: Job) -> Generator[Event, None, None]:
     sharded = shard(backbone, job.ranks)
     codec = Codec(backbone.tokenizer)
     limit = backbone.max_positions or config.context_tokens
-    found = yield from job.each(used, lambda text: list(pieces(codec.encode_text(text), limit)), "encode")
-    if found is None:
+
+    def cut(some: Sequence[str]) -> list[Document]:
+        return [piece for ids in codec.encode_texts(some) for piece in pieces(ids, limit)]
+
+    documents = yield from job.each(used, cut, "encode")
+    if documents is None:
         return
-    documents = [piece for some in found for piece in some]
-    measured = [piece for text in kept_out for piece in pieces(codec.encode_text(text), limit)]
+    measured = cut(kept_out)
 
     def samples(step: int) -> Iterator[Event]:
         return _samples(backbone, codec, kept_out or used, limit, job.seed, step)
@@ -176,7 +179,7 @@ def _samples(
     backbone: Backbone, codec: Codec, texts: Sequence[str], limit: int, seed: int, step: int
 ) -> Iterator[Event]:
     """The beginnings of some texts, continued."""
-    begun = [codec.encode_text(text) for text in texts[:SAMPLES]]
+    begun = codec.encode_texts(texts[:SAMPLES])
     begun = [ids[: max(1, min(len(ids) // 3, limit // 2))] for ids in begun]
     new = max(1, min(SAMPLE_TOKENS, limit // 2))
     answers = generate(backbone, begun, Sampling(new), keys=[(seed, 0, place) for place in range(len(begun))])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from backend.domain.training_rows import ChatMessage, PairOutcome, RewardGroup
 from workers.training.packing import Document, Packed, compact, pack
-from workers.training.scoring import scorer_input
+from workers.training.scoring import scorer_inputs
 from workers.training.tokens import Codec
 
 
@@ -81,9 +81,9 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
     lengths: list[int] = []
     rewards: list[tuple[int, float, float]] = []
     models: list[str | None] = []
-    for index, completion in enumerate(row.completions):
-        ended = completion.finish_reason != "length"
-        encoded = scorer_input(codec, row.prompt, completion.text, ended=ended, max_tokens=limit)
+    asked = [(row.prompt, one.text, one.finish_reason != "length") for one in row.completions]
+    encodings = scorer_inputs(codec, asked, limit)
+    for index, (completion, encoded) in enumerate(zip(row.completions, encodings, strict=True)):
         if encoded is None:
             continue
         place[index] = len(documents)

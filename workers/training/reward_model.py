@@ -69,8 +69,6 @@ from workers.training.tokens import Codec
 ADAPTER = "reward"
 WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
-SCORED_AT_ONCE = 256
-"""Prompts between two looks at whether the run shall stop."""
 ENOUGH_PAIRS = 30
 """Of fewer held-out ones length may foresee as many by accident."""
 LENGTH_CORRELATION = 0.8
@@ -100,7 +98,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
-    encoded = yield from job.each(rows, lambda row: read_group(codec, row, limit), "encode")
+    encoded = yield from job.each(rows, lambda some: [read_group(codec, row, limit) for row in some], "encode")
     if encoded is None:
         return
     learnt: list[Group] = []
@@ -127,13 +125,11 @@ def train(job: Job) -> Generator[Event, None, None]:
         return
 
     groups, attempt = [*learnt, *held_out, *without_signal], task.budget.attempt
-    some_at_once = [groups[start : start + SCORED_AT_ONCE] for start in range(0, len(groups), SCORED_AT_ONCE)]
-    scored = yield from job.each(
-        some_at_once, lambda some: attempt(lambda: task.score_groups(some)), "score", step=plan.steps
+    scores = yield from job.each(
+        groups, lambda some: attempt(lambda: task.score_groups(some)), "score", step=plan.steps
     )
-    if scored is None:
+    if scores is None:
         return
-    scores = [score for some in scored for score in some]
     measured, pairs = task.report(held_out, scores[len(learnt) : len(learnt) + len(held_out)])
     values = {f"held_out/{name}": value for name, value in measured.items()}
     sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)

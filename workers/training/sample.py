@@ -123,12 +123,12 @@ class _Local:
         self._backbone = Backbone.load(Path(model["folder"]), device=job.device, dtype=job.dtype)
         self._codec = Codec(self._backbone.tokenizer)
         self._sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature)
-        self._served, self._folder = config.engine, job.folder / "engine"
+        self._served, self._folder, self._look_up = config.engine, job.folder / "engine", job.look_up
 
     def answer(self, asks: Sequence[Ask], budget: TokenBudget) -> list[SampledCompletion]:
         """Completions in the order asked; a prompt that leaves no room for an answer gets none."""
         limit = self._backbone.max_positions
-        encoded = [(ask, self._codec.encode_prompt(ask[0].prompt)) for ask in asks]
+        encoded = zip(asks, self._codec.encode_prompts(row.prompt for row, _ in asks), strict=True)
         fitting = [
             (ask, ids) for ask, ids in encoded if limit is None or len(ids) + self._config.max_new_tokens <= limit
         ]
@@ -168,6 +168,7 @@ class _Local:
             keys=keys,
             stop_ids=stop_ids,
             tokens_per_microbatch=budget.tokens,
+            before_each_token=self._look_up,
         )
 
     def close(self) -> None:
@@ -179,7 +180,7 @@ class _Remote:
 
     def __init__(self, job: Job, config: SampleConfig, model: Mapping[str, Any]) -> None:
         self._id, self._seed, self._config = model["model"], job.seed, config
-        self._endpoint = Endpoint(model["name"], model["endpoint"])
+        self._endpoint, self._look_up = Endpoint(model["name"], model["endpoint"]), job.look_up
 
     def answer(self, asks: Sequence[Ask], _: TokenBudget) -> list[SampledCompletion]:
         """Completions in the order asked."""
@@ -187,6 +188,7 @@ class _Remote:
             return list(pool.map(self._one, asks))
 
     def _one(self, ask: Ask) -> SampledCompletion:
+        self._look_up()
         seed = int.from_bytes(hashlib.sha256(repr(_key(self._seed, ask)).encode()).digest()[:4], "big") >> 1
         reply = self._endpoint.answer(
             [message.model_dump() for message in ask[0].prompt],

@@ -18,14 +18,15 @@ from workers.training.ranks import ALONE, Ranks
 from workers.training.tokens import Codec, Encoded, Message
 
 
-def scorer_input(
-    codec: Codec, prompt: Sequence[Message], completion: str, *, ended: bool = True, max_tokens: int | None = None
-) -> Encoded | None:
-    """The one encoding of a completion that is to be scored: prompt, completion, terminator unless it was cut off.
+def scorer_inputs(
+    codec: Codec, rows: Sequence[tuple[Sequence[Message], str, bool]], max_tokens: int | None = None
+) -> list[Encoded | None]:
+    """The one encoding of completions that are to be scored, each with its prompt and whether it ended: prompt,
+    completion, terminator unless it was cut off.
 
     Training, evaluation and PPO read the score at its last token. None where the completion does not fit.
     """
-    return codec.encode_demonstration(prompt, completion, ended=ended, max_tokens=max_tokens)
+    return codec.encode_demonstrations(rows, max_tokens=max_tokens)
 
 
 Messages = Sequence[Mapping[str, str]]
@@ -150,10 +151,7 @@ class Reader:
         Equal answers to equal prompts have equal scores, to the last bit: beside others they would be rounded apart.
         """
         limit = self.model.backbone.max_positions
-        encoded = [
-            scorer_input(self._codec, prompt, text, ended=end, max_tokens=limit)
-            for prompt, text, end in zip(prompts, texts, ended, strict=True)
-        ]
+        encoded = scorer_inputs(self._codec, list(zip(prompts, texts, ended, strict=True)), limit)
         fitting = [one for one in encoded if one is not None]
         if len(fitting) < len(encoded):
             raise Invalid(f"An answer is longer than the {limit} tokens that the reward model can read.")

@@ -64,11 +64,13 @@ def train(job: Job) -> Generator[Event, None, None]:
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
 
-    def encode(row: DemonstrationRow) -> Document | None:
-        encoded = codec.encode_demonstration(
-            row.prompt, row.completion, max_tokens=limit, earlier_answers=config.train_on_earlier_answers
+    def encode(some: Sequence[DemonstrationRow]) -> list[Document | None]:
+        encoded = codec.encode_demonstrations(
+            [(row.prompt, row.completion, True) for row in some],
+            max_tokens=limit,
+            earlier_answers=config.train_on_earlier_answers,
         )
-        return None if encoded is None else Document(compact(encoded.ids), encoded.learnt)
+        return [None if one is None else Document(compact(one.ids), one.learnt) for one in encoded]
 
     documents = yield from job.each(rows, encode, "encode")
     if documents is None:
@@ -79,7 +81,9 @@ def train(job: Job) -> Generator[Event, None, None]:
     for row, document in zip(rows, documents, strict=True):
         if document is None:
             continue
-        if split(key := digest([turn.model_dump() for turn in row.prompt]), config.held_out_share) == "held_out":
+        key = digest([turn.model_dump() for turn in row.prompt])
+        # What the project holds out is not among these rows, so the project's own draw would hold out nothing more.
+        if split(key, config.held_out_share, draw="sft") == "held_out":
             measured.append(document)
             asked.setdefault(key, row)
         else:

@@ -3,6 +3,7 @@
 import importlib
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from workers.training.backbone import Backbone, ScalarHead
 from workers.training.events import StepMetrics
 from workers.training.job import Job
 from workers.training.launch import TRAINERS
+from workers.training.ranks import Stopped
 
 KINDS = tuple(TRAINERS)
 TOKENS = 64
@@ -119,19 +121,17 @@ def described(kind: str, folder: Path, models: Models, **settings: Any) -> dict[
     return {"kind": kind, "run": "r1", "seed": 3, "attempt": 1, "config": config | settings, "inputs": inputs}
 
 
-def job(kind: str, folder: Path, models: Models, *, stop_after: int | None = None, **settings: Any) -> Job:
-    """The same as a trainer gets it; asked to stop when it looks for the `stop_after`th time."""
+def job(kind: str, folder: Path, models: Models, **settings: Any) -> Job:
+    """The same as a trainer gets it."""
     about = described(kind, folder, models, **settings)
     paths = {name: str(folder / value) if isinstance(value, str) else value for name, value in about["inputs"].items()}
-    looks = iter(range(1, stop_after) if stop_after else ())
-    asked = (lambda: next(looks, None) is None) if stop_after else (lambda: False)
-    return Job(folder, kind, read_config(kind, about["config"]), paths, seed=about["seed"], run="r1", should_stop=asked)
+    return Job(folder, kind, read_config(kind, about["config"]), paths, seed=about["seed"], run="r1")
 
 
 def train(job: Job) -> Iterator[Any]:
-    """The trainer of the job's kind."""
-    events: Iterator[Any] = importlib.import_module(TRAINERS[job.kind]).train(job)
-    return events
+    """The trainer of the job's kind, as a run's own process calls it."""
+    with suppress(Stopped):
+        yield from importlib.import_module(TRAINERS[job.kind]).train(job)
 
 
 def train_until(step: int, job: Job) -> Iterator[Any]:
@@ -141,3 +141,8 @@ def train_until(step: int, job: Job) -> Iterator[Any]:
         if isinstance(event, StepMetrics):
             told.add(event.step)
         yield event
+
+
+def train_until_parts(parts: int, job: Job) -> Iterator[Any]:
+    """The same of a kind that keeps its answers in parts, asked to stop once it has so many."""
+    return train(replace(job, should_stop=lambda: len([*job.state.glob("*.jsonl")]) >= parts))

@@ -180,8 +180,8 @@ def test_a_resumed_run_remembers_it(
 ) -> None:
     memory = Memory(monkeypatch)
     memory.begin(4)
-    first = runs.job(kind, tmp_path, models, stop_after=1 if kind == "sample" else None)
-    events = list(runs.train(first) if kind == "sample" else runs.train_until(3, first))
+    first = runs.job(kind, tmp_path, models)
+    events = list(runs.train_until_parts(1, first) if kind == "sample" else runs.train_until(3, first))
     assert any(isinstance(event, Warned) for event in events) and not isinstance(events[-1], Result)
     assert any(first.state.iterdir())
     if kind != "sample":

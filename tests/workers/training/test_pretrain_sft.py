@@ -190,7 +190,7 @@ def test_the_weights_that_held_out_answers_like_best_are_saved_though_it_was_sto
         "learning_rate": 2e-2, "schedule": "constant", "evaluate_every_steps": 3, "sample_prompts": 1,
     }  # fmt: skip
     one = job(tmp_path / "best", "sft", config, model=base[0], demonstrations=data)
-    looked = iter([False] * 25 + [True])
+    looked = iter([False] * 22 + [True])
     first = list(sft.train(replace(one, should_stop=lambda: next(looked, False))))
     events = first + list(sft.train(one))
     held_out, result = dict(metrics(events, "held_out/loss")), events[-1]
@@ -270,12 +270,13 @@ def test_what_is_held_out_is_by_prompt_and_never_trained(base, tmp_path, monkeyp
         original(self, job, config, task, plan, named, **more)
 
     monkeypatch.setattr(supervised.Loop, "__init__", spy)
-    rows = [{"prompt": say(f"What is {i % 20}?"), "completion": f"It is {i}."} for i in range(60)]
+    rows = [{"prompt": say(f"What is {i % 40}?"), "completion": f"It is {i}."} for i in range(120)]
+    rows = [row for row in rows if split(digest(row["prompt"])) == "train"]  # as a project gives them
     data = write(tmp_path / "demonstrations.jsonl", rows)
-    config = {"model": "a/b", "max_steps": 1, "held_out_share": 0.3}
+    config = {"model": "a/b", "max_steps": 1, "held_out_share": 0.15}
     list(sft.train(job(tmp_path, "sft", config, model=base[0], demonstrations=data)))
-    kept = sum(split(digest(row["prompt"]), 0.3) == "held_out" for row in rows)
-    assert seen == [60 - kept] and kept % 3 == 0 and 0 < kept < 60
+    kept = len(rows) - seen[0]
+    assert kept % 3 == 0 and 0 < kept < len(rows) / 2
 
 
 def test_too_long_rows_are_dropped_counted_or_named(base, tmp_path) -> None:
@@ -378,6 +379,7 @@ def test_of_thousands_held_out_only_some_are_watched_and_all_are_measured_at_the
 
 def test_encoding_says_how_far_it_is_and_stops_when_asked(base, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(jobs, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(jobs, "AT_ONCE", 1)
     one = job(tmp_path, "sft", {"model": "a/b"}, model=base[0], demonstrations=demonstrations(tmp_path, 4))
     asked = iter((False, False, True))
     phases = [

@@ -24,7 +24,7 @@ from workers.training.generation import Sampling, generate
 from workers.training.packing import Document
 from workers.training.reward_groups import Group, batch_of, choices_of, read_group
 from workers.training.reward_model import best_of, bradley_terry, centred_squared_error
-from workers.training.scoring import RewardModel, scorer_input
+from workers.training.scoring import RewardModel
 from workers.training.supervised import Loop, Plan
 from workers.training.tokens import Codec
 
@@ -341,8 +341,8 @@ def test_scores_are_those_of_the_scorer_whatever_the_batch(backbone, monkeypatch
 def test_the_scored_text_ends_as_it_was_ended(backbone) -> None:
     codec = Codec(backbone.tokenizer)
     prompt = [ChatMessage(role="user", content="What colour is number 3?")]
-    ended = scorer_input(codec, prompt, "It is red.")
-    cut = scorer_input(codec, prompt, "It is red.", ended=False)
+    ended = codec.encode_demonstration(prompt, "It is red.")
+    cut = codec.encode_demonstration(prompt, "It is red.", ended=False)
     assert ended is not None and cut is not None
     assert ended.ids == (*cut.ids, codec.terminator)
     assert list(ended.ids) == codec.encode_prompt(prompt) + codec.encode_completion("It is red.")
@@ -416,7 +416,7 @@ def scores_of(base, folder) -> list[float]:
     encoded = []
     for row in groups(110, held_out=50, noise=0.7)[50:]:
         group = RewardGroup.model_validate(row)
-        encoded += [scorer_input(codec, group.prompt, completion.text) for completion in group.completions]
+        encoded += [codec.encode_demonstration(group.prompt, completion.text) for completion in group.completions]
     kept = [one for one in encoded if one is not None]
     return [float(s) for s in scorer([one.ids for one in kept], [one.prompt_length for one in kept])]
 
@@ -466,7 +466,7 @@ def test_ratings_teach_their_differences_in_log_odds(base, tmp_path, loss) -> No
     scorer = RewardModel.load(backbone, one.output, tokens_per_microbatch=4096)
     codec = Codec(backbone.tokenizer)
     prompt = [ChatMessage(role="user", content="What colour is number 5?")]
-    encoded = [scorer_input(codec, prompt, f"It is {colour}.") for colour in COLOURS]
+    encoded = [codec.encode_demonstration(prompt, f"It is {colour}.") for colour in COLOURS]
     kept = [e for e in encoded if e is not None]
     score = scorer([e.ids for e in kept], [e.prompt_length for e in kept]).double() / about["gain"]
     worth = torch.tensor([WORTH[colour] for colour in COLOURS], dtype=torch.float64)

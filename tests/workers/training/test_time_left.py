@@ -16,7 +16,7 @@ def test_steps_of_an_earlier_attempt_are_not_told_as_done_in_no_time(
     for module in (sample, evaluate):
         monkeypatch.setattr(module, "PROMPTS_AT_ONCE", 4)
     if kind in ("sample", "evaluate"):
-        first = list(runs.train(runs.job(kind, tmp_path, models, stop_after=2)))
+        first = list(runs.train_until_parts(2, runs.job(kind, tmp_path, models)))
     else:
         first = list(runs.train_until(2, runs.job(kind, tmp_path, models)))
     done = [event.step for event in first if isinstance(event, StateSaved)][-1]

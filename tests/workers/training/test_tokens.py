@@ -112,9 +112,9 @@ def test_special_tokens_in_an_answer_are_letters(chat: Codec, plain: Codec) -> N
 
 
 def test_documents_end_once_and_may_hold_turns(chat: Codec) -> None:
-    ids = chat.encode_text("the cat")
+    ids = chat.encode_texts(["the cat"])[0]
     assert (ids[0], ids[-1]) == (chat.tokenizer.bos_token_id, chat.tokenizer.eos_token_id)
-    dialogue = chat.encode_text(f"<|user|>the cat{END}<|assistant|>sat{END}")
+    dialogue = chat.encode_texts([f"<|user|>the cat{END}<|assistant|>sat{END}"])[0]
     assert dialogue == [*chat.encode_prompt(say("the cat")), *chat.encode_completion("sat")]
 
 
