@@ -50,8 +50,8 @@ class Workload:
     learning_rate: float
     lora: bool = True
     ours: dict[str, Any] = field(default_factory=dict)
-    """settings of ours that need not be TRL's where both run to the same score: a critic that is a head on the trunk of
-    the reward model or of the policy, and fewer passes with longer steps"""
+    """settings of ours that need not be TRL's where both run to the same score: a critic that is linear in states of
+    the reward model or of the reference, and fewer passes with longer steps"""
     target: float | None = None
     """run until the mean score of the answers has reached this, at most `steps` iterations"""
     answer: int = ANSWER
@@ -74,9 +74,18 @@ WORKLOADS = {
         0,
         2e-4,
         target=1.0,
-        ours={"critic": "reward", "epochs": 2, "policy_learning_rate": 4e-4, "value_learning_rate": 1e-3},
+        ours={"critic": "reward", "epochs": 2, "policy_learning_rate": 4e-4},
     ),
-    "ppo-tiny-53-shared": Workload("ppo", "tiny", 64, 60, 0, 2e-4, target=1.0, ours={"critic": "shared"}),
+    "ppo-tiny-53-shared": Workload(
+        "ppo",
+        "tiny",
+        64,
+        60,
+        0,
+        2e-4,
+        target=1.0,
+        ours={"critic": "shared", "epochs": 2, "policy_learning_rate": 4e-4},
+    ),
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
     **{
         f"{kind}-{model}": Workload(kind, model, 64, 4, 1, 1e-5, answer=GPU_ANSWER)

@@ -1,9 +1,9 @@
 """The two roles that PPO trains, on one backbone: their parameters, their forwards, their optimisers. Knows no
 objective.
 
-The policy is an adapter. The critic is another one with a head, or only a head that reads the states of the policy, or
-one that reads those of the reward model and is solved instead of stepped, or is not there at all (REINFORCE). Each role
-steps its own parameters and no others.
+The policy is an adapter. The critic is another one with a head; or it is linear in states that are computed anyway and
+never change, those of the reward model or of the reference, and is solved instead of stepped; or it is not there at all
+(REINFORCE). Each role steps its own parameters and no others.
 """
 
 from typing import Any
@@ -39,19 +39,20 @@ class ActorCritic:
         self.kept: dict[str, list[Tensor]] = {}
         self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
         self.has_critic = config.advantage_estimator == "gae"
-        self.has_own_trunk = self.has_critic and config.critic == "separate"
         self.reads = reward_model if self.has_critic and config.critic == "reward" else None
-        """The reward model whose states the critic reads."""
+        """The reward model whose states the critic reads, if not those of the reference."""
         if self.has_critic and config.critic == "reward" and reward_model is None:
             raise Invalid("There is no reward model for the critic to read; choose another critic.", field="critic")
         self.copy_failed = bool(config.copies_reward_model and reward_model and reward_model.adapter is None)
         """Whether the critic should have started as the reward model, and could not."""
         self.critic: list[nn.Parameter] = []
-        """Those that it steps."""
-        self.linear = LinearCritic(self._start_of(self.reads)) if self.reads else None
-        if self.has_critic and not self.linear:
+        """Those that it steps: of an adapter of its own and a head."""
+        self.linear: LinearCritic | None = None
+        if self.has_critic and config.critic == "separate":
             self.value_head, self.critic = self._make_critic(reward_model, seed)
             self.value_optimiser = _adam(self.critic, config.value_learning_rate)
+        elif self.has_critic:
+            self.linear = LinearCritic(self._start_of(self.reads))
         self.bad_steps = self.bad_steps_in_a_row = 0
 
     def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
@@ -63,8 +64,6 @@ class ActorCritic:
         copied = reward_model if config.copies_reward_model and not self.copy_failed else None
         head = copied.head.copy() if copied else ScalarHead(self.backbone.hidden_size, zero=True)
         head.to(self.backbone.device).requires_grad_(True)
-        if not self.has_own_trunk:
-            return head, list(head.parameters())
         if copied and copied.adapter is not None:
             self.backbone.copy_adapter(copied.adapter, VALUE)
         else:
@@ -72,11 +71,13 @@ class ActorCritic:
         return head, [*self.backbone.parameters_of(VALUE), *head.parameters()]
 
     @torch.no_grad()
-    def _start_of(self, reward_model: RewardModel) -> Tensor:
+    def _start_of(self, reward_model: RewardModel | None) -> Tensor:
         """(d + 1,): the reward model's own head, which speaks of whole answers, or zeros."""
+        if reward_model is None or self.config.value_init == "zero":
+            size = (reward_model.backbone if reward_model else self.backbone).hidden_size
+            return torch.zeros(size + 1, device=self.backbone.device)
         head = reward_model.head
-        start = torch.cat((head.weight[0] * head.gain, head.bias * head.gain + head.offset))
-        return start if self.config.value_init == "reward" else torch.zeros_like(start)
+        return torch.cat((head.weight[0] * head.gain, head.bias * head.gain + head.offset))
 
     # -- forward --------------------------------------------------------------------------------------------------
 
@@ -97,12 +98,9 @@ class ActorCritic:
             entropy_gradient=entropy_gradient,
         )
 
-    def values(self, layout: Layout, policy_states: Tensor) -> Tensor:
-        """(N,): the expectation before each answer token of a critic that is stepped. What it learns does not reach the
-        policy.
-        """
-        states = self.states(VALUE, layout) if self.has_own_trunk else policy_states.detach()
-        return self.value_head(states)  # type: ignore[no-any-return]
+    def values(self, layout: Layout) -> Tensor:
+        """(N,): the expectation before each answer token of a critic that is stepped."""
+        return self.value_head(self.states(VALUE, layout))  # type: ignore[no-any-return]
 
     # -- optimisers -----------------------------------------------------------------------------------------------
 

@@ -160,7 +160,10 @@ class Guard:
             )
             yield kl < -CLEARLY * error, Finding("negative_kl", said, False)
         if (explained := values.get("value/explained_variance")) is not None:
-            said = f"The critic misleads (explained variance {explained:.2f}): give it a higher learning rate."
+            said = (
+                f"The critic misleads (explained variance {explained:.2f}): choose another one, or give one that is an "
+                "adapter of its own a higher learning rate."
+            )
             late = iteration >= config.warm_up_iterations
             yield late and explained < 0, Finding("explained_variance", said, False)
 

@@ -230,8 +230,9 @@ class PPO:
         """
         roles = self.roles
         scores = torch.zeros(len(batch), device=batch.device)  # of the reward model that the critic reads
-        if roles.reads:
-            size, dtype = roles.reads.backbone.hidden_size, roles.reads.backbone.dtype
+        if roles.linear:
+            read = roles.reads.backbone if roles.reads else self.backbone
+            size, dtype = read.hidden_size, read.dtype
             batch.read = torch.zeros(batch.mask.numel(), size, dtype=dtype, device=batch.device)
 
         def work(layout: Layout) -> None:
@@ -241,11 +242,14 @@ class PPO:
             logprob, entropy = roles.logprobs(states, layout)
             _put(batch.old, where, logprob)
             _put(batch.entropy, where, entropy)
-            _put(batch.base, where, roles.logprobs(roles.states(None, layout), layout)[0])
+            base = roles.states(None, layout)
+            _put(batch.base, where, roles.logprobs(base, layout)[0])
             if roles.reads and batch.read is not None:
                 scores[layout.rows], batch.read[where] = roles.reads.read(layout)
+            elif batch.read is not None:
+                batch.read[where] = base
             if roles.critic:
-                _put(batch.values, where, roles.values(layout, states))
+                _put(batch.values, where, roles.values(layout))
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
@@ -339,7 +343,7 @@ class PPO:
         """The gradients of both roles, left in the parameters, by the mean over the minibatch's `total` tokens."""
         config, roles, learn = self.config, self.roles, self.backbone.cores.learn
 
-        def policy(layout: Layout) -> tuple[Tensor, tuple[Tally, Tensor]]:
+        def policy(layout: Layout) -> tuple[Tensor, Tally]:
             self._look_up()
             where, tally = batch.flat(layout), Tally()
             states = roles.states("policy", layout)
@@ -351,23 +355,21 @@ class PPO:
             tally.of_policy(loss, ratio, config)
             if config.entropy_coefficient:
                 loss = loss - config.entropy_coefficient * entropy
-            return loss.sum() / total, (tally, states.detach())
+            return loss.sum() / total, tally
 
-        def critic(layout: Layout, policy_states: Tensor) -> tuple[Tensor, Tally]:
+        def critic(layout: Layout) -> tuple[Tensor, Tally]:
             self._look_up()
             where, tally = batch.flat(layout), Tally()
-            values = roles.values(layout, policy_states)
+            values = roles.values(layout)
             old = _take(batch.values, where)
             loss = rl_math.value_loss(values, old, _take(batch.returns, where), clip_range=config.value_clip_range)
             tally.of_value(loss, values, old, config.value_clip_range)
             return loss.sum() / total, tally
 
         # One role after the other, each forward with its backward.
-        found = learn(policy, minibatch, roles.policy)
-        tallies = [tally for tally, _ in found]
+        tallies = learn(policy, minibatch, roles.policy)
         if roles.critic:
-            read = [(layout, states) for layout, (_, states) in zip(minibatch, found, strict=True)]
-            tallies += learn(lambda one: critic(*one), read, roles.critic)
+            tallies += learn(critic, minibatch, roles.critic)
         whole = Tally()
         for tally in tallies:
             whole.add(tally)
@@ -392,7 +394,7 @@ class PPO:
             batch.prompt_lengths,
             [len(answer.ids) for answer in batch.answers],
             adapter=sum(parameter.numel() for parameter in roles.policy),
-            critic_adapter=sum(parameter.numel() for parameter in roles.critic) if roles.has_own_trunk else None,
+            critic_adapter=sum(parameter.numel() for parameter in roles.critic) or None,
             reward_models=self.reward_works,
             epochs=epochs,
         )

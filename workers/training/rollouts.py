@@ -39,7 +39,7 @@ class Rollouts:
     values: Tensor = field(init=False)
     """the critic's expectation before each token"""
     read: Tensor | None = field(init=False, default=None)
-    """(B T, d) the reward model's states before each token, laid flat, where the critic reads them"""
+    """(B T, d) the states before each token that the critic reads, laid flat, where it is solved"""
     raw_scores: Tensor = field(init=False)
     """(B,) the weighted sum of what the scorers gave"""
     score_parts: dict[str, Tensor] = field(init=False)

@@ -245,8 +245,9 @@ def _ppo(config: PPOConfig, shape: Shape, width: int, cuda: bool, reward_models:
     m, adapter = config.tokens_per_microbatch, shape.adapter(config.lora_rank)
     critic = config.critic if config.advantage_estimator == "gae" else None
     trained = adapter * (1 + (critic == "separate"))
-    read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if critic == "reward" else 0
-    solved = 8 * 5 * shape.hidden**2 if critic == "reward" else 0  # moments, and what solving takes
+    reads = critic in ("reward", "shared")
+    read = config.episodes_per_iteration * config.max_new_tokens * shape.hidden if reads else 0
+    solved = 8 * 5 * shape.hidden**2 if reads else 0  # moments, and what solving takes
     kept = adapter * (1 + bool(config.judge or any(one.role == "judge" for one in config.scorers)))
     merged = shape.weights * width
     answers = _answers(shape, config.episodes_per_iteration, config.max_new_tokens, width)

@@ -110,7 +110,7 @@ FORMS: dict[str, Form] = {
             **{name: {"objective": ("kl_penalty",)} for name in STEP_PENALTY},
             **{name: {"kl_controller": ("leash",)} for name in ("kl_target_per_seq_nats", "kl_horizon_episodes")},
             **{name: {"advantage_estimator": ("gae",)} for name in CRITIC},
-            **{name: {"advantage_estimator": ("gae",), "critic": ("separate", "shared")} for name in STEPPED},
+            **{name: {"advantage_estimator": ("gae",), "critic": ("separate",)} for name in STEPPED},
         },
         sets={
             "objective": {"reinforce": {"advantage_estimator": "batch_mean", "epochs": 1, "minibatches": 1}},

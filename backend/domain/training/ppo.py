@@ -153,7 +153,7 @@ class PPOConfig(LoraConfig, OutputConfig):
         description=(
             "separate: the critic is an adapter of its own. reward: a linear head that reads what the reward model "
             "makes of the unfinished answer, and is fitted by least squares; about half the work. shared: one that "
-            "reads the policy, as cheap, but it has to learn first which prompts are worth more."
+            "reads the reference, as cheap and for any scorer, but it has to learn first which prompts are worth more."
         ),
     )
     value_init: Literal["reward", "zero"] = Field(

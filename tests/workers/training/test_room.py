@@ -67,8 +67,9 @@ def test_more_of_anything_takes_more() -> None:
     ppo: dict[str, Any] = {"model": "m", "reward_model": "r"}
     assert memory(PPOConfig(**ppo)) > memory(PPOConfig(**ppo), cuda=True)
     assert memory(PPOConfig(**ppo, tokens_per_microbatch=65_536)) > memory(PPOConfig(**ppo))
-    for critic in ("separate", "reward"):
-        assert memory(PPOConfig(**ppo, critic=critic)) > memory(PPOConfig(**ppo, critic="shared"))
+    without = PPOConfig(**ppo, advantage_estimator="batch_mean")
+    for critic in ("separate", "reward", "shared"):
+        assert memory(PPOConfig(**ppo, critic=critic)) > memory(without)
     assert memory(RewardModelConfig(model="m", reward_set="s", lora_rank=64)) > memory(
         RewardModelConfig(model="m", reward_set="s")
     )
