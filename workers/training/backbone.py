@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.utils import logging as transformers_logging
 
@@ -403,7 +403,7 @@ class ScalarHead(nn.Module):
 
 def _read(folder: Path, dtype: torch.dtype, kind: Any) -> tuple[Any, Any]:
     """Model and tokenizer of a folder, or an error: weights that are missing are not made up."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = _tokenizer(folder)
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     model, found = kind.from_pretrained(
         folder,
@@ -416,6 +416,19 @@ def _read(folder: Path, dtype: torch.dtype, kind: Any) -> tuple[Any, Any]:
     if missing := sorted(found["missing_keys"]):
         raise Invalid(f"The model in {folder} lacks {len(missing)} of its weights, {missing[0]} among them.")
     return model, tokenizer
+
+
+def _tokenizer(folder: Path) -> Any:
+    """As it was made. Of a Qwen2 transformers builds one of that family's kind from whatever is in the folder: one that
+    was made otherwise would then make no tokens of any text, and a run would learn from nothing.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    plain = set(range(min(len(tokenizer), 256))) - set(tokenizer.all_special_ids)
+    words = (tokenizer.decode([token]) for token in sorted(plain))
+    if plain and not any(tokenizer(word, add_special_tokens=False)["input_ids"] for word in words):
+        with suppress(OSError):  # nothing else is there
+            return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    return tokenizer
 
 
 def hidden_by(mask: Tensor, new: int, dtype: torch.dtype) -> Tensor:

@@ -92,6 +92,10 @@ def test_computes_what_transformers_does_and_padding_moves_nothing(folder: Path)
             torch.testing.assert_close(got[row][mask[row].bool()], alone, atol=2e-4, rtol=1e-4)
 
 
+def test_text_is_read_by_the_tokenizer_as_it_was_made(folder: Path) -> None:
+    assert load(folder).tokenizer("w3 w9")["input_ids"] == [3, 9]
+
+
 def test_what_is_sampled_is_what_is_scored(folder: Path) -> None:
     backbone = load(folder)
     keys = [(0, row) for row in range(len(ROWS))]
