@@ -8,6 +8,7 @@ import type { Curve } from "./metrics";
 import { colourOf } from "./picture";
 import { overSeries, seriesDash, seriesName, stepNames } from "./plot";
 import { FEW, smooth } from "./smooth";
+import { standsStill } from "./still";
 
 interface ChartProps {
   name: string;
@@ -51,7 +52,7 @@ function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range
   return low === 0 ? [0, 1] : [low - Math.abs(low) / 2, low + Math.abs(low) / 2];
 }
 
-export default memo(Chart, (before, now) => now.near === false || (Object.keys({ ...before, ...now }) as (keyof ChartProps)[]).every((key) => before[key] === now[key]));
+export default memo(Chart, standsStill);
 
 function Chart({ name, steps, values, smoothing, height = 130, beside = NONE, marks = NONE, at = null, onPoint }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
