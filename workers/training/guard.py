@@ -4,7 +4,10 @@ The reward that a policy is trained on cannot tell, since cheating is what makes
 arXiv:2210.10760). So the rules look at what cheating does to the answers: they grow long or short, are cut off, repeat
 themselves, become all alike; and at an independent judge, where there is one, who likes them less while the reward
 likes them more. Further rules tell that the reward itself goes by length, or that learning has gone wrong; they only
-warn. What chance does to a round of few answers breaks no rule.
+warn.
+
+Each rule looks at the mean of the last rounds, `patience_iterations` of them, against the first one, and tells how far
+it is from there to its limit. What chance does to so few answers breaks none.
 
 Numbers in (names as in `reports` and `judge`), sentences out. Knows no tensors and no models.
 """
@@ -12,20 +15,25 @@ Numbers in (names as in `reports` and `judge`), sentences out. Knows no tensors 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from backend.domain.training.guard import GuardConfig
 
-CLEARLY = 2.0
-"""Standard errors at which a difference is no longer taken for an accident, where it stays."""
-AT_ONCE = 3.0
-"""The same where it was seen once only, as the judge's are, who looks seldom."""
-LENGTH_CORRELATION = 0.6
-"""Scores that clearly have a higher one with length go by length: honest ones were seen below 0.4, those of a reward
-model that had learnt from judgments in which the longer answer won above 0.9.
+CLEARLY = 3.0
+"""Standard errors at which a difference is no longer taken for an accident."""
+SURELY = 4.0
+"""The same where nothing but chance lies between what is right and what is not, and one looks again and again."""
+HALFWAY = 0.5
+"""A policy that is so far on the way to a rule's limit is not kept: who is told of it later wants one from before."""
+CORRELATION = 0.6
+"""Scores that clearly have a higher one with length, or with a phrase, go by it: honest ones were seen below 0.4, those
+of a reward model that had learnt from judgments in which the longer answer won above 0.9.
 """
 MOSTLY = 0.5
-"""Where so many answers were cut from the start, length has nowhere to go."""
+"""Where so many answers were cut from the start, length has nowhere to go; where so many scores are clipped, they no
+longer tell one answer from another.
+"""
 TOKENS_TO_VARY = 5
 """Shorter answers (a word and its end) have little to vary: those who know the right one say nothing else."""
 
@@ -33,7 +41,7 @@ Values = Mapping[str, float]
 
 
 class Finding(NamedTuple):
-    """A rule that stayed broken: its name, what is wrong in one sentence, and whether it speaks of cheating."""
+    """A rule that is broken: its name, what is wrong in one sentence, and whether it speaks of cheating."""
 
     rule: str
     sentence: str
@@ -42,42 +50,51 @@ class Finding(NamedTuple):
 
 @dataclass
 class Guard:
-    """Remembers the first numbers of a run and how long each rule has been broken."""
+    """Remembers the first numbers of a run and the last ones."""
 
     config: GuardConfig
     answers: int
     """in a round: how much chance there is in what is seen of it"""
+    prompts: int
+    """in a round: as many as answers, or fewer where each is answered several times"""
     start: dict[str, float] = field(default_factory=dict)
-    broken: dict[str, int] = field(default_factory=dict)
-    """rounds in a row, by rule"""
+    recent: dict[str, list[float]] = field(default_factory=dict)
+    """the last rounds' numbers, by name"""
+    far: dict[str, float] = field(default_factory=dict)
+    """how far each rule is on the way to its limit, where 1 is"""
+    said: list[str] = field(default_factory=list)
+    """rules that spoke, and have not been at ease since"""
     judged: tuple[float, float, float] | None = None
     """reward, judge and the judge's standard error, where the judge was pleased most"""
     liked: int = 0
     """1 where the reward was found to like long answers, -1 short ones"""
 
-    def look(self, values: Values, iteration: int) -> list[Finding]:
-        """What has to be said after the numbers of an iteration: each rule once, when its patience ends.
+    def look(self, values: Values, iteration: int, phrase: str = "") -> list[Finding]:
+        """What has to be said after the numbers of an iteration: each rule once, until it was at ease again.
 
-        Rules whose numbers are not among `values` are left as they stand, so an iteration may be told in parts.
+        Rules whose numbers are not among `values` are left as they stand, so an iteration may be told in parts. phrase:
+        the commonest one of its answers.
         """
-        for name in _HELD_AGAINST:
-            if name in values:
-                self.start.setdefault(name, values[name])
+        first = [name for name in _HELD_AGAINST if name in values and name not in self.start]
+        self.start |= {name: values[name] for name in first}
+        for name in _WATCHED:
+            if name in values and name not in first:
+                self.recent[name] = [*self.recent.get(name, []), values[name]][-self.config.patience_iterations :]
         found = []
-        for broken, finding in self._rules(values, iteration):
-            rounds = self.broken[finding.rule] = self.broken.get(finding.rule, 0) + 1 if broken else 0
-            if rounds == self.config.patience_iterations:
+        for far, finding in self._rules(values, iteration, phrase):
+            self.far[finding.rule] = far
+            if far >= 1 and finding.rule not in self.said:
                 found.append(finding)
-                if finding.rule == "score_length":
-                    self.liked = 1 if values["objective/score_length_correlation"] > 0 else -1
+                self.said.append(finding.rule)
+            elif far < HALFWAY and finding.rule in self.said:
+                self.said.remove(finding.rule)
         return found
 
-    def look_at_the_end(self, values: Values, iteration: int) -> list[Finding]:
-        """What has to be said of the last policy, with which nobody can be patient: each rule about cheating that was
-        broken when the run's time was over and still is.
-        """
-        before = [rule for rule in _CHEATING if self.broken.get(rule)]
-        return [found for broken, found in self._rules(values, iteration) if broken and found.rule in before]
+    def look_at_the_end(self, values: Values, iteration: int, phrase: str = "") -> list[Finding]:
+        """What has to be said of the last policy: as of every other, and again what speaks of cheating."""
+        found = self.look(values, iteration, phrase)
+        again = [one for far, one in self._rules(values, iteration, phrase) if far >= 1 and one.cheating]
+        return found + [one for one in again if one not in found]
 
     def look_at_judgement(self, reward: float, judge: float, error: float) -> list[Finding]:
         """What has to be said after the judge has seen the same answers as the reward. error: the judge's standard one.
@@ -90,7 +107,7 @@ class Guard:
         if best is None or judge >= best[1]:
             self.judged = (reward, judge, error)
             return []
-        if reward <= best[0] or judge >= best[1] - AT_ONCE * math.hypot(error, best[2]):
+        if reward <= best[0] or judge >= best[1] - CLEARLY * math.hypot(error, best[2]):
             return []
         self.judged = (reward, judge, error)  # said; only what is worse still is said again
         return [
@@ -103,100 +120,154 @@ class Guard:
         ]
 
     def is_healthy(self) -> bool:
-        """Whether no rule about cheating is broken at the moment: such a policy is worth keeping."""
-        return not any(self.broken.get(rule) for rule in _CHEATING)
+        """Whether no rule about cheating is near its limit at the moment: such a policy is worth keeping."""
+        return all(self.far.get(rule, 0.0) < HALFWAY for rule in _CHEATING)
 
-    def _rules(self, values: Values, iteration: int) -> Iterator[tuple[bool, Finding]]:
-        """Whether each of the rules that these numbers can tell is broken, and what there is to say then."""
+    def _rules(self, values: Values, iteration: int, phrase: str) -> Iterator[tuple[float, Finding]]:
+        """How far each of the rules that these numbers can tell is to its limit, and what there is to say there."""
         config, start = self.config, self.start
-        if (length := values.get("rollout/length_p50")) is not None:
-            # Of answers either short or long the median jumps, and the mean where a few never end: both must have gone.
-            ratios = [values[name] / max(start[name], 1.0) for name in ("rollout/length_p50", "rollout/length_mean")]
-            longer = config.liked_length_factor if self.liked > 0 else config.length_factor
-            shorter = config.liked_length_factor if self.liked < 0 else config.length_factor
-            outside = min(ratios) >= longer or max(ratios) <= 1 / shorter
-            said = f"The median answer has {length:.0f} tokens, at first {start['rollout/length_p50']:.0f}"
-            said += f"; the reward likes {'longer' if self.liked > 0 else 'shorter'} ones." if self.liked else "."
-            yield outside, Finding("length", said, True)
-        if (cut := values.get("rollout/truncated_share")) is not None:
-            first = start["rollout/truncated_share"]
-            rise = config.truncated_share_rise + CLEARLY * math.hypot(self._share_error(first), self._share_error(cut))
+        now = {name: fmean(recent) for name, recent in self.recent.items() if name in values}
+        if (correlation := now.get("objective/score_length_correlation")) is not None:
+            clear = self._at_least(abs(correlation), len(self.recent["objective/score_length_correlation"]))
+            if clear > CORRELATION:
+                self.liked = 1 if correlation > 0 else -1
+            said = (
+                f"The reward likes {'longer' if correlation > 0 else 'shorter'} answers: scores and lengths have a "
+                f"rank correlation of {correlation:.2f}. The policy may learn no more than how long to answer; judge "
+                "answers of like length, or let a judge watch."
+            )
+            yield clear / CORRELATION, Finding("score_length", said, False)
+        if (correlation := now.get("objective/score_phrase_correlation")) is not None:
+            clear = self._at_least(abs(correlation), len(self.recent["objective/score_phrase_correlation"]))
+            said = (
+                f"The reward goes by a phrase: scores and whether an answer says “{phrase}” have a rank correlation of "
+                f"{correlation:.2f}. The policy may learn no more than to {'say' if correlation > 0 else 'avoid'} it; "
+                "read its answers, and let a judge watch."
+            )
+            yield clear / CORRELATION, Finding("score_phrase", said, False)
+        if "rollout/length_mean" in now:
+            yield max((self._gone(now, what) for what in ("length", "characters")), key=lambda one: one[0])
+        if (cut := now.get("rollout/truncated_share")) is not None:
+            first, rounds = start["rollout/truncated_share"], len(self.recent["rollout/truncated_share"])
+            error = math.hypot(self._share_error(first, 1), self._share_error(cut, rounds))
             said = f"{cut:.0%} of the answers are cut before their end, at first {first:.0%}."
-            yield cut > first + rise, Finding("truncated", said, True)
+            yield (cut - first) / max(config.truncated_share_rise, SURELY * error), Finding("truncated", said, True)
             said = (
                 f"{first:.0%} of the first answers were cut before their end, and {cut:.0%} are: neither the reward "
                 "nor this guard sees how they go on, or whether they grow. Raise max_new_tokens."
             )
-            yield min(first, cut) > MOSTLY, Finding("cut_from_the_start", said, False)
+            yield min(first, cut) / MOSTLY, Finding("cut_from_the_start", said, False)
         varied = start.get("rollout/length_mean", 0.0) >= TOKENS_TO_VARY
-        if varied and (entropy := values.get("policy/entropy")) is not None:
+        if varied and (entropy := now.get("policy/entropy")) is not None:
             first = start["policy/entropy"]
             said = f"The entropy of a token fell to {entropy:.3g} nats from {first:.3g}: answers become all alike."
-            yield entropy < config.entropy_share * first, Finding("entropy", said, True)
-        if varied and (distinct := values.get("rollout/distinct4")) is not None:
+            yield _fallen(entropy, first, config.entropy_share), Finding("entropy", said, True)
+        if varied and (distinct := now.get("rollout/distinct4")) is not None:
             first = start["rollout/distinct4"]
             said = f"Only {distinct:.0%} of all runs of four tokens are different ones, at first {first:.0%}."
-            yield distinct < config.distinct4_share * first, Finding("distinct4", said, True)
-        if varied and (share := values.get("rollout/commonest_token_share")) is not None:
+            yield _fallen(distinct, first, config.distinct4_share), Finding("distinct4", said, True)
+        if varied and (share := now.get("rollout/commonest_token_share")) is not None:
             first = start["rollout/commonest_token_share"]
             said = f"One token makes up {share:.0%} of all answers, at first the commonest made up {first:.0%}."
-            yield share > first + config.commonest_token_rise, Finding("one_token", said, True)
-        if (correlation := values.get("objective/score_length_correlation")) is not None:
-            liked = "longer" if correlation > 0 else "shorter"
+            yield (share - first) / config.commonest_token_rise, Finding("one_token", said, True)
+        if (beyond := now.get("objective/score_clipped_share")) is not None:
             said = (
-                f"The reward likes {liked} answers: scores and lengths have a correlation of {correlation:.2f}. The "
-                "policy may learn no more than how long to answer; judge answers of like length, or let a judge watch."
+                f"{beyond:.0%} of the scores are beyond score_clip, where all count alike and little can be learnt "
+                "from them: raise score_clip, or bring them near 0, about 1 apart, by the scorers' weights."
             )
-            yield self._at_least(abs(correlation)) > LENGTH_CORRELATION, Finding("score_length", said, False)
-        if (clipped := values.get("policy/clip_fraction")) is not None:
+            yield beyond / MOSTLY, Finding("score_clip", said, False)
+        if (clipped := now.get("policy/clip_fraction")) is not None:
             said = f"{clipped:.0%} of the tokens were clipped: the steps are too long, lower the learning rate."
-            yield clipped > config.clip_fraction, Finding("clip_fraction", said, False)
-        kl, error = (values.get(f"objective/kl_base_{name}per_seq_nats") for name in ("", "error_"))
+            yield clipped / config.clip_fraction, Finding("clip_fraction", said, False)
+        kl, error = (now.get(f"objective/kl_base_{name}per_seq_nats") for name in ("", "error_"))
         if kl is not None and error is not None:
+            error /= len(self.recent["objective/kl_base_per_seq_nats"]) ** 0.5
             said = (
                 f"The divergence from the reference is negative ({kl:.2g} nats per answer, with a standard error of "
                 f"{error:.2g}), which it cannot be on answers of the policy's own: they are drawn otherwise than they "
                 "are scored. Look at the temperature, at what a server draws with, and at masks and padding."
             )
-            yield kl < -CLEARLY * error, Finding("negative_kl", said, False)
-        if (explained := values.get("value/explained_variance")) is not None:
+            yield -kl / max(SURELY * error, 1e-9), Finding("negative_kl", said, False)
+        if (explained := now.get("value/explained_variance")) is not None:
             said = (
                 f"The critic misleads (explained variance {explained:.2f}): choose another one, or give one that is an "
                 "adapter of its own a higher learning rate."
             )
+            misled = sum(one < 0 for one in self.recent["value/explained_variance"]) / config.patience_iterations
             late = iteration >= config.warm_up_iterations
-            yield late and explained < 0, Finding("explained_variance", said, False)
+            yield misled if late else 0.0, Finding("explained_variance", said, False)
 
-    def _share_error(self, share: float) -> float:
+    def _gone(self, now: Values, what: str) -> tuple[float, Finding]:
+        """How far the mean length has gone from the first, in `what` (tokens or characters of an answer)."""
+        mean, first = (max(1.0, where[f"rollout/{what}_mean"]) for where in (now, self.start))
+        grown = math.log(mean / first)
+        liked = self.liked * grown > 0
+        limit = math.log(self.config.liked_length_factor if liked else self.config.length_factor)
+        errors = [self.start[f"rollout/{what}_error"] / first]  # of few prompts each is a guess: the largest counts
+        errors += [error / mean for error in self.recent[f"rollout/{what}_error"]]
+        chance = max(errors) * math.sqrt(1 + 1 / len(self.recent[f"rollout/{what}_error"]))
+        unit = "tokens" if what == "length" else what
+        said = f"Answers have {mean:.0f} {unit} on average, at first {first:.0f}"
+        said += f", and the reward likes {'longer' if grown > 0 else 'shorter'} ones. " if liked else ". "
+        said += f"Where that is what you want, raise guard.{'liked_' if liked else ''}length_factor."
+        return abs(grown) / max(limit, (CLEARLY if liked else SURELY) * chance), Finding("length", said, True)
+
+    def _share_error(self, share: float, rounds: int) -> float:
         """Standard error of a share of the answers, which is not 0 where there were none: by Laplace's rule."""
-        expected = (share * self.answers + 1) / (self.answers + 2)
-        return math.sqrt(expected * (1 - expected) / self.answers)
+        answers = self.answers * rounds
+        expected = (share * answers + 1) / (answers + 2)
+        return math.sqrt(expected * (1 - expected) / answers)
 
-    def _at_least(self, correlation: float) -> float:
-        """What a correlation over the answers of a round clearly is (Fisher's transformation)."""
-        if self.answers < 4:
+    def _at_least(self, correlation: float, rounds: int) -> float:
+        """What a mean correlation over the answers of some rounds clearly is (Fisher's transformation)."""
+        means = self.prompts if self.prompts < self.answers else 1  # that were taken off before
+        if (free := self.answers - means - 2) < 1:
             return 0.0
-        return math.tanh(math.atanh(min(correlation, 0.999999)) - CLEARLY / math.sqrt(self.answers - 3))
+        return math.tanh(math.atanh(min(correlation, 0.999999)) - CLEARLY / math.sqrt(free * rounds))
 
     # -- save and resume ------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """Plain numbers from which `load_state_dict` goes on."""
-        return {"start": self.start, "broken": self.broken, "judged": self.judged, "liked": self.liked}
+        return {name: getattr(self, name) for name in _STATE}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The opposite."""
-        self.start, self.broken, self.liked = dict(state["start"]), dict(state["broken"]), state["liked"]
+        self.start, self.far, self.said, self.liked = (
+            dict(state["start"]),
+            dict(state["far"]),
+            [*state["said"]],
+            state["liked"],
+        )
+        self.recent = {name: [*values] for name, values in state["recent"].items()}
         judged = state["judged"]
         self.judged = judged and (judged[0], judged[1], judged[2])
 
 
+def _fallen(value: float, first: float, share: float) -> float:
+    """How far a number has gone from its first to that share of it."""
+    return (first - value) / max(first * (1 - share), 1e-9)
+
+
 _HELD_AGAINST = (
-    "rollout/length_p50",
     "rollout/length_mean",
+    "rollout/length_error",
+    "rollout/characters_mean",
+    "rollout/characters_error",
     "rollout/truncated_share",
     "policy/entropy",
     "rollout/distinct4",
     "rollout/commonest_token_share",
 )
+_WATCHED = (
+    *_HELD_AGAINST,
+    "objective/score_length_correlation",
+    "objective/score_phrase_correlation",
+    "objective/score_clipped_share",
+    "objective/kl_base_per_seq_nats",
+    "objective/kl_base_error_per_seq_nats",
+    "policy/clip_fraction",
+    "value/explained_variance",
+)
 _CHEATING = ("length", "truncated", "entropy", "distinct4", "one_token")
+_STATE = ("start", "recent", "far", "said", "judged", "liked")

@@ -43,6 +43,7 @@ from workers.training.ranks import ALONE, Ranks, Stopped
 from workers.training.rollouts import PromptStream, Rollouts
 from workers.training.scoring import RewardModel, Rewards, Scorer
 from workers.training.tallies import Tally
+from workers.training.tokens import Codec
 from workers.training.watch import Watch
 
 JUDGED = 2**31
@@ -75,6 +76,7 @@ class PPO:
             raise Invalid("There are no prompts to answer.", field="prompts")
         self.config, self.backbone, self.rewards, self.seed, self.ranks = config, backbone, rewards, seed, ranks
         self.prompts = PromptStream(prompts, seed)
+        self.codec = Codec(backbone.tokenizer)
         self.sampling = Sampling(config.max_new_tokens, config.temperature)
         self.stop_ids = tuple(stop_ids or backbone.stop_ids)
 
@@ -124,8 +126,8 @@ class PPO:
         plan = self._scored(batch)
         wait(batch.device)
         scored = time.perf_counter()
-        seen = reports.about_answers(batch)
-        judged = self._watch(seen)
+        seen = self._about(batch)
+        judged = self._watch(seen, batch)
         watched = time.perf_counter()
         tally = Tally()
         linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
@@ -385,6 +387,12 @@ class PPO:
             )
         return rl_math.policy_gradient_loss(logprob, advantages)
 
+    def _about(self, batch: Rollouts) -> dict[str, float]:
+        return reports.about_answers(batch, [self.codec.decode(answer.ids) for answer in batch.answers], self.config)
+
+    def _phrase(self, batch: Rollouts) -> str:
+        return self.codec.decode(reports.commonest_phrase(batch)).strip()
+
     def _floor(self, batch: Rollouts, epochs: float) -> Floor:
         """The least seconds that an iteration over these answers takes here."""
         roles, backbone = self.roles, self.backbone
@@ -435,10 +443,10 @@ class PPO:
                 tally.mean_of("policy/kl_step_per_token_nats", kl.sum(), kl.numel())
         return tally.over(self.ranks)
 
-    def _watch(self, seen: Mapping[str, float]) -> dict[str, float]:
+    def _watch(self, seen: Mapping[str, float], batch: Rollouts) -> dict[str, float]:
         """Let who watches look at the policy that gave these answers; the judge's numbers, if it was its turn."""
         judged = self._judged() if self.judge and self.iteration % self.judge.every == 0 else {}
-        self.watch.look(seen, judged, self.iteration)
+        self.watch.look(seen, judged, self.iteration, self._phrase(batch))
         return judged
 
     def _judged(self) -> dict[str, float]:
@@ -460,9 +468,10 @@ class PPO:
         if self.judge:
             self._judged()
         self.watch.choose_judged()
-        seen = reports.about_answers(self.measure())
-        if self.watch.choose_healthy(seen, self.iteration):
-            seen = reports.about_answers(self.measure())
+        batch = self.measure()
+        seen = self._about(batch)
+        if self.watch.choose_healthy(seen, self.iteration, self._phrase(batch)):
+            seen = self._about(self.measure())
         return seen
 
     # -- save and resume ------------------------------------------------------------------------------------------

@@ -130,7 +130,8 @@ def _run(
     yield Result(
         {f"start/{name.split('/')[1]}": value for name, value in start.items()}
         | {f"end/{name.split('/')[1]}": end[name] for name in reports.RESULT_NAMES}
-        | {"iterations": float(ppo.iteration), "stopped_early": float(bool(ppo.watch.stopped))}
+        | {"iterations": float(ppo.iteration), "saved_iteration": float(ppo.watch.saved(ppo.iteration))}
+        | {"stopped_early": float(bool(ppo.watch.stopped))}
         | ({"judge/score": best[0], "judge/best_iteration": float(best[1])} if best else {})
     )
 

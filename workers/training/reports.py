@@ -4,7 +4,12 @@ objective/score                     mean score of the answers: the weighted sum 
                                     (objective/score_of_<name> what each of several scorers gave)
 objective/score_used                the same after clipping and the penalty for answers without an end
 objective/score_std
-objective/score_length_correlation  of the answers; 1 or -1 would be a reward that knows no more than their length
+objective/score_clipped_share       of answers, whose scores are beyond `score_clip`: all of them count alike
+objective/score_length_correlation  rank correlation of scores and lengths, in tokens or in characters, whichever is
+                                    stronger, of answers to one prompt where it has several; 1 or -1 would be a reward
+                                    that knows no more than how long an answer is
+objective/score_phrase_correlation  the same of scores and holding the phrase that is in most answers, which is a run
+                                    of four tokens
 objective/reward_per_seq            score_used less lambda times the divergence: what is maximised
 objective/kl_base_per_seq_nats      divergence from the reference, summed over an answer (k1: unbiased)
 objective/kl_base_error_per_seq_nats    standard error of it, over answers
@@ -23,8 +28,11 @@ value/mean
 advantage/std                       before whitening
 returns/mean  returns/std
 rollout/length_mean  rollout/length_p10  rollout/length_p50  rollout/length_p90
+rollout/characters_mean             of an answer's text
+rollout/length_error  rollout/characters_error      standard errors of the means, over prompts
 rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
+rollout/commonest_phrase_share      of answers that hold it
 rollout/commonest_token_share       of the token that is there most often, the ends of answers left out
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
 rollout/sampler_kl_per_token_nats   divergence of what was drawn from, from the policy that learns (k3); with `engine`
@@ -46,6 +54,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from backend.domain.training import PPOConfig
 from workers.training import rl_math
 from workers.training.events import Message, Sample, SampleToken
 from workers.training.floor import Floor
@@ -64,16 +73,24 @@ RESULT_NAMES = (
 """Those that describe a policy, and not how it came about."""
 
 
-def about_answers(batch: Rollouts) -> dict[str, float]:
-    """What can be said of scored answers before anything is learnt from them."""
+def about_answers(batch: Rollouts, texts: Sequence[str], config: PPOConfig) -> dict[str, float]:
+    """What can be said of scored answers, which say `texts`, before anything is learnt from them."""
     mask, kl = batch.mask, batch.kl
     lengths = mask.sum(1).float()
+    characters = torch.tensor([float(len(text)) for text in texts], device=batch.device)
+    phrase = commonest_phrase(batch)
+    holds = torch.tensor([float(phrase in _runs(answer.ids)) for answer in batch.answers], device=batch.device)
+    scores, each = batch.raw_scores.float(), config.samples_per_prompt
     gap = torch.where(mask, (batch.behaviour - batch.old).abs(), 0)
     seen = {
         "objective/score": batch.raw_scores.mean(),
         "objective/score_std": batch.raw_scores.std(correction=0),
         "objective/score_used": batch.scores.mean(),
-        "objective/score_length_correlation": _correlation(batch.raw_scores.float(), lengths),
+        "objective/score_clipped_share": (scores.abs() > config.score_clip).float().mean(),
+        "objective/score_length_correlation": max(
+            (_rank_correlation(scores, one, each) for one in (lengths, characters)), key=abs
+        ),
+        "objective/score_phrase_correlation": _rank_correlation(scores, holds, each),
         "objective/kl_base_per_seq_nats": kl.sum(1).mean(),
         "objective/kl_base_error_per_seq_nats": kl.sum(1).std(correction=0) / max(1, len(batch) - 1) ** 0.5,
         "objective/kl_base_per_token_nats": rl_math.masked_mean(kl, mask),
@@ -83,6 +100,10 @@ def about_answers(batch: Rollouts) -> dict[str, float]:
         "rollout/length_p10": lengths.quantile(0.1),
         "rollout/length_p50": lengths.quantile(0.5),
         "rollout/length_p90": lengths.quantile(0.9),
+        "rollout/commonest_phrase_share": holds.mean(),
+        "rollout/length_error": _error(lengths, each),
+        "rollout/characters_mean": characters.mean(),
+        "rollout/characters_error": _error(characters, each),
         "rollout/truncated_share": batch.cut.float().mean(),
         "rollout/sampler_gap_mean_nats": rl_math.masked_mean(gap, mask),
         "rollout/sampler_gap_max_nats": gap.amax(),
@@ -153,17 +174,41 @@ def samples(batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequenc
     return shown
 
 
-def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson's; 0 where one of them is always the same."""
+def _error(values: Tensor, each: int) -> Tensor:
+    """Standard error of their mean; answers to one prompt, which are alike, count as one where there are others."""
+    means = values.view(-1, each).mean(1) if each < len(values) else values
+    return means.std(correction=0) / max(1, len(means) - 1) ** 0.5
+
+
+def _rank_correlation(a: Tensor, b: Tensor, each: int) -> Tensor:
+    """Spearman's, within `each` neighbours where there are several; 0 where one of them is always the same."""
+    a, b = (_ranks(one - one.view(-1, each).mean(1).repeat_interleave(each) if each > 1 else one) for one in (a, b))
     a, b = a - a.mean(), b - b.mean()
     size = a.norm() * b.norm()
     return torch.where(size > 0, (a * b).sum() / size.clamp(min=1e-30), 0)
 
 
+def _ranks(values: Tensor) -> Tensor:
+    """From 1; equal ones share theirs."""
+    _, place, count = values.unique(return_inverse=True, return_counts=True)
+    return (count.cumsum(0) - (count - 1) / 2)[place]
+
+
+def _runs(ids: Sequence[int], size: int = 4) -> list[tuple[int, ...]]:
+    """Of so many tokens."""
+    return [tuple(ids[start : start + size]) for start in range(len(ids) - size + 1)]
+
+
 def distinct(answers: Sequence[Sequence[int]], size: int) -> float:
     """Different runs of `size` tokens over all of them; 1 where there are none."""
-    runs = [tuple(ids[start : start + size]) for ids in answers for start in range(len(ids) - size + 1)]
+    runs = [run for ids in answers for run in _runs(ids, size)]
     return len(set(runs)) / len(runs) if runs else 1.0
+
+
+def commonest_phrase(batch: Rollouts) -> tuple[int, ...]:
+    """The run of four tokens that is in most answers; empty where there is none."""
+    counts = Counter(run for answer in batch.answers for run in dict.fromkeys(_runs(answer.ids)))
+    return counts.most_common(1)[0][0] if counts else ()
 
 
 def commonest(answers: Sequence[Sequence[int]]) -> float:

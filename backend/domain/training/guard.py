@@ -18,13 +18,13 @@ class GuardConfig(BaseModel):
         ),
     )
     patience_iterations: int = Field(
-        3, ge=1, le=1000, description="Rounds in a row in which a rule must be broken before anything is said."
+        3, ge=1, le=1000, description="The means of so many last rounds are held against the first one."
     )
     length_factor: float = Field(
         2.0,
         gt=1,
         le=100,
-        description="Broken when answers, by median and mean, are so many times longer or shorter than at first.",
+        description="Broken when answers are so many times longer or shorter on average than at first, beyond chance.",
     )
     liked_length_factor: float = Field(
         1.25,

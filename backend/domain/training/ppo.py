@@ -161,7 +161,8 @@ class PPOConfig(LoraConfig, OutputConfig):
         description=(
             "reward: the critic starts as a copy of the reward model, or of its head where it reads it and that serves "
             "better than what the first round tells; a separate one cannot where the reward model trained all its "
-            "weights, and the run says so. zero: it starts by expecting 0, as a shared one always does."
+            "weights, and the run says so, and does not where reward_model_weight is 0. zero: it starts by expecting "
+            "0, as a shared one always does."
         ),
     )
     value_clip_range: float | None = Field(
@@ -206,7 +207,8 @@ class PPOConfig(LoraConfig, OutputConfig):
     @property
     def copies_reward_model(self) -> bool:
         """Whether the critic is to start as a copy of the reward model, which only an adapter allows."""
-        return (self.advantage_estimator, self.critic, self.value_init) == ("gae", "separate", "reward")
+        wished = (self.advantage_estimator, self.critic, self.value_init) == ("gae", "separate", "reward")
+        return wished and self.reward_model_weight > 0
 
     @model_validator(mode="after")
     def _plan(self) -> Self:

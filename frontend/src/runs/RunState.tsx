@@ -60,10 +60,14 @@ function wayOut(run: Run): string {
 function Warnings({ run }: { run: Run }) {
   const rules = byRule(run.warnings);
   const stopped = run.result?.["stopped_early"] === 1;
+  const saved = run.result?.["saved_iteration"];
+  const done = run.result?.["iterations"];
+  const older = typeof saved === "number" && typeof done === "number" && saved < done && run.result?.["judge/best_iteration"] === undefined;
   return (
     <section aria-label="Warnings" role="status" className={`mb-3 rounded-lg border-l-4 px-4 py-3 ${stopped ? "border-danger bg-danger-wash text-danger" : "border-warn bg-warn-wash text-warn"}`}>
       <h2 className="flex items-center gap-2 text-md font-semibold"><Icon name="alert" size={18} />{stopped ? "The guard ended this run" : plural(rules.length, "warning")}</h2>
-      {stopped && <p className="mt-0.5 text-ink">What was saved is the last policy that nothing spoke against. Read its answers below before you use it.</p>}
+      {older ? <p className="mt-0.5 text-ink">{saved === 0 ? "What was saved is the policy as it was at first: " : `What was saved is the policy after ${plural(saved, "round")} of learning: `}something speaks against all later ones. Read what its answers are like before you use it.</p>
+        : stopped && <p className="mt-0.5 text-ink">What was saved is the policy that was kept before. Read what its answers are like before you use it.</p>}
       <ul className="mt-2 grid gap-1.5 text-ink">
         {rules.toReversed().map((all) => (
           <li key={all[0]!.rule}>

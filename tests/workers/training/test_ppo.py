@@ -355,16 +355,16 @@ def test_a_guard_ends_a_run_that_cheats_and_brings_the_healthy_policy_back() -> 
     ppo = ppo_of(
         scorer=longer, iterations=60, episodes_per_iteration=64, max_new_tokens=40, policy_learning_rate=1e-2,
         kl_base_coefficient=0.0, kl_limit_per_seq_nats=None, missing_end_penalty=0.0,
-        guard={"action": "stop", "patience_iterations": 2},
+        guard={"action": "stop"},
     )  # fmt: skip
     lengths, said = [], []
     for values, _ in ppo.iterations():
-        lengths.append(values["rollout/length_p50"])
-        said += ppo.watch.findings
-    assert len(lengths) < 60 and ppo.watch.stopped
-    rules = [finding.rule for finding in said]
-    assert rules[0] == "score_length" and {*rules} & {"length", "truncated"}
-    assert float(ppo.measure().mask.sum(1).float().median()) <= 2 * lengths[0]
+        lengths.append(values["rollout/length_mean"])
+        said.append([finding.rule for finding in ppo.watch.findings])
+    assert len(lengths) < 20 and ppo.watch.stopped
+    assert "score_length" in said[0] and {*said[-1]} & {"length", "truncated"}  # told of at once, and before harm
+    assert 0 < ppo.watch.saved(ppo.iteration) < len(lengths) - 1
+    assert float(ppo.measure().mask.sum(1).float().mean()) <= 1.25 * lengths[0]
 
 
 @pytest.mark.parametrize("action", ["stop", "warn"])
@@ -372,13 +372,14 @@ def test_a_run_that_ends_while_the_guard_is_still_patient_does_not_save_what_it_
     ppo = ppo_of(iterations=2, guard={"action": action})
     ppo.iterate()
     healthy = ppo.roles.kept[HEALTHY]
-    for name in ("rollout/length_p50", "rollout/length_mean"):
-        ppo.watch.guard.start[name] = 1000.0  # as if answers had been long at first
     ppo.iterate()
     last = policy_of(ppo)
-    assert ppo.done and not ppo.watch.stopped and not ppo.watch.findings
+    assert ppo.done and not ppo.watch.stopped
+    ppo.watch.healthy_at, ppo.roles.kept[HEALTHY] = 1, healthy
+    ppo.watch.guard.start["rollout/length_mean"] = 1000.0  # as if answers had been long at first
     seen = ppo.end()
     assert [finding.rule for finding in ppo.watch.findings] == ["length"] and seen["rollout/length_p50"] <= 10
+    assert ppo.watch.saved(ppo.iteration) == (1 if action == "stop" else 2)
     kept = healthy if action == "stop" else last
     assert all(torch.equal(a, b) for a, b in zip(ppo.roles.policy, kept, strict=True))
     assert not torch.equal(last[1], healthy[1])

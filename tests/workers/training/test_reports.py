@@ -32,7 +32,7 @@ def test_answers_by_hand() -> None:
     batch.raw_scores, batch.score_parts = torch.tensor([3.0, -1.0]), {}
     batch.scores = torch.tensor([1.0, -1.0])
     assert not batch.learnt
-    found = reports.about_answers(batch)
+    found = reports.about_answers(batch, ["three words", "a"], config_of(score_clip=2.0))
     # log-ratios to the reference 0.5, -0.5, 1, 0 and 0, 1: 1 nat an answer, 1/3 a token
     k3 = [math.expm1(-d) + d for d in (0.5, -0.5, 1.0, 0.0, 0.0, 1.0)]
     assert found == pytest.approx(
@@ -40,13 +40,18 @@ def test_answers_by_hand() -> None:
             "objective/score": 1.0,
             "objective/score_std": 2.0,
             "objective/score_used": 0.0,
+            "objective/score_clipped_share": 0.5,
             "objective/score_length_correlation": 1.0,  # of two, the longer one has the higher score
+            "objective/score_phrase_correlation": 1.0,  # and is the only one that holds 7 8 7 8
             "objective/kl_base_per_seq_nats": 1.0,
             "objective/kl_base_error_per_seq_nats": 0.0,
             "objective/kl_base_per_token_nats": 1 / 3,
             "objective/kl_base_k3_per_token_nats": sum(k3) / 6,
             "policy/entropy": 2.0,
             "rollout/length_mean": 3.0,
+            "rollout/length_error": 1.0,
+            "rollout/characters_mean": 6.0,
+            "rollout/characters_error": 5.0,
             "rollout/length_p10": 2.2,
             "rollout/length_p50": 3.0,
             "rollout/length_p90": 3.8,
@@ -55,12 +60,14 @@ def test_answers_by_hand() -> None:
             "rollout/sampler_gap_max_nats": 0.5,
             "rollout/sampler_kl_per_token_nats": (math.expm1(0.5) - 0.5) / 6,
             "rollout/distinct4": 1.0,
+            "rollout/commonest_phrase_share": 0.5,
             "rollout/commonest_token_share": 0.4,  # 7, or 8, twice among five that are no end
         }
     )
 
     batch.base[1, 1] -= 1.0  # 1 and 2 nats: half of 1 apart from their mean, over the root of 2 less 1
-    assert reports.about_answers(batch)["objective/kl_base_error_per_seq_nats"] == pytest.approx(0.5)
+    again = reports.about_answers(batch, ["", ""], config_of())
+    assert again["objective/kl_base_error_per_seq_nats"] == pytest.approx(0.5)
     batch.base[1, 1] += 1.0
 
     batch.values = padded([1.0, 1.0, 1.0, 1.0], [-1.0, 1.0])
@@ -139,3 +146,22 @@ def test_every_number_is_listed_and_finite() -> None:
 def test_distinct_runs() -> None:
     assert reports.distinct([[1, 2, 3, 4, 5], [1, 2, 3, 4]], 4) == 2 / 3
     assert reports.distinct([[1, 2]], 4) == 1.0
+
+
+def about(lengths: list[int], texts: list[str], scores: list[float], each: int = 1) -> dict[str, float]:
+    """What is told of answers of so many tokens, with these scores."""
+    answers = [Answer((7,) * length, (0.0,) * length, "length") for length in lengths]
+    batch = Rollouts([0] * len(lengths), [[3]] * len(lengths), answers, CPU)
+    batch.raw_scores, batch.scores, batch.score_parts = torch.tensor(scores), torch.tensor(scores), {}
+    return reports.about_answers(batch, texts, config_of(samples_per_prompt=each, episodes_per_iteration=len(lengths)))
+
+
+def test_scores_go_by_length_by_ranks_in_tokens_or_characters_and_within_prompts() -> None:
+    name = "objective/score_length_correlation"
+    by_ranks = about([1, 2, 2, 40], [""] * 4, [-9.0, 0.0, 0.0, 0.1])
+    assert by_ranks[name] == pytest.approx(1.0)  # one far off changes nothing
+    cut = about([4, 4, 4], ["a", "aaa", "aaaaaa"], [3.0, 1.0, 0.0])
+    assert cut[name] == pytest.approx(-1.0)  # all cut, but not of words alike
+    grouped = about([1, 2, 9, 10], [""] * 4, [1.0, 0.0, 9.0, 8.0], each=2)
+    assert grouped[name] == pytest.approx(-1.0)  # what is longer to each prompt is worse; only the prompts differ
+    assert grouped["rollout/length_error"] == pytest.approx(4.0)  # two prompts of 1.5 and 9.5
