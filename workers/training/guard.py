@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 from backend.domain.training.guard import GuardConfig
 
+LIKELY = 2.5
+"""Standard errors above a boundary that what is right stays far below."""
 CLEARLY = 3.0
 """Standard errors at which a difference is no longer taken for an accident."""
 SURELY = 4.0
@@ -151,7 +153,8 @@ class Guard:
             first, rounds = start["rollout/truncated_share"], len(self.recent["rollout/truncated_share"])
             error = math.hypot(self._share_error(first, 1), self._share_error(cut, rounds))
             said = f"{cut:.0%} of the answers are cut before their end, at first {first:.0%}."
-            yield (cut - first) / max(config.truncated_share_rise, SURELY * error), Finding("truncated", said, True)
+            clear = cut - first >= SURELY * error
+            yield _if(clear, (cut - first) / config.truncated_share_rise), Finding("truncated", said, True)
             said = (
                 f"{first:.0%} of the first answers were cut before their end, and {cut:.0%} are: neither the reward "
                 "nor this guard sees how they go on, or whether they grow. Raise max_new_tokens."
@@ -179,9 +182,9 @@ class Guard:
         if (clipped := now.get("policy/clip_fraction")) is not None:
             said = f"{clipped:.0%} of the tokens were clipped: the steps are too long, lower the learning rate."
             yield clipped / config.clip_fraction, Finding("clip_fraction", said, False)
-        kl, error = (now.get(f"objective/kl_base_{name}per_seq_nats") for name in ("", "error_"))
-        if kl is not None and error is not None:
-            error /= len(self.recent["objective/kl_base_per_seq_nats"]) ** 0.5
+        if (kl := now.get("objective/kl_base_per_seq_nats")) is not None:
+            rounds = len(self.recent["objective/kl_base_per_seq_nats"])
+            error = now["objective/kl_base_error_per_seq_nats"] / rounds**0.5
             said = (
                 f"The divergence from the reference is negative ({kl:.2g} nats per answer, with a standard error of "
                 f"{error:.2g}), which it cannot be on answers of the policy's own: they are drawn otherwise than they "
@@ -193,7 +196,10 @@ class Guard:
                 f"The critic misleads (explained variance {explained:.2f}): choose another one, or give one that is an "
                 "adapter of its own a higher learning rate."
             )
-            misled = sum(one < 0 for one in self.recent["value/explained_variance"]) / config.patience_iterations
+            below = [
+                one < -1 / self.answers**0.5 for one in self.recent["value/explained_variance"]
+            ]  # more than chance
+            misled = sum(below) / config.patience_iterations
             late = iteration >= config.warm_up_iterations
             yield misled if late else 0.0, Finding("explained_variance", said, False)
 
@@ -210,7 +216,8 @@ class Guard:
         said = f"Answers have {mean:.0f} {unit} on average, at first {first:.0f}"
         said += f", and the reward likes {'longer' if grown > 0 else 'shorter'} ones. " if liked else ". "
         said += f"Where that is what you want, raise guard.{'liked_' if liked else ''}length_factor."
-        return abs(grown) / max(limit, (CLEARLY if liked else SURELY) * chance), Finding("length", said, True)
+        clear = abs(grown) >= (CLEARLY if liked else SURELY) * chance
+        return _if(clear, abs(grown) / limit), Finding("length", said, True)
 
     def _share_error(self, share: float, rounds: int) -> float:
         """Standard error of a share of the answers, which is not 0 where there were none: by Laplace's rule."""
@@ -223,7 +230,7 @@ class Guard:
         means = self.prompts if self.prompts < self.answers else 1  # that were taken off before
         if (free := self.answers - means - 2) < 1:
             return 0.0
-        return math.tanh(math.atanh(min(correlation, 0.999999)) - CLEARLY / math.sqrt(free * rounds))
+        return math.tanh(math.atanh(min(correlation, 0.999999)) - LIKELY / math.sqrt(free * rounds))
 
     # -- save and resume ------------------------------------------------------------------------------------------
 
@@ -242,6 +249,13 @@ class Guard:
         self.recent = {name: [*values] for name, values in state["recent"].items()}
         judged = state["judged"]
         self.judged = judged and (judged[0], judged[1], judged[2])
+
+
+def _if(clear: bool, far: float) -> float:
+    """How far a number has gone, which is never to its limit where chance may have taken it there: such a policy is not
+    kept, but nothing is said of it.
+    """
+    return far if clear else min(far, 0.99)
 
 
 def _fallen(value: float, first: float, share: float) -> float:

@@ -177,7 +177,8 @@ def samples(batch: Rollouts, step: int, codec: Codec, messages: Sequence[Sequenc
 def _error(values: Tensor, each: int) -> Tensor:
     """Standard error of their mean; answers to one prompt, which are alike, count as one where there are others."""
     means = values.view(-1, each).mean(1) if each < len(values) else values
-    return means.std(correction=0) / max(1, len(means) - 1) ** 0.5
+    error: Tensor = means.std(correction=0) / max(1, len(means) - 1) ** 0.5
+    return error
 
 
 def _rank_correlation(a: Tensor, b: Tensor, each: int) -> Tensor:
@@ -190,8 +191,8 @@ def _rank_correlation(a: Tensor, b: Tensor, each: int) -> Tensor:
 
 def _ranks(values: Tensor) -> Tensor:
     """From 1; equal ones share theirs."""
-    _, place, count = values.unique(return_inverse=True, return_counts=True)
-    return (count.cumsum(0) - (count - 1) / 2)[place]
+    below, not_above = (torch.searchsorted(values.sort().values, values, right=right) for right in (False, True))
+    return (below + not_above + 1) / 2
 
 
 def _runs(ids: Sequence[int], size: int = 4) -> list[tuple[int, ...]]:

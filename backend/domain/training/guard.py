@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class GuardConfig(BaseModel):
-    """The rules that watch a policy while it learns; each is held against the run's first answers."""
+    """The rules that watch a policy while it learns; each holds the last rounds against the first one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     action: Literal["stop", "warn"] = Field(
         "stop",
         description=(
-            "What happens when a rule about cheating stays broken. stop: the run ends and keeps the policy of before. "
+            "What happens when a rule about cheating is broken. stop: the run ends and keeps the policy of before. "
             "warn: the run goes on, and its page says so."
         ),
     )

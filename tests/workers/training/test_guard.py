@@ -45,7 +45,7 @@ def rules(found: list[Finding]) -> list[str]:
         ("length", "rollout/length_mean", 28, 39, 41),
         ("length", "rollout/length_mean", 15, 10.1, 9.9),
         ("length", "rollout/characters_mean", 112, 159, 161),  # where all are cut, their words may still grow
-        ("truncated", "rollout/truncated_share", 0.1, 0.2, 0.3),  # by chance, 64 answers may show 0.2 more
+        ("truncated", "rollout/truncated_share", 0.06, 0.2, 0.3),  # by chance, 64 answers may show 0.2 more
         ("entropy", "policy/entropy", 1.35, 0.61, 0.59),
         ("distinct4", "rollout/distinct4", 0.69, 0.46, 0.44),
         ("one_token", "rollout/commonest_token_share", 0.19, 0.29, 0.31),
@@ -81,9 +81,11 @@ def test_at_the_end_what_speaks_of_cheating_is_said_again() -> None:
 
 def test_trouble_of_the_optimiser_is_told_but_is_no_cheating() -> None:
     guard = guard_of(patience_iterations=2, warm_up_iterations=3)
-    trouble = {"policy/clip_fraction": 0.5, "value/explained_variance": -0.1}
+    trouble = {"policy/clip_fraction": 0.5, "value/explained_variance": -0.13}
     assert rules(guard.look(trouble, 1)) == ["clip_fraction"]
     assert guard.look(trouble, 2) == []  # the critic is still warming up
+    assert guard.look({"value/explained_variance": -0.12}, 3) == []  # by chance
+    assert guard.look(trouble, 3) == []
     (finding,) = guard.look(trouble, 3)
     assert finding.rule == "explained_variance" and not finding.cheating
     assert guard.is_healthy()
@@ -144,7 +146,7 @@ def test_chance_in_the_share_of_cut_answers_breaks_no_rule(answers: int, share: 
 
 
 def test_where_most_answers_are_cut_from_the_start_it_says_that_it_cannot_see_length() -> None:
-    for first, cut, told in ((0.77, 0.8, True), (0.45, 0.55, False), (0.77, 0.3, False)):
+    for first, cut, told in ((0.77, 0.8, True), (0.48, 0.52, False), (0.77, 0.3, False)):
         guard = Guard(GuardConfig(), 64, 64)
         seen = [guard.look({"rollout/truncated_share": share}, 1) for share in (first, cut, cut, cut)]
         said = [one for found in seen for one in found]
@@ -175,7 +177,7 @@ def test_a_reward_that_goes_by_length_is_told_of_at_once(correlation: float, lik
 
 # What so few answers show where 0.6 is true. Of 4 prompts answered 16 times, 60 answers are free.
 @pytest.mark.parametrize(
-    ("answers", "prompts", "chance"), [(64, 64, 0.71), (64, 4, 0.71), (16, 16, 0.81), (5, 5, 0.9), (4, 2, 1.0)]
+    ("answers", "prompts", "chance"), [(64, 64, 0.7), (64, 4, 0.7), (16, 16, 0.79), (5, 5, 0.9), (4, 2, 1.0)]
 )
 @pytest.mark.parametrize("what", ["length", "phrase"])
 def test_a_correlation_is_believed_where_it_is_clear(answers: int, prompts: int, chance: float, what: str) -> None:
