@@ -242,7 +242,7 @@ def write(session: Session, store: Store, run: Run, folder: Path, fetched: Mappi
         named["models"] = [_answerer(store, one, fetched) for one in inputs["models"]]
     for field in REWARD_MODELS:
         if one := inputs.get(field):
-            named[field] = str(store.local(one["checkpoint"]))
+            named[field] = str(_files_of(store, one))
             if one.get("backbone"):
                 named[f"{field}_backbone"] = str(_folder_of(store, one["backbone"], fetched))
     job = {
@@ -372,10 +372,17 @@ def _all_models(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield inputs[field]["backbone"]
 
 
+def _files_of(store: Store, checkpoint: Mapping[str, Any]) -> Path:
+    try:
+        return store.local(checkpoint["checkpoint"])
+    except NotFound as error:
+        raise NotFound(f"“{checkpoint['name']}” is gone. {error}") from None
+
+
 def _folder_of(store: Store, model: Mapping[str, Any], fetched: Mapping[HubModel, Path]) -> Path:
     source = model["source"]
     if source["kind"] == "checkpoint":
-        return store.local(source["checkpoint"])
+        return _files_of(store, {"name": model["name"], "checkpoint": source["checkpoint"]})
     if source["kind"] == "hub":
         return fetched[(source["repo"], source.get("revision"))]
     folder = Path(source["path"])

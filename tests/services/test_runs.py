@@ -430,6 +430,12 @@ def test_the_best_ranked_are_imitated_but_never_what_is_held_out(session: Sessio
         demonstrations(min_judgments=4)
 
 
+def test_a_checkpoint_whose_files_are_gone_is_told_by_its_name(tmp_path: Path) -> None:
+    model = {"name": "ours/policy", "source": {"kind": "checkpoint", "checkpoint": "0"}}
+    with pytest.raises(NotFound, match=r"“ours/policy” is gone. The files of 0 are not in the store"):
+        run_inputs._folder_of(make_store(tmp_path), model, {})
+
+
 def test_a_demonstration_of_a_held_out_prompt_is_not_learnt(session: Session) -> None:
     project = make_project(session, "Shown", prompts=40)
     prompts = list(corpus.prompt_rows(session, project.id))
