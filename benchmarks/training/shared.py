@@ -84,7 +84,7 @@ WORKLOADS = {
         0,
         2e-4,
         target=1.0,
-        ours={"critic": "shared", "epochs": 2, "policy_learning_rate": 4e-4},
+        ours={"critic": "shared", "epochs": 2, "policy_learning_rate": 4e-4, "gae_lambda": None},
     ),
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
     **{

@@ -45,3 +45,9 @@ def test_what_can() -> None:
     config(advantage_estimator="leave_one_out", samples_per_prompt=4)
     config(objective="kl_penalty", kl_step_direction="old_new", critic="shared")
     assert all(field.description for field in PPOConfig.model_fields.values())
+
+
+def test_a_critic_that_foresees_little_is_not_trusted_unless_told() -> None:
+    assert config().trust == config(critic="reward").trust == 0.95
+    assert config(critic="shared").trust == 1.0
+    assert config(critic="shared", gae_lambda=0.0).trust == 0.0

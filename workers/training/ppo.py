@@ -275,7 +275,7 @@ class PPO:
             batch.read = None  # the largest part of a round, and a round is there until the next one is scored
         if config.advantage_estimator == "gae":
             batch.raw_advantages, batch.returns = rl_math.gae(
-                batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.gae_lambda
+                batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.trust
             )
         else:
             batch.returns = received

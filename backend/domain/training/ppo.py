@@ -142,8 +142,14 @@ class PPOConfig(LoraConfig, OutputConfig):
     discount: float = Field(
         1.0, gt=0, le=1, description="Weight of a reward one token later (gamma). Below 1 short answers are favoured."
     )
-    gae_lambda: float = Field(
-        0.95, ge=0, le=1, description="gae: 1 trusts what was received, 0 what the critic expects next."
+    gae_lambda: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description=(
+            "gae: 1 trusts what was received, 0 what the critic expects next. Empty: 0.95, and 1 with a shared critic, "
+            "which foresees too little to be trusted."
+        ),
     )
     whiten_advantages: bool = Field(
         True, description="Advantages are scaled to mean 0 and variance 1 over the round's tokens."
@@ -203,6 +209,12 @@ class PPOConfig(LoraConfig, OutputConfig):
     shown_samples: int = Field(
         16, ge=0, le=64, description="Answers of each round that are kept for people to read, token by token."
     )
+
+    @property
+    def trust(self) -> float:
+        """The lambda of GAE: what was asked for, or what goes with the critic."""
+        usual = 1.0 if self.critic == "shared" else 0.95
+        return usual if self.gae_lambda is None else self.gae_lambda
 
     @property
     def copies_reward_model(self) -> bool:
