@@ -66,26 +66,19 @@ WORKLOADS = {
     "rm-tiny-lora": Workload("rm", "tiny", 16, 30, 5, 1e-3),
     "rm-small-lora": Workload("rm", "small", 4, 8, 2, 1e-4),
     "ppo-tiny-53": Workload("ppo", "tiny", 64, 6, 2, 1e-4),
-    "ppo-tiny-53-reward": Workload(
-        "ppo",
-        "tiny",
-        64,
-        60,
-        0,
-        2e-4,
-        target=1.0,
-        ours={"critic": "reward", "epochs": 2, "policy_learning_rate": 4e-4},
-    ),
-    "ppo-tiny-53-shared": Workload(
-        "ppo",
-        "tiny",
-        64,
-        60,
-        0,
-        2e-4,
-        target=1.0,
-        ours={"critic": "shared", "epochs": 2, "policy_learning_rate": 4e-4, "gae_lambda": None},
-    ),
+    **{
+        f"ppo-tiny-53-{critic}": Workload(
+            "ppo",
+            "tiny",
+            64,
+            60,
+            0,
+            2e-4,
+            target=1.0,
+            ours={"critic": critic, "epochs": 2, "policy_learning_rate": 4e-4, "gae_lambda": None},
+        )
+        for critic in ("reward", "shared")
+    },
     "ppo-small-53": Workload("ppo", "small", 16, 3, 1, 1e-5),
     **{
         f"{kind}-{model}": Workload(kind, model, 64, 4, 1, 1e-5, answer=GPU_ANSWER)

@@ -196,9 +196,8 @@ class Guard:
                 f"The critic misleads (explained variance {explained:.2f}): choose another one, or give one that is an "
                 "adapter of its own a higher learning rate."
             )
-            below = [
-                one < -1 / self.answers**0.5 for one in self.recent["value/explained_variance"]
-            ]  # more than chance
+            chance = 1 / self.answers**0.5
+            below = [one < -chance for one in self.recent["value/explained_variance"]]
             misled = sum(below) / config.patience_iterations
             late = iteration >= config.warm_up_iterations
             yield misled if late else 0.0, Finding("explained_variance", said, False)
@@ -240,12 +239,8 @@ class Guard:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The opposite."""
-        self.start, self.far, self.said, self.liked = (
-            dict(state["start"]),
-            dict(state["far"]),
-            [*state["said"]],
-            state["liked"],
-        )
+        self.start, self.far = dict(state["start"]), dict(state["far"])
+        self.said, self.liked = [*state["said"]], state["liked"]
         self.recent = {name: [*values] for name, values in state["recent"].items()}
         judged = state["judged"]
         self.judged = judged and (judged[0], judged[1], judged[2])

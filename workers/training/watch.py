@@ -23,13 +23,9 @@ class Watch:
 
     def __init__(self, config: PPOConfig, roles: ActorCritic) -> None:
         """roles: who keeps policies, and falls back to them."""
-        self.config, self.roles, self.guard = (
-            config,
-            roles,
-            Guard(
-                config.guard, config.episodes_per_iteration, config.episodes_per_iteration // config.samples_per_prompt
-            ),
-        )
+        prompts = config.episodes_per_iteration // config.samples_per_prompt
+        self.config, self.roles = config, roles
+        self.guard = Guard(config.guard, config.episodes_per_iteration, prompts)
         self.findings: list[Finding] = []
         """What there was to say of the last iteration."""
         self.best: tuple[float, int] | None = None
