@@ -81,8 +81,12 @@ def make_study(session: Session, *, prompts: int = 2, models: int = 2, **project
 def judge_next(
     session: Session, project: Project, annotator: User, ranks: tuple[int, ...] | None = (1, 2)
 ) -> Judgment | None:
-    """Judge the next comparison of this annotator; None when there is none."""
-    held = comparisons.hand_out(session, project, annotator.id, 1, random.Random(next(_numbers))).items
+    """Judge the next comparison of this annotator; None when there is none.
+
+    What chance chooses is the same in every run of a test, whichever tests ran before it.
+    """
+    draws = session.info.setdefault("draws", itertools.count(1))
+    held = comparisons.hand_out(session, project, annotator.id, 1, random.Random(next(draws))).items
     if not held:
         return None
     judgment, _ = judgments.cast(
