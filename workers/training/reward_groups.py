@@ -37,7 +37,7 @@ class Group:
     ids: list[str]
     documents: list[Document]
     lengths: list[int]
-    rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight
+    rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight; never a single one
     pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
     choices: list[tuple[list[int], float]] = field(default_factory=list)  # the best of some, which is the first; weight
     outcomes: list[Outcome] = field(default_factory=list)  # all that was said of two
@@ -112,6 +112,8 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
             strengths += [o.strength if o.judgment is None or sizes[o.judgment] == 1 else 1.0 for o in said]
         of_two = [(first, other, 1.0) for first, *others in best for other in others] or told
         outcomes += [Outcome(*one, said[0].annotator) for one in of_two]
+    if len(rewards) < 2:
+        rewards = []  # only differences within a prompt can be learnt
     group = Group(row.prompt, ids, documents, lengths, rewards, pairs, choices, outcomes, models, strengths)
     return group, len(row.completions) - len(documents)
 
@@ -138,7 +140,7 @@ def choices_of(told: Sequence[tuple[int, int, float]]) -> list[list[int]]:
 
 def has_signal(group: Group, loss: str) -> bool:
     """Whether this group can teach anything under this loss."""
-    return (loss != "elo_regression" and bool(group.outcomes)) or (loss != "bradley_terry" and len(group.rewards) > 1)
+    return (loss != "elo_regression" and bool(group.outcomes)) or (loss != "bradley_terry" and bool(group.rewards))
 
 
 def batch_of(groups: Sequence[Group]) -> GroupBatch:
@@ -158,8 +160,7 @@ def batch_of(groups: Sequence[Group]) -> GroupBatch:
         strengths += group.strengths or [1.0] * len(group.pairs)
         choices += [[start + one for one in some] for some, _ in group.choices]
         weights += [weight for _, weight in group.choices]
-        if len(group.rewards) > 1:
-            rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
+        rewards += [(start + index, reward, weight) for index, reward, weight in group.rewards]
     width = max(map(len, choices), default=0)
     packed = pack([group.documents for group in groups])
     return GroupBatch(

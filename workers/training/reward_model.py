@@ -365,7 +365,7 @@ def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]])
     """Least squares, weighted, of rewards on scores, both centred within the prompt."""
     xy = xx = 0.0
     for group, found in zip(groups, scores, strict=True):
-        if len(group.rewards) < 2:
+        if not group.rewards:
             continue
         x = np.array([found[index] for index, _, _ in group.rewards])
         y = np.array([reward for _, reward, _ in group.rewards])

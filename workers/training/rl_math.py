@@ -31,14 +31,10 @@ def masked_variance(x: Tensor, mask: Tensor) -> Tensor:
     return masked_mean((x - masked_mean(x, mask)).square(), mask)
 
 
-def whiten(x: Tensor, mask: Tensor, *, shift: bool = True, eps: float = 1e-8) -> Tensor:
-    """Variance 1 and (with `shift`) mean 0 over the True places of the whole batch at once; 0 on the others.
-
-    Without `shift` the mean stays what it was: right for rewards, whose level means something.
-    """
-    mean = masked_mean(x, mask)
-    white = (x - mean) * torch.rsqrt(masked_variance(x, mask) + eps)
-    return torch.where(mask, white if shift else white + mean, 0)
+def whiten(x: Tensor, mask: Tensor, *, eps: float = 1e-8) -> Tensor:
+    """Mean 0 and variance 1 over the True places of the whole batch; 0 on the others."""
+    white = (x - masked_mean(x, mask)) * torch.rsqrt(masked_variance(x, mask) + eps)
+    return torch.where(mask, white, 0)
 
 
 # -- tokens that another sampler drew ---------------------------------------------------------------------------------

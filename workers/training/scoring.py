@@ -98,6 +98,7 @@ class RewardModel:
         a score before the answer is whole.
         """
         backbone, unfinished = self.backbone, len(layout.before)
+        self._check_length(layout.ids.shape[1])
         with backbone.role(self.adapter):
             if layout.packed is not None:
                 at = torch.cat((layout.before, layout.packed.ends))
@@ -111,12 +112,8 @@ class RewardModel:
         """(B,) float32 on the backbone's device, the head's gain and offset applied."""
         scores = torch.zeros(len(sequences), device=self.backbone.device)
         lengths = [len(sequence) for sequence in sequences]
-        backbone, limit = self.backbone, self.backbone.max_positions
-        if limit is not None and max(lengths, default=0) > limit:
-            raise Invalid(
-                f"A prompt and its answer have {max(lengths)} tokens together, but the reward model reads {limit}: ask "
-                "for fewer new tokens, or leave long prompts out."
-            )
+        backbone = self.backbone
+        self._check_length(max(lengths, default=0))
 
         def work(rows: list[int]) -> None:
             layout = Layout.of(rows, sequences, prompt_lengths, pad_id=backbone.pad_id, device=backbone.device)
@@ -129,6 +126,15 @@ class RewardModel:
 
         backbone.cores.map(work, microbatches(lengths, range(len(sequences)), self.tokens_per_microbatch, backbone))
         return scores
+
+    def _check_length(self, longest: int) -> None:
+        """One that trained all its weights may have fewer positions than the policy, by which prompts were cut."""
+        limit = self.backbone.max_positions
+        if limit is not None and longest > limit:
+            raise Invalid(
+                f"A prompt and its answer have {longest} tokens together, but the reward model reads {limit}: ask "
+                "for fewer new tokens, or leave long prompts out."
+            )
 
 
 def is_whole(folder: Path) -> bool:

@@ -109,7 +109,8 @@ class Plan:
 
 def parameter_groups(named: Sequence[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict[str, Any]]:
     """Matrices decay; vectors (norms, biases) and embeddings do not."""
-    decays = [(name, p) for name, p in named if p.ndim >= 2 and "embed" not in name and "wte." not in name]
+    embeddings = ("embed", "wte.", "wpe.")  # GPT-2 calls its own by the last two
+    decays = [(name, p) for name, p in named if p.ndim >= 2 and not any(part in name for part in embeddings)]
     chosen = {id(p) for _, p in decays}
     return [
         {"params": [p for _, p in decays], "weight_decay": weight_decay},

@@ -129,7 +129,9 @@ class PPOConfig(LoraConfig, OutputConfig):
         6.0, gt=0, description="leash: the divergence from the reference to hold, in nats per answer."
     )
     kl_horizon_episodes: float = Field(
-        10_000, gt=0, description="leash: answers over which lambda may about double or halve; fewer react faster."
+        1_000,
+        gt=0,
+        description="leash: over so many answers lambda rises or falls by at most a fifth; fewer react faster.",
     )
     kl_limit_per_seq_nats: float | None = Field(
         40.0,

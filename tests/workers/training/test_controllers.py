@@ -21,6 +21,14 @@ def test_leash_against_hand_worked_numbers() -> None:
         ZieglerLeash(0.1, target_per_seq_nats=1.0, horizon_episodes=0)
 
 
+def test_over_a_horizon_of_answers_lambda_moves_by_a_fifth() -> None:
+    for kl, moved in ((1e6, 1.22), (0.0, 0.82)):
+        leash = ZieglerLeash(1.0, target_per_seq_nats=6.0, horizon_episodes=1000)
+        for _ in range(50):
+            leash.update(kl, 20)
+        assert leash.coefficient == pytest.approx(moved, abs=0.005)
+
+
 # delta = 0.75 makes 1.5 delta = 1.125 and delta / 1.5 = 0.5 exact in binary: both equalities really are met.
 @pytest.mark.parametrize(
     ("d", "factor"),

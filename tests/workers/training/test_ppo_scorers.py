@@ -57,6 +57,8 @@ def test_a_reward_model_that_reads_less_than_is_written_says_so(
     short = replace(models, one=folder_of(tmp_path / "short", family, positions=20))
     trained = runs.job("reward_model", tmp_path / "reward", short, method="full", max_steps=1, normalise_samples=0)
     list(runs.train(trained))
-    job = runs.job("ppo", tmp_path / "ppo", replace(models, reward=trained.output), max_new_tokens=40, iterations=1)
-    with pytest.raises(Invalid, match="the reward model reads 20: ask for fewer new tokens"):
-        list(runs.train(job))
+    longer, settings = replace(models, reward=trained.output), {"max_new_tokens": 40, "iterations": 1}
+    for critic in ("separate", "reward"):
+        job = runs.job("ppo", tmp_path / f"{critic} critic", longer, critic=critic, **settings)
+        with pytest.raises(Invalid, match="the reward model reads 20: ask for fewer new tokens"):
+            list(runs.train(job))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.pytorch_utils import Conv1D
 
 from backend.domain.digests import digest
 from backend.domain.rewards import split
@@ -14,7 +15,7 @@ from backend.domain.training import SFTConfig, read_config
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid, NotFound
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
-from tests.workers.training.tiny import folder_of
+from tests.workers.training.tiny import FAMILIES, folder_of, model_of
 from workers.training import job as jobs
 from workers.training import likelihood, pretrain, sft, supervised
 from workers.training.backbone import Backbone, digest_of
@@ -386,6 +387,17 @@ def test_encoding_says_how_far_it_is_and_stops_when_asked(base, tmp_path, monkey
         event.phase for event in sft.train(replace(one, should_stop=lambda: next(asked))) if isinstance(event, Progress)
     ]
     assert phases == ["load", "encode", "encode, 25%", "encode, 50%"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_embeddings_norms_and_biases_do_not_decay(family: str) -> None:
+    model = model_of(family)
+    decaying, others = supervised.parameter_groups(list(model.named_parameters()), 0.1)
+    layers = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear | Conv1D)]
+    tied = model.get_input_embeddings().weight
+    assert {id(p) for p in decaying["params"]} == {id(weight) for weight in layers if weight is not tied}
+    assert len(decaying["params"]) + len(others["params"]) == len(list(model.parameters()))
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
 
 
 def test_some_of_many_are_taken_from_all_over() -> None:

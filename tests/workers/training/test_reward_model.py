@@ -252,6 +252,17 @@ def test_completions_that_do_not_fit_take_their_outcomes_with_them(backbone) -> 
     assert [reward for _, reward, _ in group.rewards] == [2.0 * (row.completions[i].reward or 0) for i in (0, 2, 3)]
 
 
+def test_a_single_reward_of_a_prompt_weighs_nothing(backbone) -> None:
+    """It has no difference to learn, so it must not lighten those that have one."""
+    row = groups(1)[0]
+    row["completions"][1:] = [one | {"reward": None} for one in row["completions"][1:]]
+    _, (alone,) = task_of(backbone, [row])
+    assert alone.rewards == [] and alone.outcomes
+    of_pairs, _ = task_of(backbone, groups(2), loss="mixed")
+    beside, _ = task_of(backbone, [*groups(2), row, row], loss="mixed")
+    assert beside._reward_factor == pytest.approx(2 * of_pairs._reward_factor)  # twice the prompts, no more rewards
+
+
 # -- whole groups, one encoding ---------------------------------------------------------------------------------------
 
 
@@ -529,14 +540,12 @@ def test_batches_number_completions_through() -> None:
             [(0, 1.0, 1.0), (1, -1.0, 2.0)],
             [(0, 1, 1.0, 0.5)],
         ),
-        Group(
-            (), [*"cde"], [Document([4] * n, ()) for n in (7, 2, 30)], [7, 2, 30], [(2, 0.5, 1.0)], [(2, 0, 0.5, 1.0)]
-        ),
+        Group((), [*"cde"], [Document([4] * n, ()) for n in (7, 2, 30)], [7, 2, 30], [], [(2, 0, 0.5, 1.0)]),
     ]
     batch = batch_of(some)
     assert batch.group_of.tolist() == [0, 0, 1, 1, 1]
     assert (batch.pair_a.tolist(), batch.pair_b.tolist()) == ([0, 4], [1, 2])
-    assert batch.rewarded.tolist() == [0, 1], "one reward alone has no difference"
+    assert batch.rewarded.tolist() == [0, 1]
     lengths = [len(document.ids) for group in some for document in group.documents]
     assert [int(batch.packed.positions[0, end]) + 1 for end in batch.packed.ends] == lengths
     assert batch.packed.ids[0, batch.packed.ends].tolist() == [3, 3, 4, 4, 4]

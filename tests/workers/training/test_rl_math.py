@@ -40,9 +40,6 @@ def test_whitening_sees_tokens_only() -> None:
     assert not white[~mask].any()
     more = torch.nn.functional.pad(mask, (0, 2))
     torch.testing.assert_close(rl_math.whiten(widened(x), more)[:, :-2], white)
-    scaled = rl_math.whiten(x, mask, shift=False)[mask]
-    assert float(scaled.mean()) == pytest.approx(float(x[mask].mean()))
-    assert float(scaled.var(correction=0)) == pytest.approx(1.0, rel=1e-6)
 
 
 def test_masked_statistics() -> None:
