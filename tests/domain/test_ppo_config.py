@@ -48,6 +48,6 @@ def test_what_can() -> None:
 
 
 def test_a_critic_that_foresees_little_is_not_trusted_unless_told() -> None:
-    assert config().trust == config(critic="reward").trust == 0.95
-    assert config(critic="shared").trust == 1.0
-    assert config(critic="shared", gae_lambda=0.0).trust == 0.0
+    assert config().gae_lambda_used == config(critic="reward").gae_lambda_used == 0.95
+    assert config(critic="shared").gae_lambda_used == 1.0
+    assert config(critic="shared", gae_lambda=0.0).gae_lambda_used == 0.0

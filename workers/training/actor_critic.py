@@ -1,9 +1,9 @@
-"""The two roles that PPO trains, on one backbone: their parameters, their forwards, their optimisers. Knows no
+"""The two roles that PPO trains on one backbone, policy and critic: parameters, forward passes, optimisers. Knows no
 objective.
 
-The policy is an adapter. The critic is another one with a head; or it is linear in states that are computed anyway and
-never change, those of the reward model or of the reference, and is solved instead of stepped; or it is not there at all
-(REINFORCE). Each role steps its own parameters and no others.
+The policy is a LoRA adapter. The critic is one of three: another adapter with a scalar head, trained by gradient; a
+linear function of the hidden states of the reward model or of the reference, which never change, fitted by least
+squares (`linear_critic`); or absent (REINFORCE). Each optimiser steps its own role's parameters and no others.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ ADAM_EPS = 1e-5
 
 
 class ActorCritic:
-    """Policy and critic of a run. Policies may be kept under a name, to fall back to."""
+    """Policy and critic of a run. Earlier policies can be kept under a name, to fall back to."""
 
     def __init__(
         self, config: PPOConfig, backbone: Backbone, reward_model: RewardModel | None, *, seed: int, ranks: Ranks
@@ -39,26 +39,26 @@ class ActorCritic:
         self.kept: dict[str, list[Tensor]] = {}
         self.policy_optimiser = _adam(self.policy, config.policy_learning_rate)
         self.has_critic = config.advantage_estimator == "gae"
-        self.reads = reward_model if self.has_critic and config.critic == "reward" else None
-        """The reward model whose states the critic reads, if not those of the reference."""
+        self.critic_reads = reward_model if self.has_critic and config.critic == "reward" else None
+        """The reward model whose hidden states a linear critic reads; None: those of the reference."""
         if self.has_critic and config.critic == "reward" and reward_model is None:
             raise Invalid("There is no reward model for the critic to read; choose another critic.", field="critic")
         self.copy_failed = bool(config.copies_reward_model and reward_model and reward_model.adapter is None)
-        """Whether the critic should have started as the reward model, and could not."""
+        """Whether the critic was to start as a copy of the reward model and could not."""
         self.critic: list[nn.Parameter] = []
-        """Those that it steps: of an adapter of its own and a head."""
-        self.linear: LinearCritic | None = None
+        """Parameters of a critic trained by gradient, adapter and head; empty for the others."""
+        self.linear_critic: LinearCritic | None = None
         if self.has_critic and config.critic == "separate":
             self.value_head, self.critic = self._make_critic(reward_model, seed)
             self.value_optimiser = _adam(self.critic, config.value_learning_rate)
         elif self.has_critic:
-            self.linear = LinearCritic(self._start_of(self.reads))
+            self.linear_critic = LinearCritic(self._start_of(self.critic_reads))
         self.bad_steps = self.bad_steps_in_a_row = 0
 
     def _make_critic(self, reward_model: RewardModel | None, seed: int) -> tuple[ScalarHead, list[nn.Parameter]]:
-        """A copy of the reward model expects, before the first step, what a whole answer like this one is worth; a
-        head of zeros expects nothing. Either is better than a random one, whose noise the policy would learn. A reward
-        model that is no adapter cannot be copied.
+        """A copy of the reward model predicts, before the first step, what the answer so far would be worth if it were
+        whole; a head of zeros predicts 0. Either is better than a random head, whose noise the policy would learn. A
+        reward model that trained all its weights cannot be copied.
         """
         config = self.config
         copied = reward_model if config.copies_reward_model and not self.copy_failed else None
@@ -72,7 +72,7 @@ class ActorCritic:
 
     @torch.no_grad()
     def _start_of(self, reward_model: RewardModel | None) -> Tensor:
-        """(d + 1,): the reward model's own head, which speaks of whole answers, or zeros."""
+        """(d + 1,): first weights and bias of a linear critic: the reward model's own head, or zeros."""
         if reward_model is None or self.config.value_init == "zero":
             size = (reward_model.backbone if reward_model else self.backbone).hidden_size
             return torch.zeros(size + 1, device=self.backbone.device)
@@ -82,14 +82,14 @@ class ActorCritic:
     # -- forward --------------------------------------------------------------------------------------------------
 
     def states(self, role: str | None, layout: Layout) -> Tensor:
-        """(N, d): the hidden state before each answer token, under a role."""
+        """(N, d): the hidden state before each answer token, under a role (None: the reference)."""
         with self.backbone.role(role):
             if layout.packed is not None:
                 return self.backbone.packed_hidden_states(layout.packed, layout.before)
             return self.backbone.hidden_states(layout.ids).flatten(0, 1).index_select(0, layout.before)
 
     def logprobs(self, states: Tensor, layout: Layout, *, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of the answer tokens and entropies (N,), at the temperature they were drawn with."""
+        """Log-probabilities of the answer tokens (N,) and entropies (N,), at the sampling temperature."""
         return state_logprobs(
             self.backbone,
             states,
@@ -99,19 +99,19 @@ class ActorCritic:
         )
 
     def values(self, layout: Layout) -> Tensor:
-        """(N,): the expectation before each answer token of a critic that is stepped."""
+        """(N,): V(s_t) of a critic trained by gradient, before each answer token."""
         return self.value_head(self.states(VALUE, layout))  # type: ignore[no-any-return]
 
     # -- optimisers -----------------------------------------------------------------------------------------------
 
     def set_learning_rates(self, share: float) -> None:
-        """Both, as a share of what they were at the start."""
+        """Of both roles, as a share of the configured ones."""
         self.policy_optimiser.param_groups[0]["lr"] = self.config.policy_learning_rate * share
         if self.critic:
             self.value_optimiser.param_groups[0]["lr"] = self.config.value_learning_rate * share
 
     def optimise(self, tally: Tally) -> None:
-        """Step both roles, or neither where a gradient is not finite: one bad number would stay in Adam's moments."""
+        """Step both roles, or neither if a gradient is not finite: it would stay in Adam's moments for good."""
         config, roles = self.config, [(self.policy_optimiser, self.policy, "policy/gradient_norm")]
         if self.critic:
             roles.append((self.value_optimiser, self.critic, "value/gradient_norm"))
@@ -134,18 +134,18 @@ class ActorCritic:
         self.drop_gradients()
 
     def drop_gradients(self) -> None:
-        """Forget what was accumulated."""
+        """Forget the accumulated gradients."""
         for parameter in [*self.policy, *self.critic]:
             parameter.grad = None
 
     @torch.no_grad()
     def keep_policy(self, name: str) -> None:
-        """What the policy is now is what `fall_back` to this name returns to."""
+        """Remember the policy as it is now, for `fall_back`."""
         self.kept[name] = [parameter.detach().clone() for parameter in self.policy]
 
     @torch.no_grad()
     def fall_back(self, name: str) -> None:
-        """Make the policy what it was when it was kept under this name; nothing where none was."""
+        """Make the policy what it was when it was kept under this name; unchanged if none was."""
         for kept, parameter in zip(self.kept.get(name, self.policy), self.policy, strict=True):
             parameter.copy_(kept)
 
@@ -157,8 +157,8 @@ class ActorCritic:
         for name, kept in self.kept.items():
             tensors |= saved_state.parameter_tensors(kept, f"kept/{name}/")
         tensors |= saved_state.optimiser_tensors(self.policy_optimiser, "policy_optimiser/")
-        if self.linear:
-            tensors |= {f"critic/{name}": tensor for name, tensor in self.linear.state().items()}
+        if self.linear_critic:
+            tensors |= {f"critic/{name}": tensor for name, tensor in self.linear_critic.state().items()}
         if self.critic:
             tensors |= saved_state.parameter_tensors(self.critic, "critic/")
             tensors |= saved_state.optimiser_tensors(self.value_optimiser, "value_optimiser/")
@@ -174,8 +174,8 @@ class ActorCritic:
             self.keep_policy(name)
             saved_state.load_parameters(self.kept[name], tensors, f"kept/{name}/")
         saved_state.load_optimiser(self.policy_optimiser, tensors, "policy_optimiser/")
-        if self.linear:
-            self.linear.restore({name: tensors[f"critic/{name}"] for name in self.linear.state()})
+        if self.linear_critic:
+            self.linear_critic.restore({name: tensors[f"critic/{name}"] for name in self.linear_critic.state()})
         if self.critic:
             saved_state.load_parameters(self.critic, tensors, "critic/")
             saved_state.load_optimiser(self.value_optimiser, tensors, "value_optimiser/")

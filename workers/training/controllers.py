@@ -1,8 +1,8 @@
-"""The two adaptive coefficients of RLHF, which measure different things and never share state; knows no models.
+"""The two adaptive KL coefficients, which measure different things and share no state; knows no models.
 
-The leash acts on lambda, the price of leaving the reference, once an iteration, by the divergence of whole responses
-from the reference. The step controller acts on beta, the price of one iteration's step, by the mean divergence per
-token between before and after it.
+lambda is the price of diverging from the reference. It is adapted to the KL divergence of whole responses from the
+reference (Ziegler's controller, here called the leash). beta is the price of the step that one iteration takes. It is
+adapted to the mean KL divergence per token between the policies before and after the iteration (Schulman's rule).
 """
 
 import math
@@ -34,7 +34,7 @@ class _Coefficient:
 
 @dataclass
 class FixedKL(_Coefficient):
-    """lambda_KL as given, throughout."""
+    """lambda_KL stays as given."""
 
     coefficient: float
 
@@ -47,7 +47,8 @@ class ZieglerLeash(_Coefficient):
     """Holds the divergence from the reference near a target (Ziegler et al. 2019, arXiv:1909.08593, section 2.2).
 
     e = clip(KL / target - 1, -0.2, 0.2); lambda *= 1 + e n / H, with n the episodes of the iteration and KL in nats
-    per response. Called once an iteration, with the KL of that iteration's own rollouts.
+    per response. Over a horizon of H episodes lambda moves by a factor of at most e^0.2 = 1.22. The paper's K_beta is
+    n / H = 0.1. Called once an iteration, with the KL of that iteration's rollouts.
     """
 
     coefficient: float
@@ -59,7 +60,7 @@ class ZieglerLeash(_Coefficient):
             raise ValueError("The leash needs a positive target and a positive horizon.")
 
     def update(self, kl_base_per_seq_nats: float, episodes: int) -> None:
-        if math.isnan(kl_base_per_seq_nats):  # of answers that no step was made from; lambda would never recover
+        if math.isnan(kl_base_per_seq_nats):  # no step was taken on such answers, and lambda would stay NaN
             return
         error = min(max(kl_base_per_seq_nats / self.target_per_seq_nats - 1.0, -0.2), 0.2)
         self.coefficient *= 1.0 + error * episodes / self.horizon_episodes
@@ -69,9 +70,9 @@ class ZieglerLeash(_Coefficient):
 class SchulmanStep(_Coefficient):
     """Holds the step of an iteration near a target (Schulman et al. 2017, arXiv:1707.06347, section 4).
 
-    d >= 1.5 delta doubles beta and d <= delta / 1.5 halves it, for the next iteration. Called once an iteration, after
-    its last epoch: before the first optimiser step d is 0 and would halve beta for ever. As the learning rate falls to
-    0 so does d, hence the bounds.
+    With d the KL divergence of the step and delta its target, d >= 1.5 delta doubles beta and d <= delta / 1.5 halves
+    it, for the next iteration. Called once an iteration, after its last optimiser step: before the first one d is 0 and
+    beta would be halved every time. As the learning rate falls to 0 so does d, hence the bounds on beta.
     """
 
     coefficient: float

@@ -1,8 +1,8 @@
-"""A critic that is linear in states which others compute, and is solved instead of stepped; knows no models.
+"""A critic that is a linear function of given hidden states, fitted by ridge regression; knows no models.
 
-Where states do not change, the best linear critic of all answers so far is known in closed form: ridge regression of
-returns on states (least squares for value functions: Bradtke, Barto 1996). Gradient steps on them were seen to mislead
-for a whole run.
+Where the states never change, the best linear critic for all answers so far is known in closed form: ridge regression
+of returns on states (least squares for value functions: Bradtke, Barto 1996). Trained by gradient steps instead, such a
+critic was seen to have negative explained variance for a whole run.
 """
 
 from typing import Any
@@ -11,59 +11,59 @@ import torch
 from torch import Tensor
 
 RIDGES = (10.0, 1.0, 0.1, 0.01, 0.001)
-"""Strengths of the penalty, in variances of a state: which one serves shows by what it would have foreseen."""
+"""Penalties to choose from, in units of a state's variance: the one whose predictions have been best so far is used."""
 AT_ONCE = 4096
-"""Tokens whose states are there in double precision."""
+"""Tokens whose states are held in double precision at once."""
 FADE = 0.9
-"""What an earlier round still counts after one more: the policy, and so what is to be received, moves on."""
+"""The weight of a round shrinks by this with each later one: as the policy moves on, so do the returns."""
 
 
 class LinearCritic:
-    """Expects of each token of a round what the rounds before told, and learns from the round then."""
+    """Predicts the returns of a round from the rounds before it, and then learns from it."""
 
     def __init__(self, start: Tensor) -> None:
-        """start (d + 1,): weights and offset that may foresee something before anything was seen, or zeros."""
+        """start (d + 1,): weights and bias of a predictor that needs no data, such as a reward head; or zeros."""
         size = start.shape[0]
         made: dict[str, Any] = {"dtype": torch.float64, "device": start.device}
         self.moments, self.products = torch.zeros(size, size, **made), torch.zeros(size, **made)
         self.weights = torch.zeros(1 + len(RIDGES), size, **made)
-        """of those who foresee: the start, and one for each ridge"""
+        """(1 + R, d + 1) of each predictor: the start, and one for each of R ridge penalties"""
         self.weights[0] = start
         self.errors = torch.zeros(len(self.weights), **made)
-        """squared ones of each, over the rounds, faded"""
+        """(1 + R,) mean squared errors of each predictor's forecasts, summed over the rounds, faded"""
 
     @torch.no_grad()
     def __call__(self, states: Tensor, returns: Tensor, half: int) -> Tensor:
-        """(N,): what was to be expected at states (N, d) of whose returns (N,) nothing was known; they are learnt after
-        that. In the first round each half of the answers is foreseen from the other; `half` tokens are in the first.
-        From a round with numbers that are none nothing is learnt.
+        """V (N,) at states (N, d), predicted without their returns (N,), which are learnt afterwards: a value must not
+        depend on the return that it is subtracted from. In the first round each half of the answers is predicted from
+        the other; the first half has `half` tokens. A round with numbers that are not finite teaches nothing.
         """
         one, other = (_sums(states[part], returns[part]) for part in (slice(half), slice(half, None)))
         if first := not self.moments.any():
-            foreseen = torch.cat([self._foreseen(states[:half], other), self._foreseen(states[half:], one)])
+            predicted = torch.cat([self._predicted(states[:half], other), self._predicted(states[half:], one)])
         else:
-            foreseen = self._foreseen(states)
-        errors = (foreseen - returns.double().unsqueeze(1)).square().mean(0)
+            predicted = self._predicted(states)
+        errors = (predicted - returns.double().unsqueeze(1)).square().mean(0)
         best = int((errors if first else self.errors).argmin())
         if not errors.isfinite().all():
-            return foreseen[:, best].to(returns.dtype)
+            return predicted[:, best].to(returns.dtype)
         self.errors = FADE * self.errors + errors
         self.moments = FADE * self.moments + one[0] + other[0]
         self.products = FADE * self.products + one[1] + other[1]
         self.weights[1:] = _fits(self.moments, self.products)
-        return foreseen[:, best].to(returns.dtype)
+        return predicted[:, best].to(returns.dtype)
 
-    def _foreseen(self, states: Tensor, sums: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """(N, 1 + R): what each expects at these states; sums: of what the ridges have learnt, if not of everything."""
+    def _predicted(self, states: Tensor, sums: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """(N, 1 + R): each predictor's values at these states. sums: what the ridges are fitted to (default: all)."""
         weights = self.weights if sums is None else torch.cat((self.weights[:1], _fits(*sums)))
         return torch.cat([_with_one(part) @ weights.t() for part in torch.split(states, AT_ONCE)])
 
     def state(self) -> dict[str, Tensor]:
-        """All that it knows."""
+        """Tensors from which `restore` goes on bit for bit."""
         return {name: getattr(self, name) for name in ("moments", "products", "weights", "errors")}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """The opposite."""
+        """The opposite of `state`."""
         for name, tensor in self.state().items():
             setattr(self, name, tensors[name].to(tensor.device))
 
@@ -73,7 +73,7 @@ def _with_one(states: Tensor) -> Tensor:
 
 
 def _sums(states: Tensor, returns: Tensor) -> tuple[Tensor, Tensor]:
-    """Those of x x' and of x y over tokens, where x is a state and a 1."""
+    """sum of x x' (d + 1, d + 1) and of x y (d + 1,) over tokens; x is a state followed by 1, y its return."""
     size = states.shape[1] + 1
     moments, products = (states.new_zeros(shape, dtype=torch.float64) for shape in ((size, size), (size,)))
     for part, received in zip(torch.split(states, AT_ONCE), torch.split(returns, AT_ONCE), strict=True):
@@ -84,15 +84,15 @@ def _sums(states: Tensor, returns: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _fits(moments: Tensor, products: Tensor) -> Tensor:
-    """Weights and offset (R, d + 1) of the ridge regressions with these sums. Each state is taken in units of its
-    deviation, and the offset costs nothing.
+    """(R, d + 1): weights and bias of a ridge regression for each penalty, from the sums. Each dimension of a state is
+    scaled by its deviation, and the bias is not penalised.
     """
     count = moments[-1, -1].clamp(min=1)
     mean, expected = moments[-1, :-1] / count, products[-1] / count
     spread = moments[:-1, :-1] / count - torch.outer(mean, mean)
     along = products[:-1] / count - mean * expected
     deviation = spread.diagonal().clamp(min=0).sqrt()
-    # What never changes tells nothing; what is left of it by rounding would even make no matrix of correlations.
+    # A dimension that never changes tells nothing, and its rounding errors would break the correlation matrix.
     least = torch.maximum(1e-6 * deviation.max(), 1e-5 * (moments.diagonal()[:-1] / count).sqrt())
     unit = torch.where(deviation > least, 1 / deviation, 0)
     correlation, towards = spread * torch.outer(unit, unit), (along * unit).unsqueeze(1)

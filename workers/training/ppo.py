@@ -1,22 +1,27 @@
-"""PPO, and REINFORCE which it grows from, on the score of whole answers with a leash to the reference.
+"""PPO, and REINFORCE from which it grew, on a score of whole answers and with a KL penalty to the reference.
 
 One iteration (Ziegler et al. 2019, arXiv:1909.08593; Schulman et al. 2017, arXiv:1707.06347):
 
-1. the policy pi_k answers prompts;
-2. each answer gets its score r(x, y), each token its log-probability under pi_k and under the reference;
-3. R_t = -lambda log(pi_k / pi_base)_t, plus the score at the last token; advantages by GAE from a critic, or from the
-   mean of other answers (no critic);
-4. `epochs` passes of `minibatches` optimiser steps on the clipped ratio, the ratio with a KL penalty of weight beta, or
-   the plain policy gradient; the critic learns the returns;
-5. lambda and beta move, each by its own rule.
+1. Rollout. The policy pi_k answers prompts.
+2. Scoring. Each answer gets its score r(x, y); each token its log-probability under pi_k and under the reference
+   pi_base, and the critic's value.
+3. Advantages. R_t = -lambda log(pi_k / pi_base)_t, plus the score at the last token. Advantages come from GAE with a
+   critic, or from the returns of other answers without one (batch mean, RLOO, GRPO).
+4. Update. `epochs` passes of `minibatches` optimiser steps on the clipped ratio, on the ratio with a KL penalty of
+   weight beta, or on the plain policy gradient; the critic learns the returns.
+5. Control. lambda and beta move, each by a rule of its own (`controllers`).
 
-Beside it a guard looks at the answers for signs that the policy cheats its reward, and a judge, where there is one,
-scores answers to held-out prompts: the policy that it likes best is the one that is saved (`watch`).
+The formulas are in `rl_math`. Every loss is the mean over the answer tokens of an optimiser step, never over answers
+first: a long answer weighs more than a short one. GRPO as published differs there, and puts the KL to the reference in
+the loss; here it is in the reward for every estimator.
 
-Policy, reference, critic and reward model are roles on one frozen backbone (`backbone`). Everything random hangs on
-(seed, iteration), so a resumed run goes on bit for bit. Of several ranks each answers, scores and learns from its share
-of the rows; what is known of them is put together again before anything is made of it, so advantages, controllers,
-guard and judge see the whole round everywhere.
+In addition a guard looks at the answers for signs that the policy cheats its reward, and a judge, if there is one,
+scores answers to held-out prompts: the policy that it scores highest is the one that is saved (`watch`).
+
+Policy, reference, critic and reward model are roles on one frozen backbone (`backbone`). All random numbers are drawn
+from (seed, iteration), so a resumed run goes on bit for bit. With several ranks each answers, scores and learns from
+its share of the rows; per-token results are gathered before they are used, so that advantages, controllers, guard and
+judge see the whole round on every rank.
 """
 
 import copy
@@ -47,9 +52,9 @@ from workers.training.tokens import Codec
 from workers.training.watch import Watch
 
 JUDGED = 2**31
-"""Stands for the iteration in what seeds the answers to the judge's prompts."""
+"""Takes the place of the iteration in the random keys of answers to the judge's prompts."""
 STEP_ZERO_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""How far from 0 the log-ratios may be before the first step; on a CPU they are 0 to the last bit."""
+"""Largest |log-ratio| allowed before the first optimiser step; on a CPU it is exactly 0."""
 
 
 class PPO:
@@ -69,8 +74,8 @@ class PPO:
         ranks: Ranks = ALONE,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """prompts: token ids. stop_ids: what ends an answer, where not the backbone's own. engine: who draws answers
-        instead of our own sampler. should_stop: asked again and again, also within an iteration.
+        """prompts: token ids. stop_ids: tokens that end an answer (default: the backbone's). engine: a server that
+        draws the answers instead of our own sampler. should_stop: polled throughout, also within an iteration.
         """
         if not prompts:
             raise Invalid("There are no prompts to answer.", field="prompts")
@@ -95,7 +100,7 @@ class PPO:
 
     @property
     def reward_models(self) -> list[RewardModel]:
-        """Those that give rewards, and the one that judges."""
+        """Those that give the reward, and the judge's."""
         judge = self.judge and self.judge.scorer
         return [*self.rewards.models, *([judge] if isinstance(judge, RewardModel) else [])]
 
@@ -106,8 +111,8 @@ class PPO:
     # -- one iteration --------------------------------------------------------------------------------------------
 
     def iterate(self) -> tuple[dict[str, float], Rollouts]:
-        """The numbers of the iteration (`reports.metrics` names them) and its answers. Raises Stopped, with everything
-        as it was before, when asked to stop: an iteration may take long, and can be done again to the same bits.
+        """The metrics of the iteration (named in `reports`) and its answers. When asked to stop it restores everything
+        as it was before and raises Stopped: an iteration may take minutes, and can be repeated to the same bits.
         """
         tensors, scalars = self.state()
         tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
@@ -121,51 +126,56 @@ class PPO:
     def _iterate(self) -> tuple[dict[str, float], Rollouts]:
         config = self.config
         started = time.perf_counter()
-        batch = self.budget.attempt(self.rollout)
+        batch = self.budget.attempt(self.rollout)  # 1
         rolled_out = time.perf_counter()
-        plan = self._scored(batch)
+        plan = self._scored(batch)  # 2
         wait(batch.device)
         scored = time.perf_counter()
         seen = self._about(batch)
         judged = self._watch(seen, batch)
         watched = time.perf_counter()
         tally = Tally()
-        linear = config.schedule == "linear"  # once an iteration, from where the run stands: nothing to save
+        linear = config.schedule == "linear"  # a function of the iteration: there is no schedule to save
         self.roles.set_learning_rates(1.0 - self.iteration / config.iterations if linear else 1.0)
         if not self.watch.stopped:
-            self._advantages(batch)
-            self._update(batch, plan, tally)
-            self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))
+            self._advantages(batch)  # 3
+            self._update(batch, plan, tally)  # 4
+            self.leash.update(seen["objective/kl_base_per_seq_nats"], len(batch))  # 5
             if config.objective == "kl_penalty":
                 self.step_rule.update(tally.mean("policy/kl_step_per_token_nats"))
         wait(batch.device)
         updated = time.perf_counter()
-        values = reports.about_learning(batch, tally.means())
-        self.watch.look_at_learning(values, self.iteration)
+        learning = reports.about_learning(batch, tally.means())
+        self.watch.look_at_learning(learning, self.iteration)
         self.iteration += 1
-        values |= seen
-        values |= judged
-        if self.engine:
-            values |= self.engine.seen
-        elif self.backbone.graphs:
-            values["rollout/graphs"] = float(self.backbone.graphs.used)
-        values |= {
-            "objective/lambda_kl": self.leash.coefficient,
-            "policy/beta": self.step_rule.coefficient,
-            "policy/beta_clamped": float(self.step_rule.clamped),
-            "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
-            "policy/bad_steps": float(self.roles.bad_steps),
+        seconds = {
             "time/rollout_s": rolled_out - started,
             "time/scoring_s": scored - rolled_out,
             "time/judge_s": watched - scored,
             "time/update_s": updated - watched,
         }
-        values |= reports.floor_shares(self._floor(batch, values.get("policy/epochs", 0.0)), values)
-        return values, batch
+        floor = self._floor(batch, learning.get("policy/epochs", 0.0))
+        values = learning | seen | judged | self._settings() | seconds
+        return values | reports.floor_shares(floor, seconds), batch
+
+    def _settings(self) -> dict[str, float]:
+        """Metrics of what moves by itself from one iteration to the next, and of how answers were drawn."""
+        found = {
+            "objective/lambda_kl": self.leash.coefficient,
+            "policy/beta": self.step_rule.coefficient,
+            "policy/beta_clamped": float(self.step_rule.clamped),
+            "policy/learning_rate": self.roles.policy_optimiser.param_groups[0]["lr"],
+            "policy/bad_steps": float(self.roles.bad_steps),
+        }
+        if self.engine:
+            found |= self.engine.seen
+        elif self.backbone.graphs:
+            found["rollout/graphs"] = float(self.backbone.graphs.used)
+        return found
 
     def rollout(self, iteration: int | None = None) -> Rollouts:
-        """Answers to the next prompts of the stream, or to those of an iteration with its random numbers. The answers
-        to one prompt are neighbours.
+        """Step 1: answers to this iteration's prompts, or to those of another one with its random numbers. Answers to
+        one prompt are neighbours.
         """
         number = self.iteration if iteration is None else iteration
         each = self.config.samples_per_prompt
@@ -174,7 +184,7 @@ class PPO:
         return self._answers(source, self.prompts.prompts, (self.seed, number))
 
     def _answers(self, source: Sequence[int], among: Sequence[list[int]], key: tuple[int, int]) -> Rollouts:
-        """Answers of the policy to the prompts at `source`, with random numbers of their own."""
+        """The policy's answers to the prompts `among[source]`; `key` and its place seed each answer."""
         prompts = [among[index] for index in source]
         mine = self.ranks.share(range(len(prompts)))
         asked, keys = [prompts[episode] for episode in mine], [(*key, episode) for episode in mine]
@@ -209,7 +219,7 @@ class PPO:
         return plan
 
     def _scored(self, batch: Rollouts) -> list[list[Layout]]:
-        """Score answers; returns the micro-batches in which they were."""
+        """`score` with a fresh plan of micro-batches, which is returned."""
 
         def score() -> list[list[Layout]]:
             self._spread_budget()
@@ -225,76 +235,80 @@ class PPO:
 
     @torch.no_grad()
     def score(self, batch: Rollouts, plan: list[list[Layout]]) -> None:
-        """Scores, and for each token the log-probability under policy and reference and the critic's expectation.
+        """Step 2: the scores (B,); for each token the log-probabilities under policy and reference, and the value.
 
-        The old log-probabilities come from the forward that the update will use, over the same micro-batches, so that
-        before the first step the ratio is 1 to the last bit; those of the sampler only tell how far it is off.
+        The old log-probabilities are computed by the forward pass that the update will use, over the same
+        micro-batches, so that before the first step every ratio is exactly 1. Those of the sampler are only compared
+        with them.
         """
         roles = self.roles
-        scores = torch.zeros(len(batch), device=batch.device)  # of the reward model that the critic reads
-        if roles.linear:
-            read = roles.reads.backbone if roles.reads else self.backbone
+        scores = torch.zeros(len(batch), device=batch.device)  # if the critic reads the reward model: its scores
+        if roles.linear_critic:
+            read = roles.critic_reads.backbone if roles.critic_reads else self.backbone
             size, dtype = read.hidden_size, read.dtype
-            batch.read = torch.zeros(batch.mask.numel(), size, dtype=dtype, device=batch.device)
+            batch.critic_states = torch.zeros(batch.mask.numel(), size, dtype=dtype, device=batch.device)
 
         def work(layout: Layout) -> None:
             self._look_up()
             where = batch.flat(layout)
             states = roles.states("policy", layout)
             logprob, entropy = roles.logprobs(states, layout)
-            _put(batch.old, where, logprob)
+            _put(batch.old_logprobs, where, logprob)
             _put(batch.entropy, where, entropy)
             base = roles.states(None, layout)
-            _put(batch.base, where, roles.logprobs(base, layout)[0])
-            if roles.reads and batch.read is not None:
-                scores[layout.rows], batch.read[where] = roles.reads.read(layout)
-            elif batch.read is not None:
-                batch.read[where] = base
+            _put(batch.reference_logprobs, where, roles.logprobs(base, layout)[0])
+            if roles.critic_reads and batch.critic_states is not None:
+                scores[layout.rows], batch.critic_states[where] = roles.critic_reads.read(layout)
+            elif batch.critic_states is not None:
+                batch.critic_states[where] = base
             if roles.critic:
                 _put(batch.values, where, roles.values(layout))
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch])
-        self.ranks.add_up([batch.old, batch.base, batch.entropy, batch.values, scores])  # zeros where others computed
-        if batch.read is not None:
-            self.ranks.add_up([batch.read])
+        self.ranks.add_up(
+            [batch.old_logprobs, batch.reference_logprobs, batch.entropy, batch.values, scores]
+        )  # zeros where others computed
+        if batch.critic_states is not None:
+            self.ranks.add_up([batch.critic_states])
         self._look_up_together()
-        known: dict[Scorer, Tensor] = {roles.reads: scores} if roles.reads else {}
+        known: dict[Scorer, Tensor] = {roles.critic_reads: scores} if roles.critic_reads else {}
         raw, batch.score_parts = self.rewards(batch.sequences, batch.prompt_lengths, self.ranks, known=known)
         batch.raw_scores = raw.to(batch.device)
         bound = self.config.score_clip
         batch.scores = batch.raw_scores.clamp(-bound, bound) - self.config.missing_end_penalty * batch.cut
 
     def _advantages(self, batch: Rollouts) -> None:
-        config, mask = self.config, batch.mask
+        """Step 3: per-token rewards, returns and advantages, by the chosen estimator."""
+        config, mask, each = self.config, batch.mask, self.config.samples_per_prompt
         batch.rewards = rl_math.token_rewards(batch.scores, batch.kl, mask, self.leash.coefficient)
         received = rl_math.returns_to_go(batch.rewards, mask, discount=config.discount)
-        if self.roles.linear and batch.read is not None:
+        if self.roles.linear_critic and batch.critic_states is not None:
             half = int(mask[: len(batch) // 2].sum())
-            batch.values[mask] = self.roles.linear(batch.read[mask.flatten()], received[mask], half)
-            batch.read = None  # the largest part of a round, and a round is there until the next one is scored
+            batch.values[mask] = self.roles.linear_critic(batch.critic_states[mask.flatten()], received[mask], half)
+            batch.critic_states = None  # the largest part of a round, and a round is there until the next one is scored
+        batch.returns = received
         if config.advantage_estimator == "gae":
-            batch.raw_advantages, batch.returns = rl_math.gae(
-                batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.trust
+            raw, batch.returns = rl_math.gae(
+                batch.rewards, batch.values, mask, discount=config.discount, gae_lambda=config.gae_lambda_used
             )
+        elif config.advantage_estimator == "group_relative":
+            raw = torch.where(mask, rl_math.group_relative(received[:, 0], group=each).unsqueeze(1), 0)
         else:
-            batch.returns = received
-        if config.advantage_estimator == "group_relative":
-            relative = rl_math.group_relative(batch.returns[:, 0], group=config.samples_per_prompt)
-            batch.raw_advantages = torch.where(mask, relative.unsqueeze(1), 0)
-        elif config.advantage_estimator != "gae":
-            group = len(batch) if config.advantage_estimator == "batch_mean" else config.samples_per_prompt
-            baselines = rl_math.baseline_of_others(batch.returns[:, 0], group=group)
-            batch.raw_advantages = rl_math.reinforce_weights(batch.rewards, baselines, mask, discount=config.discount)
-        raw = batch.raw_advantages
+            group = len(batch) if config.advantage_estimator == "batch_mean" else each
+            baselines = rl_math.baseline_of_others(received[:, 0], group=group)
+            raw = rl_math.reinforce_weights(batch.rewards, baselines, mask, discount=config.discount)
+        batch.raw_advantages = raw
         batch.advantages = rl_math.whiten(raw, mask) if config.whiten_advantages else raw
         if config.engine:
-            batch.weights = rl_math.importance_weights(batch.old, batch.behaviour, cap=config.engine.weight_cap)
+            batch.weights = rl_math.importance_weights(
+                batch.old_logprobs, batch.behaviour_logprobs, cap=config.engine.weight_cap
+            )
             batch.advantages = batch.advantages * batch.weights
         batch.learnt = True
 
     def _update(self, batch: Rollouts, plan: list[list[Layout]], tally: Tally) -> None:
-        """Exactly epochs x minibatches optimiser steps, unless a pass went too far."""
+        """Step 4: exactly epochs x minibatches optimiser steps, unless a pass moved the policy too far."""
         config = self.config
         steps = epochs = 0
         for epoch in range(config.epochs):
@@ -307,15 +321,15 @@ class PPO:
             epochs += 1
             passed = passed.over(self.ranks)
             tally.add(passed)
-            tally.replace("policy/kl_step_per_token_nats", passed)  # that of the last pass
+            tally.replace("policy/kl_step_per_token_nats", passed)  # of the last pass alone
             limit = config.kl_step_stop_per_token_nats
             if limit is not None and passed.mean("policy/kl_step_per_token_nats") > 1.5 * limit:
                 break
         assert steps == epochs * config.minibatches, "every pass takes one optimiser step for each minibatch"
-        if config.objective == "kl_penalty":  # the rule for beta needs the whole step, after the last update
+        if config.objective == "kl_penalty":  # beta's rule needs the divergence after the last optimiser step
             whole = self.budget.attempt(lambda: self._whole_step(batch, self._minibatches(batch, epoch=0)))
             tally.replace("policy/kl_step_per_token_nats", whole)
-        if self.roles.linear:
+        if self.roles.linear_critic:
             loss = rl_math.value_loss(batch.values, batch.values, batch.returns, clip_range=None)[batch.mask]
             tally.mean_of("value/loss", loss.sum(), loss.numel())
         tally.count("policy/optimiser_steps", steps)
@@ -324,11 +338,11 @@ class PPO:
     def _step(
         self, batch: Rollouts, plan: list[list[Layout]], number: int, tally: Tally, *, epoch: int, first: bool
     ) -> None:
-        """One optimiser step of the policy and one of the critic. Where memory runs out, `plan` becomes finer."""
+        """One optimiser step of the policy and one of the critic. If memory runs out, `plan` is made finer."""
 
         def finer() -> None:
             nonlocal first
-            first = False  # in low precision, answers in other company than they were scored in round otherwise
+            first = False  # the micro-batches are no longer those of scoring: in low precision ratios are not exactly 1
             self.roles.drop_gradients()
             plan[:] = self._minibatches(batch, epoch=epoch)
 
@@ -342,7 +356,7 @@ class PPO:
         self.roles.optimise(tally)
 
     def _gradients(self, batch: Rollouts, minibatch: list[Layout], total: int, *, first: bool) -> Tally:
-        """The gradients of both roles, left in the parameters, by the mean over the minibatch's `total` tokens."""
+        """Leaves in the parameters the gradients of both losses, each a mean over the minibatch's `total` tokens."""
         config, roles, learn = self.config, self.roles, self.backbone.cores.learn
 
         def policy(layout: Layout) -> tuple[Tensor, Tally]:
@@ -350,11 +364,11 @@ class PPO:
             where, tally = batch.flat(layout), Tally()
             states = roles.states("policy", layout)
             logprob, entropy = roles.logprobs(states, layout, entropy_gradient=config.entropy_coefficient > 0)
-            ratio = rl_math.log_ratio(logprob, _take(batch.old, where))
+            log_ratio = rl_math.log_ratio(logprob, _take(batch.old_logprobs, where))
             if first:
-                self._check_ratio(ratio)
-            loss = self._policy_loss(logprob, ratio, _take(batch.advantages, where))
-            tally.of_policy(loss, ratio, config)
+                self._check_first(log_ratio)
+            loss = self._policy_loss(logprob, log_ratio, _take(batch.advantages, where))
+            tally.of_policy(loss, log_ratio, config)
             if config.entropy_coefficient:
                 loss = loss - config.entropy_coefficient * entropy
             return loss.sum() / total, tally
@@ -368,7 +382,7 @@ class PPO:
             tally.of_value(loss, values, old, config.value_clip_range)
             return loss.sum() / total, tally
 
-        # One role after the other, each forward with its backward.
+        # One role after the other: no more than one role's activations are in memory.
         tallies = learn(policy, minibatch, roles.policy)
         if roles.critic:
             tallies += learn(critic, minibatch, roles.critic)
@@ -377,13 +391,14 @@ class PPO:
             whole.add(tally)
         return whole
 
-    def _policy_loss(self, logprob: Tensor, ratio: Tensor, advantages: Tensor) -> Tensor:
+    def _policy_loss(self, logprob: Tensor, log_ratio: Tensor, advantages: Tensor) -> Tensor:
+        """(N,): the loss of each token under the chosen objective."""
         config = self.config
         if config.objective == "clip":
-            return rl_math.clipped_loss(ratio, advantages, clip_range=config.clip_range)
+            return rl_math.clipped_loss(log_ratio, advantages, clip_range=config.clip_range)
         if config.objective == "kl_penalty":
             return rl_math.kl_penalty_loss(
-                ratio, advantages, coefficient=self.step_rule.coefficient, direction=config.kl_step_direction
+                log_ratio, advantages, coefficient=self.step_rule.coefficient, direction=config.kl_step_direction
             )
         return rl_math.policy_gradient_loss(logprob, advantages)
 
@@ -394,7 +409,7 @@ class PPO:
         return self.codec.decode(reports.commonest_phrase(batch)).strip()
 
     def _floor(self, batch: Rollouts, epochs: float) -> Floor:
-        """The least seconds that an iteration over these answers takes here."""
+        """The least time that an iteration over these answers can take on this machine."""
         roles, backbone = self.roles, self.backbone
         return Floor.of(
             self.work,
@@ -410,17 +425,18 @@ class PPO:
     # -- pieces ---------------------------------------------------------------------------------------------------
 
     def _look_up(self) -> None:
-        """From work: whether to stop. Where there are ranks, within `alike`."""
+        """Within a piece of work: raises Stopped when asked to stop. With several ranks only inside `alike`."""
         if self.should_stop():
             raise Stopped
 
     def _look_up_together(self) -> None:
-        """Between two pieces of it, in all ranks."""
+        """Between two pieces of work: the same on all ranks at once."""
         if self.ranks.any(self.should_stop()):
             raise Stopped
 
-    def _check_ratio(self, ratio: Tensor) -> None:
-        gap = float(ratio.detach().abs().max())
+    def _check_first(self, log_ratio: Tensor) -> None:
+        """Before the first optimiser step the policy is still the one that was scored."""
+        gap = float(log_ratio.detach().abs().max())
         if not gap <= STEP_ZERO_TOLERANCE[self.backbone.dtype]:
             raise Conflict(
                 f"Before the first optimiser step the log-ratios must be 0, but one is {gap:.2g}: "
@@ -429,14 +445,14 @@ class PPO:
 
     @torch.no_grad()
     def _whole_step(self, batch: Rollouts, plan: list[list[Layout]]) -> Tally:
-        """The step's mean divergence per token after the last update, over all tokens."""
+        """How far the whole iteration moved the policy: mean divergence per token, over all answer tokens."""
         tally, new_old = Tally(), self.config.kl_step_direction == "new_old"
 
         def work(layout: Layout) -> Tensor:
             self._look_up()
             logprob, _ = self.roles.logprobs(self.roles.states("policy", layout), layout)
-            ratio = rl_math.log_ratio(logprob, _take(batch.old, batch.flat(layout)))
-            return rl_math.kl_new_old(ratio) if new_old else rl_math.kl_old_new(ratio)
+            log_ratio = rl_math.log_ratio(logprob, _take(batch.old_logprobs, batch.flat(layout)))
+            return rl_math.kl_new_old(log_ratio) if new_old else rl_math.kl_old_new(log_ratio)
 
         with self.ranks.alike(*OUT_OF_MEMORY):
             for kl in self.backbone.cores.map(work, [layout for minibatch in plan for layout in minibatch]):
@@ -444,13 +460,13 @@ class PPO:
         return tally.over(self.ranks)
 
     def _watch(self, seen: Mapping[str, float], batch: Rollouts) -> dict[str, float]:
-        """Let who watches look at the policy that gave these answers; the judge's numbers, if it was its turn."""
+        """Show the guard the policy that gave these answers; returns the judge's metrics when it was its turn."""
         judged = self._judged() if self.judge and self.iteration % self.judge.every == 0 else {}
         self.watch.look(seen, judged, self.iteration, self._phrase(batch))
         return judged
 
     def _judged(self) -> dict[str, float]:
-        """The judge's numbers of the policy as it is now, which is kept if there was no better one."""
+        """The judge's metrics of the policy as it is now, which is kept if none before it was better."""
         assert self.judge is not None
         judge = self.judge
         everybody = range(len(judge.prompts))
@@ -462,8 +478,8 @@ class PPO:
         return found
 
     def end(self) -> dict[str, float]:
-        """Make the policy the one to be saved; what its answers are like, as in `reports.about_answers`. Raises Stopped
-        when asked to stop.
+        """Turn the policy into the one to be saved; returns the metrics of its answers (`reports.about_answers`).
+        Raises Stopped when asked to stop.
         """
         if self.judge:
             self._judged()
@@ -491,7 +507,7 @@ class PPO:
         return tensors, scalars
 
     def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        """Refuses a state of another backbone or another config: the reference and the schedules would be others."""
+        """Refuses the state of another backbone or config: reference and schedules would not be the same."""
         if scalars["backbone_sha256"] != self.backbone.digest():
             raise Conflict("The saved state belongs to a policy on another model; start the run over.")
         if scalars["config"] != self.config.model_dump(mode="json", exclude={"devices"}):
@@ -505,7 +521,7 @@ class PPO:
 
     @property
     def done(self) -> bool:
-        """At the end of the config, or of the leash."""
+        """All iterations done, or ended by the guard or the limit on the KL."""
         return self.iteration >= self.config.iterations or bool(self.watch.stopped)
 
     def iterations(self) -> Iterator[tuple[dict[str, float], Rollouts]]:
@@ -514,8 +530,8 @@ class PPO:
             yield self.iterate()
 
     def measure(self) -> Rollouts:
-        """Scored answers of the policy as it is now, drawn as those of the first round were: what differs from these is
-        its doing, and not that of other prompts.
+        """Scored answers of the policy as it is now, to the prompts of the first round with the same random numbers:
+        whatever differs from that round is the policy's doing.
         """
         batch = self.budget.attempt(lambda: self.rollout(0))
         self._scored(batch)

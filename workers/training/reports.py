@@ -81,7 +81,7 @@ def about_answers(batch: Rollouts, texts: Sequence[str], config: PPOConfig) -> d
     phrase = commonest_phrase(batch)
     holds = torch.tensor([float(phrase in _runs(answer.ids)) for answer in batch.answers], device=batch.device)
     scores, each = batch.raw_scores.float(), config.samples_per_prompt
-    gap = torch.where(mask, (batch.behaviour - batch.old).abs(), 0)
+    gap = torch.where(mask, (batch.behaviour_logprobs - batch.old_logprobs).abs(), 0)
     seen = {
         "objective/score": batch.raw_scores.mean(),
         "objective/score_std": batch.raw_scores.std(correction=0),
@@ -107,7 +107,9 @@ def about_answers(batch: Rollouts, texts: Sequence[str], config: PPOConfig) -> d
         "rollout/truncated_share": batch.cut.float().mean(),
         "rollout/sampler_gap_mean_nats": rl_math.masked_mean(gap, mask),
         "rollout/sampler_gap_max_nats": gap.amax(),
-        "rollout/sampler_kl_per_token_nats": rl_math.masked_mean(rl_math.k3(batch.behaviour - batch.old), mask),
+        "rollout/sampler_kl_per_token_nats": rl_math.masked_mean(
+            rl_math.k3(batch.behaviour_logprobs - batch.old_logprobs), mask
+        ),
     }
     found = {name: float(value) for name, value in seen.items()}
     if len(batch.score_parts) > 1:

@@ -1,7 +1,7 @@
-"""One round of answers, and what is known of each of their tokens; knows no objective and no optimiser.
+"""One round of answers with everything known about each of their tokens; knows no objective and no optimiser.
 
-Tensors are (B, T): B answers of up to T tokens, `mask` true on real ones. `flat(layout)` are the places in such a
-tensor, laid flat, of a micro-batch's answer tokens, row by row: the order in which `logprobs` gives them.
+Tensors are (B, T) unless noted: B answers of up to T tokens, `mask` true on real tokens. `flat(layout)` are the indices
+of a micro-batch's answer tokens in such a tensor laid flat, row by row: the order of what `logprobs` returns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,39 +22,39 @@ class Rollouts:
     """Filled from top to bottom in the course of an iteration."""
 
     source: list[int]
-    """which prompt of the stream each answer is to"""
+    """(B,) the index of each answer's prompt in the stream"""
     prompts: list[list[int]]
     answers: list[Answer]
     device: torch.device
     sequences: list[list[int]] = field(init=False)
     prompt_lengths: list[int] = field(init=False)
     mask: Tensor = field(init=False)
-    behaviour: Tensor = field(init=False)
-    """log-probabilities under what the sampler drew from"""
-    old: Tensor = field(init=False)
-    """the same by the training forward, before the first step: pi_theta_k"""
-    base: Tensor = field(init=False)
-    """under the reference"""
+    behaviour_logprobs: Tensor = field(init=False)
+    """log-probabilities as the sampler computed them"""
+    old_logprobs: Tensor = field(init=False)
+    """log pi_k by the training forward, before the first optimiser step"""
+    reference_logprobs: Tensor = field(init=False)
+    """log pi_base"""
     entropy: Tensor = field(init=False)
     values: Tensor = field(init=False)
-    """the critic's expectation before each token"""
-    read: Tensor | None = field(init=False, default=None)
-    """(B T, d) the states before each token that the critic reads, laid flat, where it is solved"""
+    """V(s_t), before each token"""
+    critic_states: Tensor | None = field(init=False, default=None)
+    """(B T, d) the hidden state before each token that a linear critic reads"""
     raw_scores: Tensor = field(init=False)
-    """(B,) the weighted sum of what the scorers gave"""
+    """(B,) the weighted sum of the scorers' scores"""
     score_parts: dict[str, Tensor] = field(init=False)
-    """(B,) of each scorer, by name"""
+    """(B,) of each scorer by name, unweighted"""
     scores: Tensor = field(init=False)
-    """(B,) clipped, less the penalty for answers without an end"""
+    """(B,) clipped, less the penalty for answers that were cut"""
     rewards: Tensor = field(init=False)
     returns: Tensor = field(init=False)
     raw_advantages: Tensor = field(init=False)
     advantages: Tensor = field(init=False)
-    """the same, whitened if the config says so, and each by its weight where there are `weights`"""
+    """`raw_advantages`, whitened if the config says so, times `weights` if there are any"""
     weights: Tensor | None = field(init=False, default=None)
-    """how many times as likely the policy is to draw a token as the server that drew it"""
+    """truncated importance weights of tokens that a server drew"""
     learnt: bool = field(init=False, default=False)
-    """whether the policy was updated from them, and all of the above is filled"""
+    """whether the policy was updated from this round: only then is everything above filled"""
 
     def __post_init__(self) -> None:
         self.sequences = [[*prompt, *answer.ids] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
@@ -63,8 +63,10 @@ class Rollouts:
         mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
         behaviour = torch.zeros(mask.shape)
         behaviour[mask] = torch.tensor([logprob for answer in self.answers for logprob in answer.logprobs])
-        self.mask, self.behaviour = mask.to(self.device), behaviour.to(self.device)
-        self.old, self.base, self.entropy, self.values = (torch.zeros_like(self.behaviour) for _ in range(4))
+        self.mask, self.behaviour_logprobs = mask.to(self.device), behaviour.to(self.device)
+        self.old_logprobs, self.reference_logprobs, self.entropy, self.values = (
+            torch.zeros_like(self.behaviour_logprobs) for _ in range(4)
+        )
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -72,15 +74,15 @@ class Rollouts:
     @property
     def kl(self) -> Tensor:
         """log pi_old - log pi_base of each token."""
-        return self.old - self.base
+        return self.old_logprobs - self.reference_logprobs
 
     @property
     def cut(self) -> Tensor:
-        """(B,) true where an answer was cut before it ended."""
+        """(B,) true where an answer reached the token limit before it ended."""
         return torch.tensor([answer.finish_reason == "length" for answer in self.answers], device=self.device)
 
     def flat(self, layout: Layout) -> Tensor:
-        """Where the answer tokens of one of the `minibatches` stand in a (B, T) tensor laid flat."""
+        """(N,): indices of a micro-batch's answer tokens in a (B, T) tensor laid flat."""
         assert layout.answers is not None
         return layout.answers
 
@@ -97,8 +99,8 @@ class Rollouts:
     def minibatches(
         self, backbone: Backbone, *, count: int, budget: int, seed: Sequence[int], ranks: Ranks
     ) -> list[list[Layout]]:
-        """The rows parted at random into `count` minibatches of like size: this rank's share of each, which is like
-        that of the others in lengths, as micro-batches within the budget.
+        """The rows at random in `count` minibatches of equal size: this rank's share of each, whose lengths are like
+        those of the other ranks, as micro-batches within the token budget.
         """
         order = np.random.default_rng(list(seed)).permutation(len(self))
         lengths = [len(sequence) for sequence in self.sequences]
@@ -114,15 +116,16 @@ class Rollouts:
 
 
 class PromptStream:
-    """Endless prompts in passes over all of them, each pass in an order of its own. Where it stands is the caller's
-    count, so there is no cursor to save."""
+    """An endless stream: pass after pass over all prompts, each in a random order of its own. The caller says which
+    part of it is wanted, so there is no position to save.
+    """
 
     def __init__(self, prompts: Sequence[list[int]], seed: int) -> None:
         self.prompts, self.seed = prompts, seed
         self._orders: dict[int, list[int]] = {}
 
     def take(self, start: int, count: int) -> Iterator[int]:
-        """Indices of the prompts number `start` to `start + count` of the stream."""
+        """The indices of prompts at places [start, start + count) of the stream."""
         for place in range(start, start + count):
             turn, within = divmod(place, len(self.prompts))
             if turn not in self._orders:

@@ -213,14 +213,14 @@ class PPOConfig(LoraConfig, OutputConfig):
     )
 
     @property
-    def trust(self) -> float:
-        """The lambda of GAE: what was asked for, or what goes with the critic."""
+    def gae_lambda_used(self) -> float:
+        """The lambda of GAE: as set, or the default that goes with the critic."""
         usual = 1.0 if self.critic == "shared" else 0.95
         return usual if self.gae_lambda is None else self.gae_lambda
 
     @property
     def copies_reward_model(self) -> bool:
-        """Whether the critic is to start as a copy of the reward model, which only an adapter allows."""
+        """Whether the critic should start as a copy of the reward model, which must be an adapter for that."""
         wished = (self.advantage_estimator, self.critic, self.value_init) == ("gae", "separate", "reward")
         return wished and self.reward_model_weight > 0
 

@@ -100,7 +100,9 @@ def test_the_divergence_counts_answer_tokens_only() -> None:
         base = ppo.backbone.model(ids).logits[0].log_softmax(-1)
         for place in range(batch.prompt_lengths[row], ids.shape[1]):
             logprobs.append(float(base[place - 1, ids[0, place]]))
-    torch.testing.assert_close(batch.base[row, : len(logprobs)], torch.tensor(logprobs), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        batch.reference_logprobs[row, : len(logprobs)], torch.tensor(logprobs), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_an_outlier_does_not_own_the_batch() -> None:
@@ -134,9 +136,9 @@ def test_critic_starts_as_the_reward_model(family: str, critic: str) -> None:
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
     (scorer,) = ppo.rewards.models
     values = batch.values
-    if ppo.roles.linear and batch.read is not None:
-        weights = ppo.roles.linear.weights[0].float()
-        values = (batch.read @ weights[:-1] + weights[-1]).view(batch.mask.shape)
+    if ppo.roles.linear_critic and batch.critic_states is not None:
+        weights = ppo.roles.linear_critic.weights[0].float()
+        values = (batch.critic_states @ weights[:-1] + weights[-1]).view(batch.mask.shape)
     cut_short = [sequence[:-1] for sequence in batch.sequences]  # a value is read before the token it speaks of
     expected = scorer(cut_short, batch.prompt_lengths)
     got = values.gather(1, rl_math.last_token(batch.mask).unsqueeze(1)).squeeze(1)
@@ -169,12 +171,12 @@ def test_the_states_that_a_critic_reads_do_not_move_with_the_policy() -> None:
     batch = ppo.rollout()
     plan = ppo._minibatches(batch, epoch=0)
     ppo.score(batch, plan)
-    assert batch.read is not None
-    before, old = batch.read.clone(), batch.old.clone()
+    assert batch.critic_states is not None
+    before, old = batch.critic_states.clone(), batch.old_logprobs.clone()
     ppo._advantages(batch)
     ppo._update(batch, plan, Tally())
     ppo.score(batch, ppo._minibatches(batch, epoch=0))
-    assert torch.equal(batch.read, before) and not torch.equal(batch.old, old)
+    assert torch.equal(batch.critic_states, before) and not torch.equal(batch.old_logprobs, old)
 
 
 def test_a_critic_that_reads_the_reward_model_needs_one() -> None:

@@ -54,7 +54,7 @@ def test_the_gradient_is_that_of_the_expected_reward_over_all_answers(
         batch.advantages = rl_math.reinforce_weights(batch.rewards, some, batch.mask, discount=discount)
     else:
         assert batch.values[batch.mask].std() > 0.01
-    probability = batch.old.sum(1).exp()
+    probability = batch.old_logprobs.sum(1).exp()
     assert float(probability.sum()) == pytest.approx(1.0, abs=1e-5)
     batch.advantages = probability.unsqueeze(1) * batch.advantages
     ppo._gradients(batch, plan[0], 1, first=True)
@@ -66,7 +66,7 @@ def test_the_gradient_is_that_of_the_expected_reward_over_all_answers(
         with backbone.role("policy"):
             logits = backbone.model(torch.tensor([[*PROMPT, *ids]])).logits[0]
         chosen = (logits[1:-1] / 0.8).log_softmax(-1)[range(len(ids)), ids]
-        rewards = -0.3 * (chosen - batch.base[row, : len(ids)])
+        rewards = -0.3 * (chosen - batch.reference_logprobs[row, : len(ids)])
         powers = discount ** torch.arange(len(ids))
         received = (powers * rewards).sum() + powers[-1] * batch.scores[row]
         objective_of_all = objective_of_all + chosen.sum().exp() * received

@@ -25,9 +25,9 @@ def test_answers_by_hand() -> None:
     answers = [Answer((7, 8, 7, 8), (-1.0, -1.0, -1.0, -1.5), "length"), Answer((9, 1), (-2.0, -0.5), "stop")]
     batch = Rollouts([0, 1], [[3, 4, 5], [6]], answers, CPU)
     rubbish = ~batch.mask
-    batch.old = padded([-1.0, -1.0, -1.0, -1.0], [-2.0, -0.5])
-    batch.base = padded([-1.5, -0.5, -2.0, -1.0], [-2.0, -1.5])
-    batch.old[rubbish] = batch.base[rubbish] = 0.0  # as scoring leaves it
+    batch.old_logprobs = padded([-1.0, -1.0, -1.0, -1.0], [-2.0, -0.5])
+    batch.reference_logprobs = padded([-1.5, -0.5, -2.0, -1.0], [-2.0, -1.5])
+    batch.old_logprobs[rubbish] = batch.reference_logprobs[rubbish] = 0.0  # as scoring leaves it
     batch.entropy = padded([1.0, 2.0, 3.0, 4.0], [0.0, 2.0])
     batch.raw_scores, batch.score_parts = torch.tensor([3.0, -1.0]), {}
     batch.scores = torch.tensor([1.0, -1.0])
@@ -65,10 +65,10 @@ def test_answers_by_hand() -> None:
         }
     )
 
-    batch.base[1, 1] -= 1.0  # 1 and 2 nats: half of 1 apart from their mean, over the root of 2 less 1
+    batch.reference_logprobs[1, 1] -= 1.0  # 1 and 2 nats: half of 1 apart from their mean, over the root of 2 less 1
     again = reports.about_answers(batch, ["", ""], config_of())
     assert again["objective/kl_base_error_per_seq_nats"] == pytest.approx(0.5)
-    batch.base[1, 1] += 1.0
+    batch.reference_logprobs[1, 1] += 1.0
 
     batch.values = padded([1.0, 1.0, 1.0, 1.0], [-1.0, 1.0])
     batch.returns = padded([2.0, 0.0, 2.0, 0.0], [0.0, 2.0])
