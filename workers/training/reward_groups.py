@@ -1,7 +1,7 @@
-"""What a reward model learns from: a prompt's completions as ids with what people said of them, and batches of those.
+"""What a reward model learns from: a prompt's completions as ids with their judgments, and batches of such groups.
 
-A group stays whole: its completions meet in one step and each is read once, however many pairs it is in. Knows no
-model and no loss.
+A group stays whole: its completions are in one step and each is read once, however many pairs it is in. Knows no model
+and no loss.
 """
 
 from collections import Counter
@@ -19,34 +19,34 @@ from workers.training.tokens import Codec
 
 
 class Outcome(NamedTuple):
-    """What somebody said of two completions: the score of `a`, 1 where it won. A choice says of each other one that it
-    is not the best.
+    """What somebody said of two completions: `label` is 1 where `a` won, 0 where `b` did, 1/2 for a tie. A choice is
+    one outcome against each completion that was not chosen.
     """
 
     a: int
     b: int
-    score: float
+    label: float
     annotator: str | None
 
 
 @dataclass(frozen=True)
 class Group:
-    """A prompt's completions as ids, and what is known of them. Indices are into `documents`."""
+    """A prompt's completions as ids with rewards and judgments of them. Indices are into `documents`."""
 
     prompt: tuple[ChatMessage, ...]
     ids: list[str]
     documents: list[Document]
     lengths: list[int]
     rewards: list[tuple[int, float, float]]  # completion, reward in log-odds, weight; never a single one
-    pairs: list[tuple[int, int, float, float]]  # a, b, score of a, weight: those of one judgment sum to its weight
-    choices: list[tuple[list[int], float]] = field(default_factory=list)  # the best of some, which is the first; weight
-    outcomes: list[Outcome] = field(default_factory=list)  # all that was said of two
-    models: list[str | None] = field(default_factory=list)  # that wrote the completions
-    strengths: list[float] = field(default_factory=list)  # of the pairs, up to 1; none: all 1
+    pairs: list[tuple[int, int, float, float]]  # a, b, label, weight; the weights of one judgment sum to its own
+    choices: list[tuple[list[int], float]] = field(default_factory=list)  # the chosen one and those it beat; weight
+    outcomes: list[Outcome] = field(default_factory=list)  # all judgments as pairs, for accuracies
+    models: list[str | None] = field(default_factory=list)  # the writers of the completions
+    strengths: list[float] = field(default_factory=list)  # share of the margin of each pair; empty: all 1
 
     @property
     def weight(self) -> float:
-        """Of all judgments."""
+        """The sum over all judgments."""
         return sum(weight for *_, weight in self.pairs) + sum(weight for _, weight in self.choices)
 
     @property
@@ -63,10 +63,10 @@ class GroupBatch:
     group_of: Tensor  # of each completion
     pair_a: Tensor
     pair_b: Tensor
-    pair_score: Tensor
+    pair_label: Tensor
     pair_weight: Tensor
     pair_strength: Tensor
-    choices: Tensor  # (C, N), the best one first; -1 where there are fewer
+    choices: Tensor  # (C, N), the chosen one first, padded with -1
     choice_weight: Tensor
     rewarded: Tensor
     reward: Tensor
@@ -108,7 +108,7 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
         choices += [(some, said[0].weight / len(best)) for some in best]
         if not best:
             pairs += [(*one, o.weight / len(said)) for one, o in zip(told, said, strict=True)]
-            # Of a ranking nobody knows which of its pairs was meant.
+            # The strength was asked of a comparison of two: in a ranking it belongs to no pair in particular.
             strengths += [o.strength if o.judgment is None or sizes[o.judgment] == 1 else 1.0 for o in said]
         of_two = [(first, other, 1.0) for first, *others in best for other in others] or told
         outcomes += [Outcome(*one, said[0].annotator) for one in of_two]
@@ -119,9 +119,10 @@ def read_group(codec: Codec, row: RewardGroup, limit: int) -> tuple[Group, int]:
 
 
 def choices_of(told: Sequence[tuple[int, int, float]]) -> list[list[int]]:
-    """A judgment that named only the best ones of some as choices: the first among all, the second among the others.
+    """The judgment (a, b, label) as successive choices, if it named only the best: the first among all, the second
+    among the rest, and so on.
 
-    Nothing where everybody was compared with everybody, or where the best ones tie: that is no more than its pairs.
+    Empty if every completion was compared with every other, or if the best ones tie: then its pairs say it all.
     """
     items = {item for a, b, _ in told for item in (a, b)}
     if 2 * len(told) >= len(items) * (len(items) - 1) or any(score not in (0, 1) for *_, score in told):

@@ -1,35 +1,36 @@
 """The reward model: a scalar score of a completion, learnt from what people preferred.
 
-A linear head on a language model without its own head, normally the SFT checkpoint that PPO starts from: on the frozen
-model with a LoRA adapter, or with all its weights trained. The score r is read at the last token of prompt + completion
-+ terminator. All completions of a prompt are one item: they meet in one step, each is read once however many pairs it
-is in, and no ranking is ever torn apart.
+A linear head takes the place of a language model's own, normally that of the SFT checkpoint from which PPO starts; the
+model is frozen under a LoRA adapter, or all its weights are trained. The score r is read at the last token of prompt +
+completion + terminator. All completions of a prompt form one item: they are in one step, each is read once however many
+pairs it is in, and no ranking is split.
 
-bradley_terry   -log sigmoid(r_a - r_b) of each outcome, a tie being half of both; a judgment's pairs weigh as one.
-                Where only the best of several were named: softmax cross-entropy of the choice (Ziegler et al. 2019,
-                arXiv:1909.08593, equation 1), of the second among the others, and so on
-elo_regression  precision-weighted squared error of r to the reward set's rewards, both centred within the prompt,
-                since comparisons fix differences inside a prompt and nothing else; rewards are turned back into
-                log-odds (times the set's scale), where Elo's expected score is sigmoid of the difference
-mixed           both, which is sound because both are in log-odds
+bradley_terry   -log sigmoid(r_a - r_b) for each outcome; a tie is half a win of each; the pairs of a judgment share its
+                weight. If only the best of several were named: softmax cross-entropy of the choice (Ziegler et al.
+                2019, arXiv:1909.08593, equation 1), then of the second best among the rest, and so on
+elo_regression  squared error between r and the reward set's rewards, weighted by precision and centred within the
+                prompt, because comparisons only determine differences within a prompt. Rewards are first multiplied by
+                the set's scale, which gives log-odds: Elo's expected score is the sigmoid of their difference
+mixed           a weighted sum of both, which have the same unit
 
-On top, a small weight on the squared mean score of a prompt keeps scores near zero. After training, gain and offset of
-the head are set so that fresh samples of the model as it was (`normalise_samples`; 0: the training completions) score
-mean 0, deviation 1: PPO's coefficients then mean the same from one reward model to the next. Calibration is measured
-before, in log-odds, which are `(score - offset) / gain`.
+A small penalty on the squared mean score of each prompt keeps scores near 0. After training, gain and offset of the
+head are set so that scores have mean 0 and deviation 1 on fresh samples of the untrained model (`normalise_samples`; 0:
+on the training completions). PPO's coefficients then mean the same with every reward model. Calibration is measured
+before that, in log-odds: `(score - offset) / gain`.
 
 Metrics: those of `supervised` (`train/loss`), `train/accuracy`, and, four times an epoch on up to 64 held-out prompts
 and at the end on all of them,
-held_out/accuracy, accuracy_low, accuracy_high     decided pairs that the score orders as people did; 95 % by prompts
+held_out/accuracy, accuracy_low, accuracy_high     share of pairs, ties left out, that the scores order as people did;
+                                                   95 % interval by a bootstrap over prompts
 held_out/log_loss, brier, calibration_error, temperature     of sigmoid(score difference); ties count half
-held_out/pairs, accuracy_pairs                     outcomes, and those that are no ties
-held_out/accuracy_surer, accuracy_less_sure        of the halves of them with the larger and the smaller difference
-held_out/agreement, agreement_judgments            how often somebody else, who judged the same pair, says the same: a
-                                                   ceiling of accuracy; and of how many judgments
+held_out/pairs, accuracy_pairs                     number of outcomes, and of those that are not ties
+held_out/accuracy_surer, accuracy_less_sure        accuracy on the half with the larger and the smaller difference
+held_out/agreement, agreement_judgments            how often another person who judged the same pair says the same (a
+                                                   ceiling of accuracy), and over how many judgments
 held_out/longer_wins                               accuracy of "the longer one wins"
-held_out/no_better_than_length                     1 when length alone does as well; a warning where pairs are enough
-held_out/score_length_correlation                  over pairs; a warning where it is 0.8 or more, either way
-held_out/accuracy_longer_preferred, accuracy_shorter_preferred
+held_out/no_better_than_length                     1 if length alone is as accurate; a warning if there are enough pairs
+held_out/score_length_correlation                  over pairs; a warning if it is 0.8 or more in size
+held_out/accuracy_longer_preferred, accuracy_shorter_preferred    accuracy where people preferred that one
 held_out/regression_slope                          of rewards (log-odds) on scores within prompts; 1 is right
 Writes `output/scores.jsonl`: the score of every completion it read, in log-odds.
 Result: the last of these, `train/accuracy` on as many training prompts, `normalise/mean`, `normalise/std`,
@@ -70,9 +71,9 @@ ADAPTER = "reward"
 WATCHED_PROMPTS = 64
 EVALUATIONS_PER_EPOCH = 4
 ENOUGH_PAIRS = 30
-"""Of fewer held-out ones length may foresee as many by accident."""
+"""With fewer held-out pairs length may do as well by chance."""
 LENGTH_CORRELATION = 0.8
-"""Of leads with differences in length: so high, length makes most of the variance, however many pairs are foreseen."""
+"""Between score differences and length differences: from here on length explains most of the variance of scores."""
 
 T = TypeVar("T")
 
@@ -178,14 +179,17 @@ def train(job: Job) -> Generator[Event, None, None]:
 # -- losses -----------------------------------------------------------------------------------------------------------
 
 
-def bradley_terry(lead: Tensor, score: Tensor, margin: float | Tensor = 0.0) -> Tensor:
-    """-log-likelihood of each outcome; `score` may be soft. The margin is asked of the winner, never of a tie."""
-    return F.binary_cross_entropy_with_logits(lead - margin * (2 * score - 1), score, reduction="none")
+def bradley_terry(difference: Tensor, label: Tensor, margin: float | Tensor = 0.0) -> Tensor:
+    """-y log sigmoid(d - m) - (1 - y) log sigmoid(-d - m) for d = r_a - r_b and y = 1 where a won, 0 where b won: (P,).
+
+    A label between them is soft: the margin is multiplied by how decided it is, so a tie (1/2) has none.
+    """
+    return F.binary_cross_entropy_with_logits(difference - margin * (2 * label - 1), label, reduction="none")
 
 
 def best_of(scores: Tensor, choices: Tensor, margin: float = 0.0) -> tuple[Tensor, Tensor]:
-    """-log-likelihood (C,) of the first of each row of choices (C, N), by softmax over the row; and by how much it
-    leads each other one (C, N - 1). -1 is nobody, who is left behind by infinity.
+    """-log softmax(r)_first (C,) for each row of choices (C, N), indices into scores with the chosen one first; and by
+    how much it leads each of the others (C, N - 1). -1 pads a row; the lead over padding is infinite.
     """
     behind = scores[choices.clamp(min=0)] - scores[choices[:, :1]]
     behind = torch.where(choices >= 0, behind, -torch.inf)[:, 1:]
@@ -193,9 +197,10 @@ def best_of(scores: Tensor, choices: Tensor, margin: float = 0.0) -> tuple[Tenso
 
 
 def centred_squared_error(scores: Tensor, rewards: Tensor, weights: Tensor, group_of: Tensor, groups: int) -> Tensor:
-    """Summed squared error less the offset of each group that makes it least: what all of a group shares is free.
+    """sum of w (r - reward - offset of its group)^2 over completions: only differences within a group are fitted.
 
-    That offset is the weighted mean. By the plain one, a rating of one game would move what is asked of all others.
+    The offset that minimises it is the weighted mean of the gaps. With the plain mean, a rating that rests on one game
+    would shift the targets of all others.
     """
     gaps = scores - rewards
     return (weights * (gaps - _group_means(gaps, weights, group_of, groups)[group_of]) ** 2).sum()
@@ -208,10 +213,10 @@ def _group_means(values: Tensor, weights: Tensor, group_of: Tensor, groups: int)
 
 
 class RewardTask:
-    """Learn groups by the chosen loss; the loop's items are prompts.
+    """Learns groups by the chosen loss; the loop's items are prompts.
 
-    Both parts are divided by constants of the whole set (judgments and rewarded completions a prompt), so what a
-    judgment weighs does not hang on which prompts it meets in a step.
+    Both parts of the loss are divided by constants of the whole set, the mean weight of judgments and of rewards per
+    prompt: how much a judgment counts does not depend on which prompts share its step.
     """
 
     def __init__(
@@ -225,7 +230,7 @@ class RewardTask:
         *,
         sharded: Sharded | None = None,
     ) -> None:
-        """`sharded`: model and head parted, where this is one rank of several that train all weights."""
+        """sharded: model and head, where several ranks train all weights."""
         self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
         self.adapter, self.sharded = ADAPTER if config.method == "lora" else None, sharded
         self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
@@ -250,7 +255,7 @@ class RewardTask:
         return batch.packed.tokens
 
     def scores(self, batch: GroupBatch) -> Tensor:
-        """One score for each completion of the batch, in float32, with gradient where it is wanted."""
+        """One score for each completion of the batch, float32, before gain and offset."""
         with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
             states = self.backbone.packed_hidden_states(batch.packed, batch.packed.ends)
         found: Tensor = self.head(states)
@@ -258,17 +263,16 @@ class RewardTask:
 
     def loss(self, batch: GroupBatch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
         scores = self.sharded(lambda: self.scores(batch)) if self.sharded else self.scores(batch)
-        # A few numbers: a GPU would be waited for at each look at them.
+        # On the CPU: they are few, and on a GPU each of the conditions below would wait for it.
         scores, group_of = scores.cpu(), batch.group_of
         means = _group_means(scores, torch.ones_like(scores), group_of, batch.groups)
         total = self.config.centre_coefficient * (means**2).sum()
-        leads = [scores.detach()[:0]]  # of what people preferred
+        leads = [scores.detach()[:0]]  # of the preferred completion over the other
         if self._pair_factor and len(batch.pair_a):
-            lead = scores[batch.pair_a] - scores[batch.pair_b]
-            score = batch.pair_score
-            losses = bradley_terry(lead, score, self.config.margin * batch.pair_strength)
+            difference, label = scores[batch.pair_a] - scores[batch.pair_b], batch.pair_label
+            losses = bradley_terry(difference, label, self.config.margin * batch.pair_strength)
             total = total + self._pair_factor * (batch.pair_weight * losses).sum()
-            leads.append((lead.detach() * (2 * score - 1))[score != 0.5])
+            leads.append((difference.detach() * (2 * label - 1))[label != 0.5])
         if self._pair_factor and len(batch.choices):
             choices = batch.choices
             losses, lead = best_of(scores, choices, self.config.margin)
@@ -291,11 +295,11 @@ class RewardTask:
         return self.ranks.joined(self.together(lambda: self._score_groups(groups)))
 
     def together(self, work: Callable[[], T]) -> T:
-        """The result of work without gradient, with the whole model there."""
+        """The result of work without gradient; where the model is sharded, its weights are gathered meanwhile."""
         return self.sharded.put_together(work) if self.sharded else work()
 
     def model(self) -> RewardModel:
-        """What has been trained, as others use it."""
+        """The trained reward model as others use it."""
         return RewardModel(self.backbone, self.head, adapter=self.adapter, tokens_per_microbatch=self.budget.tokens)
 
     @torch.no_grad()
@@ -312,18 +316,18 @@ class RewardTask:
         return found
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
-        """How well the scores agree with the judgments of these groups."""
+        """How well the scores agree with the judgments of these groups (`reward_metrics.report`)."""
         return self.report(groups, self.score_groups(groups))[0]
 
     def report(
         self, groups: Sequence[Group], scores: Sequence[Sequence[float]]
     ) -> tuple[dict[str, float], list[Judged]]:
-        """The same of scores that are known, with each outcome that it is about."""
+        """The same for given scores, and the outcomes behind it."""
         pairs = [
             Judged(
                 (number, one.a, one.b),
                 lead(group, scores[number], one.a, one.b),
-                one.score,
+                one.label,
                 group.lengths[one.a] - group.lengths[one.b],
                 one.annotator,
                 reward_metrics.in_order(group.models[one.a], group.models[one.b]),
@@ -338,7 +342,7 @@ class RewardTask:
 
 
 def length_meter(values: Mapping[str, float]) -> str | None:
-    """What there is to say where the scores of enough held-out pairs go by length."""
+    """A warning if the scores of enough held-out pairs follow length."""
     if values.get("accuracy_pairs", 0) < ENOUGH_PAIRS:
         return None
     longer, correlation = values["longer_wins"], values["score_length_correlation"]
@@ -357,12 +361,12 @@ def length_meter(values: Mapping[str, float]) -> str | None:
 
 
 def lead(group: Group, scores: Sequence[float], a: int, b: int) -> float:
-    """By how much the score of a is over that of b: nothing where they are the same text, however it was rounded."""
+    """r_a - r_b; 0 for equal texts, whose scores may be rounded differently."""
     return 0.0 if group.documents[a].ids == group.documents[b].ids else scores[a] - scores[b]
 
 
 def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> float | None:
-    """Least squares, weighted, of rewards on scores, both centred within the prompt."""
+    """Weighted least squares of rewards on scores, both centred within the prompt; None without rewards."""
     xy = xx = 0.0
     for group, found in zip(groups, scores, strict=True):
         if not group.rewards:
@@ -379,7 +383,7 @@ def regression_slope(groups: Sequence[Group], scores: Sequence[Sequence[float]])
 
 
 def normalise(head: ScalarHead, raw: reward_metrics.Floats) -> tuple[float, float]:
-    """Set gain and offset by the raw scores of some answers; returns their mean and deviation."""
+    """Set gain and offset so that these raw scores get mean 0 and deviation 1; returns their mean and deviation."""
     mean, deviation = float(raw.mean()), float(raw.std())
     if deviation > 1e-6:
         head.gain.fill_(1.0 / deviation)
@@ -390,7 +394,7 @@ def normalise(head: ScalarHead, raw: reward_metrics.Floats) -> tuple[float, floa
 
 
 def scores_of_samples(job: Job, config: RewardModelConfig, codec: Codec, task: RewardTask) -> reward_metrics.Floats:
-    """Scores of answers that the model as it was before training gives to training prompts."""
+    """Raw scores of answers that the model before training gives to training prompts."""
     lora = task.adapter is not None
     writer = task.backbone if lora else Backbone.load(job.path("model"), device=job.device, dtype=job.dtype)
     count = config.normalise_samples

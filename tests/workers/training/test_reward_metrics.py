@@ -48,7 +48,7 @@ def test_turning_pairs_round_changes_nothing_and_turning_scores_turns_accuracy()
         Judged((i // 6, 0, i % 2 + 1), rng.gauss(0, 1), rng.choice((0.0, 0.5, 1.0)), float(rng.randint(-5, 5)))
         for i in range(300)
     ]
-    turned = [Judged((p.pair[0], p.pair[2], p.pair[1]), -p.lead, 1 - p.score, -p.longer) for p in pairs]
+    turned = [Judged((p.pair[0], p.pair[2], p.pair[1]), -p.lead, 1 - p.label, -p.longer) for p in pairs]
     values = reward_metrics.report(pairs, rounds=100, seed=0)
     assert values == pytest.approx(reward_metrics.report(turned, rounds=100, seed=0))
     against = reward_metrics.report([replace(p, lead=-p.lead) for p in pairs], rounds=100, seed=0)
