@@ -19,8 +19,9 @@ from backend.domain.training.guard import GuardConfig
 from benchmarks.training import shared
 from benchmarks.training.shared import LORA, PPO, Mark, Measured, Workload
 from workers.training import ppo, reward_model, sft
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.events import StepMetrics
+from workers.training.heads import ScalarHead
 from workers.training.job import Job
 from workers.training.likelihood import DocumentTask
 from workers.training.packing import Document

@@ -20,9 +20,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from backend.domain.training_rows import ChatMessage
 from benchmarks.training import text
 from benchmarks.training.shared import ANSWER, LONGEST, LORA, MODELS, PPO
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.batches import Layout
 from workers.training.generation import Sampling, generate
+from workers.training.heads import ScalarHead
 from workers.training.scoring import last_states
 from workers.training.tokens import Codec, train_tokenizer
 

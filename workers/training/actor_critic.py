@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from backend.domain.training import PPOConfig
 from backend.errors import Invalid
 from workers.training import state as saved_state
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.batches import Layout
+from workers.training.heads import ScalarHead
 from workers.training.linear_critic import LinearCritic
 from workers.training.logprobs import state_logprobs
 from workers.training.ranks import Ranks

@@ -31,7 +31,8 @@ from torch import Tensor
 from backend.domain.training.engine import EngineConfig
 from backend.errors import Conflict, Invalid, PodiumError
 from workers.endpoint import Service
-from workers.training.backbone import Backbone, sha256_of
+from workers.training.backbone import Backbone
+from workers.training.digests import sha256_of
 from workers.training.generation import Answer, Sampling, generate
 from workers.training.logprobs import token_logprobs
 from workers.training.ranks import ALONE, Ranks

@@ -18,9 +18,10 @@ from transformers.cache_utils import Cache
 
 from backend.domain.training.estimate import Shape
 from backend.errors import Invalid
-from workers.training.backbone import Backbone, positions_of
+from workers.training.backbone import Backbone
 from workers.training.cache import Layer
 from workers.training.graphs import GaveUp, Replays
+from workers.training.masks import positions_of
 from workers.training.memory import is_out_of_memory
 from workers.training.room import free_on_device
 

@@ -14,7 +14,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from backend.errors import Conflict, Invalid
-from workers.training.backbone import Backbone, digest_of
+from workers.training.backbone import Backbone
+from workers.training.digests import digest_of
 from workers.training.job import CPU, Job
 from workers.training.room import free_on_device
 from workers.training.sharded import gathered

@@ -36,10 +36,11 @@ from backend.domain.training import PPOConfig
 from backend.errors import Conflict, Invalid
 from workers.training import reports, rl_math
 from workers.training.actor_critic import ActorCritic
-from workers.training.backbone import Backbone, sha256_of
+from workers.training.backbone import Backbone
 from workers.training.batches import Layout
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.controllers import FixedKL, LeashController, SchulmanStep, ZieglerLeash
+from workers.training.digests import sha256_of
 from workers.training.engine import Engine
 from workers.training.floor import Floor, Work, rate, wait
 from workers.training.generation import Sampling, generate, tokens_at_once

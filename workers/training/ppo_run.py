@@ -11,7 +11,8 @@ from backend.domain.training_rows import PromptRow
 from backend.errors import Conflict, Invalid
 from workers.training import reports, scorers
 from workers.training import state as saved_state
-from workers.training.backbone import Backbone, sha256_of
+from workers.training.backbone import Backbone
+from workers.training.digests import sha256_of
 from workers.training.engine import Engine
 from workers.training.events import Event, Progress, Result, StateSaved, StepMetrics, Warned
 from workers.training.job import Job

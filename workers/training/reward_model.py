@@ -53,11 +53,12 @@ from backend.domain.training import RewardModelConfig
 from backend.domain.training_rows import RewardGroup, ScoredCompletion
 from backend.errors import Invalid
 from workers.training import reward_metrics, reward_output
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.budget import TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, Progress, Result, StepMetrics, Warned
 from workers.training.generation import Sampling, generate, tokens_at_once
+from workers.training.heads import ScalarHead
 from workers.training.job import Job, spread, write_rows
 from workers.training.packing import parted
 from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group

@@ -18,7 +18,9 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from backend.errors import Conflict, Invalid
-from workers.training.backbone import Backbone, ScalarHead, digest_of
+from workers.training.backbone import Backbone
+from workers.training.digests import digest_of
+from workers.training.heads import ScalarHead
 from workers.training.job import CPU, Job
 from workers.training.output import READ_BACK_TOLERANCE, fresh, write_podium_json
 from workers.training.scoring import RewardModel

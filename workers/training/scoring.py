@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from backend.errors import Invalid
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.batches import Layout, microbatches
 from workers.training.budget import OUT_OF_MEMORY
+from workers.training.heads import ScalarHead
 from workers.training.ranks import ALONE, Ranks
 from workers.training.tokens import Codec, Encoded, Message
 

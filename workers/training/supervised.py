@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from backend.domain.training import OptimiserConfig
 from backend.errors import Invalid
 from workers.training import state
-from workers.training.backbone import sha256_of
 from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.cores import Cores
+from workers.training.digests import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics, Warned
 from workers.training.job import Job
 from workers.training.sharded import gathered, is_parted, whole

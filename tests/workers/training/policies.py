@@ -8,7 +8,8 @@ from torch import Tensor
 
 from backend.domain.training import PPOConfig
 from tests.workers.training.tiny import backbone_of, gradient, shake
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
+from workers.training.heads import ScalarHead
 from workers.training.ppo import PPO
 from workers.training.scoring import RewardModel, Rewards, Scorer, Weighted
 from workers.training.tallies import Tally

@@ -13,8 +13,9 @@ import torch
 from backend.domain.training import read_config
 from tests.workers.training.language import SHAPE, say, sentences, write
 from tests.workers.training.tiny import CPU, folder_of, shake
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.events import StepMetrics
+from workers.training.heads import ScalarHead
 from workers.training.job import Job
 from workers.training.launch import TRAINERS
 from workers.training.ranks import Stopped

@@ -25,7 +25,9 @@ from tests.workers.training.tiny import (
     tokenizer_of,
 )  # fmt: skip
 from workers.training import backbone as backbones
-from workers.training.backbone import Backbone, ScalarHead, hidden_by, is_right_padded, positions_of
+from workers.training.backbone import Backbone
+from workers.training.heads import ScalarHead
+from workers.training.masks import additive_mask, is_right_padded, positions_of
 
 ROWS = [[5, 6, 7], [3, 4, 5, 6, 7, 8, 9], [11]]
 
@@ -289,8 +291,8 @@ def test_masks_made_here_hide_what_transformers_would() -> None:
     mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     none = -torch.inf
     first = [[0, none, none, none], [none, 0, none, none], [none, none, 0, none], [none, none, 0, 0]]
-    assert hidden_by(mask, 4, torch.float32)[0, 0].tolist() == first
-    assert hidden_by(mask, 1, torch.float32)[:, 0, 0].tolist() == [[none, none, 0, 0], [0, 0, 0, 0]]
-    made = hidden_by(torch.ones(3, 21), 2, torch.bfloat16)
+    assert additive_mask(mask, 4, torch.float32)[0, 0].tolist() == first
+    assert additive_mask(mask, 1, torch.float32)[:, 0, 0].tolist() == [[none, none, 0, 0], [0, 0, 0, 0]]
+    made = additive_mask(torch.ones(3, 21), 2, torch.bfloat16)
     assert made.shape == (3, 1, 2, 21) and made.dtype == torch.bfloat16
     assert all(stride % 8 == 0 for stride in made.stride()[:-1])  # what attention on a GPU takes without a copy

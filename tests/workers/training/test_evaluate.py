@@ -11,9 +11,10 @@ from backend.domain.training_rows import DemonstrationRow, PromptRow, RewardGrou
 from backend.errors import Invalid
 from tests.workers.training.tiny import CPU, folder_of, shake
 from workers.training import evaluate
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.contest import by_comparing, by_scores, table
 from workers.training.events import Result, Sample
+from workers.training.heads import ScalarHead
 from workers.training.job import Job, write_rows
 from workers.training.reward_metrics import bootstrap
 from workers.training.tokens import Codec

@@ -16,9 +16,10 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from backend.domain.training import read_config
 from tests.workers.training.tiny import CPU, left_padded, right_padded, tokenizer_of
 from workers.training import reward_output
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.floor import Work
 from workers.training.generation import Sampling, generate
+from workers.training.heads import ScalarHead
 from workers.training.job import Job
 from workers.training.logprobs import token_logprobs
 from workers.training.scoring import RewardModel

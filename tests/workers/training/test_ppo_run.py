@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM
 from backend.domain.training import PPOConfig
 from backend.errors import Conflict
 from tests.workers.training.tiny import CPU, folder_of, shake
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.events import Progress, Result, Sample, StateSaved, StepMetrics
+from workers.training.heads import ScalarHead
 from workers.training.job import Job
 from workers.training.ppo_run import train
 

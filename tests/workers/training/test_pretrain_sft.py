@@ -18,7 +18,8 @@ from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metr
 from tests.workers.training.tiny import FAMILIES, folder_of, model_of
 from workers.training import job as jobs
 from workers.training import likelihood, pretrain, sft, supervised
-from workers.training.backbone import Backbone, digest_of
+from workers.training.backbone import Backbone
+from workers.training.digests import digest_of
 from workers.training.events import Progress, Result, Sample, StateSaved, Warned
 from workers.training.generation import Sampling, generate
 from workers.training.tokens import Codec

@@ -24,7 +24,8 @@ from tests.workers.training.tiny import CPU, folder_of, shake
 from workers import environment
 from workers.attempt import launch_command
 from workers.training import ranks
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
+from workers.training.heads import ScalarHead
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[3]

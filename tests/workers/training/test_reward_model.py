@@ -18,9 +18,11 @@ from backend.errors import Conflict, Invalid
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
 from tests.workers.training.tiny import FAMILIES, gradient, model_of
 from workers.training import batches, pretrain, reward_model
-from workers.training.backbone import Backbone, ScalarHead, digest_of
+from workers.training.backbone import Backbone
+from workers.training.digests import digest_of
 from workers.training.events import Result, StateSaved
 from workers.training.generation import Sampling, generate
+from workers.training.heads import ScalarHead
 from workers.training.packing import Document
 from workers.training.reward_groups import Group, batch_of, choices_of, read_group
 from workers.training.reward_model import best_of, bradley_terry, centred_squared_error

@@ -14,8 +14,9 @@ from backend.errors import Conflict
 from tests.workers.training import runs_of_all_kinds as runs
 from tests.workers.training.language import metrics
 from tests.workers.training.tiny import CPU, folder_of
-from workers.training.backbone import Backbone, ScalarHead
+from workers.training.backbone import Backbone
 from workers.training.events import Result, Sample
+from workers.training.heads import ScalarHead
 from workers.training.scoring import Reader, RewardModel
 from workers.training.tokens import template_sha256
 
