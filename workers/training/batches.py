@@ -1,6 +1,6 @@
-"""Rows of token ids as micro-batches under a token budget, padded and (on a CPU) packed; knows no models and no method.
+"""Rows of token ids as micro-batches within a token budget, padded or (on a CPU) packed; knows no models and no method.
 
-A micro-batch bounds memory and nothing else: what is computed per token does not depend on how rows were put together.
+Micro-batches bound memory and nothing else: what is computed for a token does not depend on which rows share a batch.
 """
 
 from collections.abc import Sequence
@@ -11,32 +11,30 @@ import torch
 from torch import Tensor
 
 from workers.training.backbone import Backbone
-from workers.training.packing import Document, Packed, pack, parted
+from workers.training.packing import Document, Packed, pack, partition
 
 PACKED = {"cpu"}
-"""Devices on which rows stand one behind the other: one with many cores wants one large attention more than it minds
-padding.
-"""
+"""Devices on which rows are packed; a GPU computes one large padded attention faster than many small ones."""
 _COST_OF_A_FORWARD = 192
-"""What one more forward costs beside its tokens, in tokens: rows are parted where that saves more padding."""
+"""The fixed cost of one more forward pass, in tokens: rows are split where that saves more padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Rows side by side: ids and mask (b, S), padded on the right; `scored` (b, S) is true on tokens of the answers."""
+    """A micro-batch of rows: ids and mask (b, S), padded on the right; `scored` (b, S) is true on answer tokens."""
 
     rows: list[int]
     ids: Tensor
     mask: Tensor
     scored: Tensor
     tokens: Tensor
-    """(N,) the scored ones, row by row; found on the CPU, since to count them on a GPU is to wait for it"""
+    """(N,) ids of the answer tokens, row by row; selected on the CPU, because counting them on a GPU waits for it"""
     before: Tensor
-    """(N,) where the token before each of them stands: in the packed row, or in the padded ones laid flat"""
+    """(N,) the index of the token before each of them, in the packed row or in the padded rows laid flat"""
     packed: Packed | None = None
-    """the rows one behind the other, where that is faster: on a CPU"""
+    """the rows packed, on a CPU"""
     answers: Tensor | None = None
-    """(N,) where they stand in a round's table of answers laid flat"""
+    """(N,) the indices of the answer tokens in a round's (B, T) tensors laid flat"""
 
     @classmethod
     def of(
@@ -58,33 +56,33 @@ class Layout:
 
 
 def microbatches(lengths: Sequence[int], rows: Sequence[int], budget: int, backbone: Backbone) -> list[list[int]]:
-    """`rows` in groups within a budget of tokens: of like size where they are packed, of like length where padded."""
+    """`rows` in groups within a token budget: of similar size where they are packed, of similar length where padded."""
     if backbone.device.type not in PACKED:
         return of_like_length(lengths, rows, budget)
-    parts = parted([lengths[row] for row in rows], budget, backbone.cores.count)
+    parts = partition([lengths[row] for row in rows], budget, backbone.cores.count)
     return [[rows[place] for place in part] for part in parts]
 
 
 def of_like_length(lengths: Sequence[int], rows: Sequence[int], budget: int) -> list[list[int]]:
-    """`rows` in groups of like length, each no larger than `budget` once padded (but never empty), at the least cost.
+    """`rows` in groups of similar length, each no larger than `budget` once padded (or of one row), at the least cost.
 
-    The cost of a group is its padded size and the fixed cost of a forward. Rows are sorted by length; the best places
-    to part them are found exactly, from the front: best[j] = min over i of best[i] + cost(i..j).
+    The cost of a group is its padded size plus the fixed cost of a forward pass. Rows are sorted by length, and the
+    best splits are found exactly by dynamic programming: best[j] = min over i of best[i] + cost(i..j).
     """
     order = sorted(rows, key=lambda row: (-lengths[row], row))
     widths = np.array([lengths[row] for row in order], dtype=np.float64)
     best = np.zeros(len(order) + 1)
-    parted = np.zeros(len(order) + 1, dtype=np.int64)
+    split = np.zeros(len(order) + 1, dtype=np.int64)
     for end in range(1, len(order) + 1):
         sizes = widths[:end] * np.arange(end, 0, -1)  # padded size of the group that begins at each earlier row
         costs = best[:end] + sizes + _COST_OF_A_FORWARD
         costs[:-1][sizes[:-1] > budget] = np.inf
-        parted[end] = int(costs.argmin())
-        best[end] = costs[parted[end]]
+        split[end] = int(costs.argmin())
+        best[end] = costs[split[end]]
     groups: list[list[int]] = []
     end = len(order)
     while end:
-        start = int(parted[end])
+        start = int(split[end])
         groups.append(order[start:end])
         end = start
     return groups[::-1]

@@ -1,7 +1,7 @@
-"""How many tokens go through a model at once, and what happens when memory runs out: half as many, once in a run.
+"""How many tokens go through a model at once, and what happens if memory runs out: half as many, once in a run.
 
-Micro-batches bound memory and change nothing else, so what is done again in smaller ones gives what it would have
-given. Knows no method: whoever works calls `attempt` with something that can be done twice.
+Micro-batches bound memory and change nothing else, so work that is repeated in smaller ones gives the same result.
+Knows no method: callers pass `attempt` something that can be done twice.
 """
 
 import gc
@@ -24,13 +24,13 @@ FILE = "tokens_at_once"
 
 
 class TokenBudget:
-    """The `tokens` of a micro-batch: as many as were asked for, or after memory ran out for the first time half."""
+    """The `tokens` of a micro-batch: as many as were asked for, or half after memory ran out."""
 
     def __init__(self, asked: int) -> None:
         self.asked = self.tokens = asked
         self._most = 0
         self.can_repeat = True
-        """Whether work may be done again: not where other ranks are in the midst of the same."""
+        """Whether work may be repeated: not while other ranks are in the middle of the same."""
         self._to_say = False
 
     @property
@@ -39,23 +39,23 @@ class TokenBudget:
         return self.tokens < self.asked
 
     def share_of(self, tokens: int) -> int:
-        """What is left of another budget, one that was not asked for but follows this one."""
+        """Another number of tokens, halved if this budget was."""
         return tokens // 2 if self.halved else tokens
 
     def note(self, tokens: int) -> None:
-        """So many were in one micro-batch: where all of a step is less than was asked for, that is what is halved."""
+        """A micro-batch had so many: if no step fills the budget, the largest of these is halved instead."""
         self._most = max(self._most, tokens)
 
     def attempt(self, work: Callable[[], T], before_again: Callable[[], object] = lambda: None) -> T:
-        """The result of `work`, which reads `tokens`. Where memory runs out for the first time, work is done again with
-        half of it, after `before_again` has put back what it may have changed; a second time is an error.
+        """The result of `work`, which uses `tokens`. If memory runs out for the first time, tokens are halved,
+        `before_again` undoes what work has changed, and work is repeated; a second time is an error.
         """
         try:
             return work()
         except (MemoryError, RuntimeError) as error:
             if self.halved or not self.can_repeat or not is_out_of_memory(error):
                 raise
-        # Here, because the error held on to what the broken work had in memory.
+        # Outside of `except`, because the error keeps alive what the failed work had in memory.
         self.tokens = max(1, min(self.tokens, self._most or self.tokens) // 2)
         self._to_say = True
         gc.collect()

@@ -1,8 +1,8 @@
-"""The cores of a CPU, each at work on a micro-batch of its own; knows no models and no method.
+"""The cores of a CPU, each working on a micro-batch of its own; knows no models and no method.
 
-Parting each small operation among cores makes them wait for one another after every one of them. So each core computes
-a whole micro-batch with a thread of its own, on the same weights. What they find is added up in the order of the
-micro-batches, whoever was first: the same work gives the same bits.
+If each small operation is split between cores, they wait for one another after every one. So each core computes a whole
+micro-batch in a thread of its own, on the same weights. Results are added up in the order of the micro-batches, however
+fast each was: the same work gives the same bits.
 """
 
 import threading
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 MOST = 8
-"""With more, micro-batches become too small, and their gradients too many; each gets several threads instead."""
+"""With more, micro-batches get too small and gradients too many; each then has several threads instead."""
 
 NAME = "core"
 """How the names of their threads begin."""
@@ -24,23 +24,23 @@ R = TypeVar("R")
 
 
 class Cores:
-    """`count` of them; with one, work is done where it is asked for, and torch parts operations as it is set to."""
+    """`count` of them. With one, work is done in the calling thread, and torch splits operations as it is set to."""
 
     def __init__(self, count: int = 1, threads: int = 1) -> None:
-        """`threads`: how many each has."""
+        """threads: of each."""
         self.count, self._threads = count, threads
         self._pool: ThreadPoolExecutor | None = None
 
     @classmethod
     def of(cls, device: torch.device) -> "Cores":
-        """As many as torch has threads; on other devices nothing is to be parted."""
+        """As many as torch has threads; one where the device is not a CPU."""
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         count = min(threads, MOST)
         return cls(count, threads // count)
 
     def map(self, work: Callable[[T], R], things: Sequence[T]) -> list[R]:
-        """What `work` makes of each thing, in their order. What work itself asks of cores is done where it is asked:
-        were it to wait for one, all might.
+        """The results of `work` for each thing, in order. Within work, a call of this runs in the calling thread: if it
+        waited for a core, all of them might wait.
         """
         if self.count == 1 or len(things) == 1 or threading.current_thread().name.startswith(NAME):
             return [work(thing) for thing in things]
@@ -48,19 +48,19 @@ class Cores:
             self._pool = ThreadPoolExecutor(self.count, NAME, torch.set_num_threads, (self._threads,))
         gradients, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
-        def here(thing: T) -> R:  # threads begin with gradients on, whatever their maker has set
+        def here(thing: T) -> R:  # a new thread does not inherit these settings
             with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
                 return work(thing)
 
         running = [self._pool.submit(here, thing) for thing in things]
-        wait(running)  # also after an error: nobody goes on writing behind the back of who handles it
+        wait(running)  # also after an error: no thread may go on writing while the error is handled
         return [one.result() for one in running]
 
     def learn(
         self, work: Callable[[T], tuple[Tensor, R]], things: Sequence[T], parameters: Sequence[torch.nn.Parameter]
     ) -> list[R]:
-        """`work` gives a loss and something else for each thing. The gradients of all losses are added to those of the
-        parameters; the rest is returned.
+        """`work` returns a loss and something else for each thing. The gradients of all losses are added to those of
+        the parameters; the rest is returned.
         """
         if self.count == 1:
             return [_backward(*work(thing)) for thing in things]
@@ -70,7 +70,7 @@ class Cores:
             return torch.autograd.grad(loss, parameters, allow_unused=True), found
 
         rest = []
-        for start in range(0, len(things), self.count):  # so that no more gradients are there at once
+        for start in range(0, len(things), self.count):  # no more gradients than cores are in memory at once
             for added, found in self.map(gradients, things[start : start + self.count]):
                 for parameter, gradient in zip(parameters, added, strict=True):
                     if gradient is not None:

@@ -1,8 +1,8 @@
-"""How likely a language model finds documents: the loss of pretrain and sft, and a `Task` that learns by it.
+"""The negative log-likelihood of documents, which is the loss of pretrain and sft, and a `Task` that minimises it.
 
-The vocabulary projection runs only where a token is learnt, in chunks whose logits are not kept (as in `logprobs` where
-it is frozen; else they are computed again in the backward pass). A language model that trains all its weights on a GPU
-computes in bfloat16 over float32 weights.
+The projection to the vocabulary runs only where a token is learnt, in chunks whose logits are not kept (as in
+`logprobs` where it is frozen; else the backward pass recomputes them). A model that trains all its weights on a GPU
+computes in bfloat16 with float32 weights.
 """
 
 import math
@@ -24,12 +24,11 @@ from workers.training.sharded import Sharded
 
 CHUNK = 4096
 WATCHED = 256
-"""So many held-out documents are gone over while a run learns: with all of thousands, most of its time would go there.
-"""
+"""Held-out documents that are evaluated during training: with thousands of them most of the time would go there."""
 
 
 class DocumentTask:
-    """Learn the learnt tokens of documents, under one adapter or with all weights; measured on held-out documents."""
+    """Minimises the loss of documents' learnt tokens, with one adapter or all weights; evaluates held-out ones."""
 
     def __init__(
         self,
@@ -42,7 +41,7 @@ class DocumentTask:
         tokens_per_microbatch: int,
         sharded: Sharded | None = None,
     ) -> None:
-        """`sharded`: the parted model, where this is one rank of several that train all weights."""
+        """sharded: the model, where several ranks train all weights."""
         self.sharded = sharded
         self.cores = Cores() if sharded else backbone.cores
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
@@ -68,7 +67,7 @@ class DocumentTask:
 
     def evaluate(self, step: int) -> Iterator[Event]:
         if self.sharded:
-            yield from self.sharded.put_together(lambda: list(self._evaluate(step)))
+            yield from self.sharded.unsharded(lambda: list(self._evaluate(step)))
         else:
             yield from self._evaluate(step)
 
@@ -78,11 +77,11 @@ class DocumentTask:
         yield from self.samples(step)
 
     def measure(self) -> dict[str, float]:
-        """The held-out numbers over all held-out documents, where not all of them are watched."""
+        """The metrics over all held-out documents; empty if training evaluated all of them anyway."""
         if len(self._held_out) == len(self._watched):
             return {}
         if self.sharded:
-            return self.sharded.put_together(lambda: self._held_out_numbers(self._held_out))
+            return self.sharded.unsharded(lambda: self._held_out_numbers(self._held_out))
         return self._held_out_numbers(self._held_out)
 
     @torch.no_grad()
@@ -104,7 +103,9 @@ class DocumentTask:
 
 
 def negative_log_likelihood(backbone: Backbone, batch: Packed) -> Tensor:
-    """Summed over the learnt tokens, in float32, under whatever adapter is on."""
+    """-sum log p(token | the tokens before it in its document) over the learnt tokens, float32, under the adapter that
+    is on.
+    """
     device = backbone.device
     ids = batch.ids.to(device)
     learnt = batch.learnt[0].nonzero().squeeze(1).to(device)

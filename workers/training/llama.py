@@ -76,7 +76,7 @@ class _Products(torch.autograd.Function):
             # The wide factor last: the other way round it takes twice as long.
             mine += [None, None] if a is None else [next(das), (next(inners).t() @ dy).t().contiguous()]
             if turn is not None:
-                mine = [_parted(mine[0], turn), _parted(mine[1], turn), mine[2], _parted(mine[3], turn)]
+                mine = [_unpaired(mine[0], turn), _unpaired(mine[1], turn), mine[2], _unpaired(mine[3], turn)]
             found += mine
         return dx, grads[0] if ctx.needs_input_grad[1] else None, None, None, *found
 
@@ -104,7 +104,7 @@ def _paired(rows: Tensor | None, waves: Tensor) -> Tensor | None:
     return None if rows is None else rows.view(-1, 2, half, *rows.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
-def _parted(rows: Tensor | None, waves: Tensor) -> Tensor | None:
+def _unpaired(rows: Tensor | None, waves: Tensor) -> Tensor | None:
     """The opposite of `_paired`."""
     half = waves.shape[-1]
     return None if rows is None else rows.view(-1, half, 2, *rows.shape[1:]).transpose(1, 2).flatten(0, 2)

@@ -1,8 +1,8 @@
-"""Log-probabilities and entropies of chosen tokens of a batch under a backbone; knows no method.
+"""Log-probabilities of given tokens under a backbone, and entropies; knows no method.
 
-The distribution is softmax(logits / temperature) in float32, the same that `generation` samples from. The vocabulary
-projection runs at scored positions only and in chunks whose logits are not kept: where the projection is frozen, each
-chunk's part in the gradient of its states is computed beside them; else logits are computed again in the backward pass.
+The distribution is softmax(logits / temperature) in float32, the one that `generation` samples from. The projection to
+the vocabulary runs at scored positions only, in chunks whose logits are not kept. Where the projection is frozen, the
+gradient with respect to the states is computed together with each chunk; else the backward pass recomputes the logits.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from workers.training.backbone import Backbone
 
 DEFAULT_CHUNK = 2048
 _IN_CACHE = 2**20
-"""Logits of a chunk on a CPU: they are gone over several times, and so many stay near the core."""
+"""Logits of a chunk on a CPU: so many stay in the core's cache while they are gone over several times."""
 
 
 def token_logprobs(
@@ -29,10 +29,9 @@ def token_logprobs(
     chunk: int = DEFAULT_CHUNK,
     entropy_gradient: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """log p(token | what stands before it in its row) and the entropy of that prediction, under the adapter that is
-    on.
+    """log p(token | the tokens before it in its row) and the entropy of that prediction, under the adapter that is on.
 
-    ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never in the first place of a
+    ids, mask, scored: (B, S); scored is true where a token's log-probability is wanted, never at the first token of a
     row. Returns two float32 vectors (N,), N = scored.sum(), row by row.
     """
     states = before(backbone.hidden_states(ids, mask), scored)
@@ -42,7 +41,7 @@ def token_logprobs(
 
 
 def before(hidden: Tensor, scored: Tensor) -> Tensor:
-    """(B, S, d) to (N, d): the state that predicts each scored token, the one in the place before it."""
+    """(B, S, d) to (N, d): the state that predicts each scored token, that of the token before it."""
     return hidden[:, :-1][scored[:, 1:]]
 
 
@@ -55,8 +54,9 @@ def state_logprobs(
     chunk: int = DEFAULT_CHUNK,
     entropy_gradient: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """states (N, d), tokens (N,) -> log-probabilities and entropies (N,), float32. Unless asked, entropies carry no
-    gradient: they cost as much as all the rest and are mostly only looked at."""
+    """states (N, d), tokens (N,) -> log-probabilities (N,) and entropies (N,), float32. Entropies carry a gradient only
+    if asked for: it costs as much as all the rest.
+    """
     count, weight = tokens.shape[0], backbone.frozen_head
     if weight is not None and not entropy_gradient:
         rows = chunk if states.device.type != "cpu" else min(chunk, max(64, _IN_CACHE // weight.shape[0]))
@@ -88,8 +88,10 @@ def _logprob_and_entropy(
 
 
 class _FrozenHead(torch.autograd.Function):
-    """log softmax(W h / temperature) at one token a row, and the entropy of the row without a gradient: d log p / dh =
-    (onehot - p) W / temperature needs nothing that comes later, so no logits outlive their chunk.
+    """log softmax(W h / temperature) at one token a row, and the row's entropy without a gradient.
+
+    d log p / dh = (onehot - p) W / temperature needs nothing from the backward pass, so it is computed in the forward
+    pass and no logits outlive their chunk.
     """
 
     @staticmethod

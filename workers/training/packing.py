@@ -1,8 +1,8 @@
-"""Documents one behind the other in one row without padding, and what they share stored once; knows no method.
+"""Documents packed one after the other in one row without padding, shared beginnings stored once; knows no method.
 
-A document is computed as if it stood alone: it attends to its own tokens only, and its positions start at 0. Documents
-of one group that begin alike (completions of one prompt) share that beginning: the second one's own tokens attend to
-the first one's tokens before them, which is exact because a causal model's states do not depend on what comes after.
+A document is computed as if it were alone: it attends to its own tokens only, and its positions start at 0. Documents
+of one group that begin alike (completions of one prompt) share that prefix: the later ones attend to the first one's
+tokens, which is exact because a causal model's states do not depend on what comes after.
 """
 
 from array import array
@@ -22,9 +22,9 @@ ATTENTION = "documents"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Token ids and the spans [start, end) of them that are learnt; the first token of all can never be.
+    """Token ids, and the spans [start, end) of them that are learnt (the first token of all never is).
 
-    Of many documents that are there for a whole run, ids are `compact`.
+    Documents that are held for a whole run have `compact` ids.
     """
 
     ids: Sequence[int]
@@ -36,13 +36,13 @@ class Document:
 
 
 def compact(ids: Iterable[int]) -> "array[int]":
-    """Ids of 4 bytes each, where a list has 8 and mostly a number of 32 beside them."""
+    """Ids of 4 bytes each; in a list each takes 8, and mostly an object of 32 besides."""
     return array("i", ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The places [start, end) of a document's own tokens; `prefix` first tokens of segment `owner` precede them."""
+    """A document's own tokens at [start, end) of the row, preceded by the first `prefix` tokens of segment `owner`."""
 
     start: int
     end: int
@@ -52,8 +52,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A row (1, T) of documents in their order. `learnt` is true on tokens whose prediction is trained; `tokens` counts
-    the documents' tokens as if nothing were shared.
+    """A row (1, T) of documents in order. `learnt` is true on tokens whose prediction is trained; `tokens` counts the
+    documents' tokens as if nothing were shared.
     """
 
     ids: Tensor
@@ -68,12 +68,12 @@ class Packed:
 
     @property
     def ends(self) -> Tensor:
-        """The place of each document's last token."""
+        """The index of each document's last token in the row."""
         return torch.tensor([segment.end - 1 for segment in self.segments])
 
 
 def pack(groups: Sequence[Sequence[Document]]) -> Packed:
-    """Groups of documents in one row. Only documents of which nothing is learnt may share a beginning."""
+    """Groups of documents in one row. Only documents of which nothing is learnt share a prefix."""
     ids: list[int] = []
     positions: list[int] = []
     segments: list[Segment] = []
@@ -96,7 +96,7 @@ def pack(groups: Sequence[Sequence[Document]]) -> Packed:
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many first tokens two documents share; the second one keeps its last token for itself."""
+    """The length of the common prefix of two documents; the second keeps at least its last token."""
     for place, (a, b) in enumerate(zip(one, other[:-1], strict=False)):
         if a != b:
             return place
@@ -104,15 +104,15 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def microbatches(documents: Sequence[Document], tokens: int, cores: int = 1) -> Iterator[Packed]:
-    """Documents that share nothing in rows that `parted` makes of them."""
-    for places in parted([len(document.ids) for document in documents], tokens, cores):
+    """Documents without shared prefixes, as packed rows of the sizes that `partition` chooses."""
+    for places in partition([len(document.ids) for document in documents], tokens, cores):
         yield pack([[documents[place]] for place in places])
 
 
-def parted(sizes: Sequence[int], most: int, cores: int = 1) -> list[list[int]]:
-    """The places of things in parts of at most `most` together, shared by the cores that work at once; no part is
-    without any. There is one for each core, if there are as many things, of like size: the largest come first, each to
-    where least is.
+def partition(sizes: Sequence[int], most: int, cores: int = 1) -> list[list[int]]:
+    """The indices of things in non-empty parts. The parts that are worked on at once, one a core, have at most `most`
+    together (but no thing is split). There are at least as many parts as cores if there are enough things, of similar
+    size: largest first, each thing goes to the part that is least full.
     """
     parts: list[list[int]] = [[] for _ in range(min(cores, len(sizes)))]
     filled = [0] * len(parts)
@@ -138,7 +138,7 @@ def _attend(
     sliding_window: int | None = None,
     **rest: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of the documents of one row, each by itself; without segments, torch's own as transformers calls it."""
+    """Attention within each document of a packed row; without segments, torch's attention as transformers calls it."""
     if segments is None:
         out: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **rest
@@ -151,15 +151,15 @@ def attend(
     query: Tensor, key: Tensor, value: Tensor, segments: Sequence[Segment], scaling: float | None = None,
     sliding_window: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """What the queries (1, heads, T, size) of the documents of one row read among their own keys and values:
+    """Causal attention of queries (1, heads, T, size) to keys and values (1, key heads, T, size) within each document:
     (1, T, heads, size).
     """
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
     lengths = [segment.end - segment.start for segment in segments]
-    # One split instead of many slices: the gradient of a slice is a row of zeros as long as everything. Tokens first,
-    # as they lie in memory.
+    # One split instead of many slices: the gradient of a slice is a tensor of zeros as long as the whole row. Tokens
+    # come first, as in memory.
     queries, keys, values = (
         [part.transpose(1, 2) for part in torch.split(states.transpose(1, 2), lengths, 1)]
         for states in (query, key, value)

@@ -60,7 +60,7 @@ from workers.training.events import Event, Progress, Result, StepMetrics, Warned
 from workers.training.generation import Sampling, generate, tokens_at_once
 from workers.training.heads import ScalarHead
 from workers.training.job import Job, spread, write_rows
-from workers.training.packing import parted
+from workers.training.packing import partition
 from workers.training.reward_groups import Group, GroupBatch, batch_of, has_signal, read_group
 from workers.training.reward_metrics import Judged
 from workers.training.scoring import RewardModel
@@ -246,7 +246,7 @@ class RewardTask:
 
     def plan(self, items: Sequence[int], tokens_per_microbatch: int) -> list[GroupBatch]:
         groups = [self.learnt[item] for item in items]
-        parts = parted([group.tokens for group in groups], tokens_per_microbatch, self.cores.count)
+        parts = partition([group.tokens for group in groups], tokens_per_microbatch, self.cores.count)
         return [batch_of([groups[place] for place in part]) for part in parts]
 
     def weight(self, batch: GroupBatch) -> float:
@@ -297,7 +297,7 @@ class RewardTask:
 
     def together(self, work: Callable[[], T]) -> T:
         """The result of work without gradient; where the model is sharded, its weights are gathered meanwhile."""
-        return self.sharded.put_together(work) if self.sharded else work()
+        return self.sharded.unsharded(work) if self.sharded else work()
 
     def model(self) -> RewardModel:
         """The trained reward model as others use it."""
@@ -313,7 +313,7 @@ class RewardTask:
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
                 found[places[number]].append(score)
 
-        self.cores.map(work, parted([group.tokens for group in mine], 4 * self.budget.tokens, self.cores.count))
+        self.cores.map(work, partition([group.tokens for group in mine], 4 * self.budget.tokens, self.cores.count))
         return found
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:

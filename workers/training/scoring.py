@@ -1,6 +1,6 @@
-"""Scores of whole answers; what PPO maximises. Knows no PPO.
+"""Scores of whole answers, which PPO maximises; knows no PPO.
 
-Anything that gives one number for each row of ids can be a scorer; `RewardModel` is the one learnt from people.
+A scorer is anything that gives one number for each row of ids; `RewardModel` is the one learnt from people.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,28 +22,30 @@ from workers.training.tokens import Codec, Encoded, Message
 def scorer_inputs(
     codec: Codec, rows: Sequence[tuple[Sequence[Message], str, bool]], max_tokens: int | None = None
 ) -> list[Encoded | None]:
-    """The one encoding of completions that are to be scored, each with its prompt and whether it ended: prompt,
-    completion, terminator unless it was cut off.
+    """The one encoding of (prompt, completion, ended) for scoring: prompt, completion, and the terminator unless the
+    completion was cut off. None where the completion does not fit.
 
-    Training, evaluation and PPO read the score at its last token. None where the completion does not fit.
+    Training, evaluation and PPO all read the score at its last token.
     """
     return codec.encode_demonstrations(rows, max_tokens=max_tokens)
 
 
 Messages = Sequence[Mapping[str, str]]
 TextScore = Callable[[Sequence[Messages], Sequence[str]], Sequence[float]]
-"""A number for each of some prompts (as messages) and completions."""
+"""Prompts (as messages) and completions to a number for each pair."""
 
 
 class Scorer(Protocol):
-    """sequences: prompt and answer ids of each row, with the terminator; prompt_lengths: where each answer begins."""
+    """(B,) scores. sequences: prompt and answer ids of each row, with the terminator; prompt_lengths: where each answer
+    begins.
+    """
 
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor: ...
 
 
 class RewardModel:
-    """A reward adapter and its head on a backbone, or a whole model and its head (adapter None); the score is read at
-    the last token of a row.
+    """A scalar head on a backbone, with a reward adapter or with weights of its own (adapter None). The score of a row
+    is read at its last token.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class RewardModel:
     def load_whole(
         cls, folder: Path, *, device: torch.device, dtype: torch.dtype, tokens_per_microbatch: int
     ) -> "RewardModel":
-        """One that trained all its weights (`is_whole`), on a backbone of its own."""
+        """A reward model that trained all its weights (`is_whole`), which brings its backbone."""
         backbone = Backbone.load(folder, device=device, dtype=dtype, language_head=False)
         head = ScalarHead.load(folder, device=device)
         return cls(backbone, head, adapter=None, tokens_per_microbatch=tokens_per_microbatch)
@@ -80,14 +82,14 @@ class RewardModel:
         dtype: torch.dtype,
         tokens_per_microbatch: int,
     ) -> "RewardModel":
-        """One of either kind on a backbone of its own: an adapter's is the model in the folder `backbone`."""
+        """A reward model of either kind on a backbone of its own; `backbone` is the folder of an adapter's model."""
         if is_whole(folder) or backbone is None:
             return cls.load_whole(folder, device=device, dtype=dtype, tokens_per_microbatch=tokens_per_microbatch)
         loaded = Backbone.load(backbone, device=device, dtype=dtype)
         return cls.load(loaded, folder, tokens_per_microbatch=tokens_per_microbatch)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the scores hang on, beside the backbone that an adapter is on."""
+        """Everything the scores depend on, except the backbone under an adapter."""
         mine = (
             self.backbone.model.state_dict() if self.adapter is None else self.backbone.adapters[self.adapter].tensors()
         )
@@ -95,8 +97,8 @@ class RewardModel:
 
     @torch.no_grad()
     def read(self, layout: Layout) -> tuple[Tensor, Tensor]:
-        """The scores (b,) of the rows, and the states (N, d) before each token of their answers: what can be known of
-        a score before the answer is whole.
+        """The scores (b,) of the rows, and the hidden states (N, d) before each answer token, which a linear critic
+        predicts returns from.
         """
         backbone, unfinished = self.backbone, len(layout.before)
         self._check_length(layout.ids.shape[1])
@@ -110,7 +112,7 @@ class RewardModel:
 
     @torch.no_grad()
     def __call__(self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]) -> Tensor:
-        """(B,) float32 on the backbone's device, the head's gain and offset applied."""
+        """(B,) float32 on the backbone's device, with the head's gain and offset."""
         scores = torch.zeros(len(sequences), device=self.backbone.device)
         lengths = [len(sequence) for sequence in sequences]
         backbone = self.backbone
@@ -129,7 +131,7 @@ class RewardModel:
         return scores
 
     def _check_length(self, longest: int) -> None:
-        """One that trained all its weights may have fewer positions than the policy, by which prompts were cut."""
+        """Prompts were cut to the policy's positions; a reward model with weights of its own may have fewer."""
         limit = self.backbone.max_positions
         if limit is not None and longest > limit:
             raise Invalid(
@@ -139,12 +141,12 @@ class RewardModel:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the reward model in a folder is a model of its own, and no adapter on another one."""
+    """Whether the reward model in a folder has weights of its own, rather than an adapter."""
     return (folder / "config.json").is_file()
 
 
 class Reader:
-    """A reward model that is shown texts, which it encodes with its own tokenizer: who wrote them may have another."""
+    """A reward model that is given texts and encodes them itself: their writer may have another tokenizer."""
 
     def __init__(self, model: RewardModel) -> None:
         self.model, self._codec = model, Codec(model.backbone.tokenizer)
@@ -153,9 +155,9 @@ class Reader:
     def __call__(
         self, prompts: Sequence[Sequence[Message]], texts: Sequence[str], ended: Sequence[bool]
     ) -> list[float]:
-        """A score for each answer; one not `ended` was cut off. Raises Invalid where one is too long to be read.
+        """A score for each answer; an answer that has not `ended` was cut off. Raises Invalid if one is too long.
 
-        Equal answers to equal prompts have equal scores, to the last bit: beside others they would be rounded apart.
+        Equal answers to equal prompts get equal scores to the last bit, which in different batches they might not.
         """
         limit = self.model.backbone.max_positions
         encoded = scorer_inputs(self._codec, list(zip(prompts, texts, ended, strict=True)), limit)
@@ -169,7 +171,7 @@ class Reader:
 
 
 class OnTexts:
-    """A scorer of texts as one of ids, whose scores lie on a device. `messages` are the prompts, by their ids."""
+    """A scorer of texts as a `Scorer`, with scores on a device. messages: the prompts by their ids."""
 
     def __init__(
         self,
@@ -192,7 +194,7 @@ class OnTexts:
 def scores_among(
     ranks: Ranks, scorer: Scorer, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
 ) -> Tensor:
-    """(B,) on the CPU, as the scorer gives them, each rank asking it for its share of the rows."""
+    """(B,) float32 on the CPU; each rank asks the scorer for its share of the rows."""
     mine = ranks.share(range(len(sequences)))
     with ranks.alike(*OUT_OF_MEMORY):
         scores = scorer([sequences[row] for row in mine], [prompt_lengths[row] for row in mine]).float().cpu()
@@ -200,21 +202,21 @@ def scores_among(
 
 
 class Weighted(NamedTuple):
-    """A scorer and its share of the sum."""
+    """A scorer and its weight in the sum."""
 
     weight: float
     scorer: Scorer
 
 
 class Rewards:
-    """Several scorers as one: what is maximised is their weighted sum, and each is kept apart for the record."""
+    """The weighted sum of several scorers, which is maximised, and the scores of each for the record."""
 
     def __init__(self, parts: Mapping[str, Weighted]) -> None:
         self.parts = dict(parts)
 
     @property
     def models(self) -> Iterator[RewardModel]:
-        """Those of the scorers that are reward models."""
+        """The scorers that are reward models."""
         return (part.scorer for part in self.parts.values() if isinstance(part.scorer, RewardModel))
 
     def __call__(
@@ -225,9 +227,7 @@ class Rewards:
         *,
         known: Mapping[Scorer, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum (B,) and what each scorer gave, as it gave it: on the CPU, where scorers of texts are.
-        known: what need not be asked for.
-        """
+        """The weighted sum (B,) and the unweighted scores (B,) by name, on the CPU. known: those already computed."""
         known = known or {}
         found = {
             name: known[part.scorer].float().cpu()

@@ -1,8 +1,8 @@
-"""All weights of a model parted among the ranks of a run (FSDP2), each rank holding and stepping a piece of every
-tensor; and the whole of a parted tensor, for those who save. Knows no loss and no data.
+"""All weights of a model sharded among the ranks of a run (FSDP2): each rank holds and steps a piece of every tensor.
+Also gathers whole tensors for saving. Knows no loss and no data.
 
-A layer is put together when it computes, and its gradient is summed over the ranks when it was computed. So all ranks
-go through the layers together: as many times forward and backward, whoever has nothing to learn with a weight of 0.
+A layer is gathered when it computes, and its gradient is summed over the ranks afterwards. So all ranks must run the
+same number of forward and backward passes; one that has nothing left to learn runs them with a weight of 0.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +20,19 @@ T = TypeVar("T")
 
 
 class Sharded(nn.Module):
-    """The root of a parted model: the model computes only in work that this is called with."""
+    """The root of a sharded model, which computes only in work that this is called with."""
 
     def __init__(self, backbone: Backbone, ranks: Ranks, heads: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         self.model = backbone.model
         self.heads = nn.ModuleList(heads)
-        backbone.llama = None  # which reads the weights past the model's modules, who put their pieces together
+        backbone.llama = None  # it reads weights past the modules, whose hooks gather them
         mesh = init_device_mesh(backbone.device.type, (ranks.world,))
         self._layers = _layers(backbone)
-        # What is in no layer (embeddings, last norm, heads) stays with the root, where tied weights are one.
+        # What is in no layer (embeddings, last norm, heads) belongs to the root, so tied weights stay one tensor.
         for module in (*self._layers, self):
             fully_shard(module, mesh=mesh)
-        for part in self._parts():  # a sum over ranks, since losses are divided by the whole step's count
+        for part in self._parts():  # a sum over ranks: losses are divided by the whole step's count already
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)
 
@@ -43,8 +43,8 @@ class Sharded(nn.Module):
         """The result of the work."""
         return work()
 
-    def put_together(self, work: Callable[[], T]) -> T:
-        """The same for work without gradient that reads the weights many times: all of them are whole meanwhile."""
+    def unsharded(self, work: Callable[[], T]) -> T:
+        """The result of work without gradient that uses the weights many times; all are gathered meanwhile."""
         *layers, root = self._parts()
         for part in (*layers, root):
             part.set_reshard_after_forward(False, recurse=False)
@@ -60,7 +60,7 @@ class Sharded(nn.Module):
 
 
 def shard(backbone: Backbone, ranks: Ranks, *heads: nn.Module) -> Sharded | None:
-    """Part a model that trains all its weights among the ranks, with heads of ours on it; nothing to do for one."""
+    """Shard a model that trains all its weights, and heads on it, among the ranks; None for a single one."""
     return Sharded(backbone, ranks, heads) if ranks.world > 1 else None
 
 
@@ -70,7 +70,7 @@ def _layers(backbone: Backbone) -> list[nn.Module]:
     return list(lists[0]) if lists else []
 
 
-def is_parted(tensor: Tensor) -> bool:
+def is_sharded(tensor: Tensor) -> bool:
     """Whether this rank has only a piece of it."""
     return isinstance(tensor, DTensor)
 
@@ -81,7 +81,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def as_held(value: Tensor, parameter: Tensor) -> Tensor:
-    """Of a whole value the piece that this rank has of the parameter."""
+    """The piece of a whole value that corresponds to this rank's piece of the parameter."""
     if not isinstance(parameter, DTensor):
         return value
     value = value.to(parameter.device, parameter.dtype)
@@ -89,15 +89,15 @@ def as_held(value: Tensor, parameter: Tensor) -> Tensor:
 
 
 def gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
-    """Tensors of which some may be parted, as wholes on the CPU then. Every rank must ask, and gets them if it wants to
-    `keep` them, one after the other. What is one tensor under two names still is.
+    """Tensors, with sharded ones gathered to the CPU one after the other. Every rank must call it; those that do not
+    `keep` the result get nothing. A tensor under two names stays one tensor.
     """
     found: dict[str, Tensor] = {}
     complete: dict[int, Tensor] = {}
     for name, tensor in tensors.items():
         if id(tensor) not in complete:
             everything = whole(tensor).detach()
-            complete[id(tensor)] = tensor if not keep else everything.cpu() if is_parted(tensor) else everything
+            complete[id(tensor)] = tensor if not keep else everything.cpu() if is_sharded(tensor) else everything
         if keep:
             found[name] = complete[id(tensor)]
     return found

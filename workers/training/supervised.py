@@ -29,7 +29,7 @@ from workers.training.cores import Cores
 from workers.training.digests import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics, Warned
 from workers.training.job import Job
-from workers.training.sharded import gathered, is_parted, whole
+from workers.training.sharded import gathered, is_sharded, whole
 
 Batch = TypeVar("Batch")
 Sums = dict[str, tuple[float, float]]
@@ -139,7 +139,7 @@ def _add(sums: Sums, more: Sums) -> None:
 
 def _aside(parameter: Tensor) -> Tensor:
     """Room for a copy, in the machine's memory where it can be: a device has none to spare."""
-    return torch.empty_like(parameter, device=None if is_parted(parameter) else "cpu", requires_grad=False)
+    return torch.empty_like(parameter, device=None if is_sharded(parameter) else "cpu", requires_grad=False)
 
 
 class Loop(Generic[Batch]):
@@ -159,7 +159,7 @@ class Loop(Generic[Batch]):
         self.job, self.config, self.task, self.plan, self.ranks = job, config, task, plan, job.ranks
         self.evaluate_every_steps = evaluate_every_steps or config.evaluate_every_steps
         self.parameters = [parameter for _, parameter in named]
-        self.sharded = any(map(is_parted, self.parameters))
+        self.sharded = any(map(is_sharded, self.parameters))
         self.optimiser = torch.optim.AdamW(
             parameter_groups(named, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.999), fused=True
         )

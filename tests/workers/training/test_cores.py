@@ -11,7 +11,7 @@ from tests.workers.training.policies import policy_of, ppo_of
 from tests.workers.training.tiny import backbone_of, gradient, shake
 from workers.training.cores import Cores
 from workers.training.likelihood import negative_log_likelihood
-from workers.training.packing import Document, Packed, microbatches, parted
+from workers.training.packing import Document, Packed, microbatches
 
 
 def test_work_is_done_side_by_side_and_given_in_order() -> None:
@@ -117,7 +117,7 @@ def test_ppo_on_two_cores_is_ppo_on_one(settings: dict[str, Any]) -> None:
 
 def test_parts_of_like_size() -> None:
     sizes = [50, 3, 40, 7]
-    assert parted(sizes, 1000) == [[0, 2, 3, 1]]
-    assert parted(sizes, 1000, cores=2) == [[0], [2, 3, 1]]
-    assert parted(sizes, 16) == [[0], [2], [3, 1]]
-    assert parted([4], 2, cores=3) == [[0]] and parted([], 2, cores=3) == []
+    assert partition(sizes, 1000) == [[0, 2, 3, 1]]
+    assert partition(sizes, 1000, cores=2) == [[0], [2, 3, 1]]
+    assert partition(sizes, 16) == [[0], [2], [3, 1]]
+    assert partition([4], 2, cores=3) == [[0]] and partition([], 2, cores=3) == []
