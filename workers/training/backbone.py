@@ -5,7 +5,7 @@ adapters off. To train a role, run its forward and backward passes inside `role(
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,9 @@ class Backbone:
 
     # -- adapters -------------------------------------------------------------------------------------------------
 
-    def add_adapter(
-        self, name: str, *, rank: int, alpha: float, targets: str | Sequence[str] = "all-linear", seed: int
-    ) -> None:
-        self.adapters.add(name, rank=rank, alpha=alpha, targets=targets, seed=seed)
+    def add_adapter(self, name: str, *, rank: int, alpha: float, seed: int) -> None:
+        """On all linear layers, with no effect yet."""
+        self.adapters.add(name, rank=rank, alpha=alpha, seed=seed)
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Refuses an adapter that was trained on other weights."""

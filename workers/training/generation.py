@@ -1,8 +1,8 @@
-"""Draws answers from a backbone, token by token with a key-value cache; knows no rewards and no method.
+"""Samples answers from a backbone, token by token with a key-value cache; knows no rewards and no method.
 
-What is drawn from is softmax(logits / temperature) and nothing else, unless the caller cuts it with top_k or top_p: no
-setting of the model's own generation config is read, so what was sampled is what `logprobs` scores. Each answer has
-its own random numbers, from its own key: who else is in the batch, and in which order, changes nothing about it.
+Tokens are drawn from softmax(logits / temperature) and nothing else, unless the caller truncates it with top_k or
+top_p: the model's own generation config is not read, so what is sampled is what `logprobs` scores. Each answer has
+random numbers of its own, from its own key: which other answers share the batch, and in which order, does not matter.
 """
 
 import hashlib
@@ -26,32 +26,29 @@ from workers.training.memory import is_out_of_memory
 from workers.training.room import free_on_device
 
 TOKENS_AT_ONCE = 16_384
-"""Tokens of a micro-batch, prompts and answers, unless somebody says otherwise."""
+"""Tokens of a micro-batch, prompts and answers, by default."""
 MOST_ROWS = {"cuda": 512}
-"""Answers that are written side by side at most: each has a row of logits for the whole vocabulary."""
+"""Largest number of answers in a micro-batch: each has a row of logits for the whole vocabulary."""
 _SHARE_OF_GPU = 8
 _LEAVE_WHEN = 0.75
-"""Finished rows leave the batch when no more than this share of its rows still runs: leaving copies the cache."""
+"""Finished rows are removed from the batch once no more than this share of its rows still runs: it copies the cache."""
 LOOK_EVERY = {"cpu": 1, "cuda": 16}
-"""After how many tokens it is asked which rows still run: a GPU must have done all that it was told before it can say,
-and would have nothing to do while it is told more.
-"""
+"""After how many tokens to check which rows still run: to answer, a GPU must finish all its work, and then idles."""
 LEAST_REPLAYED = 32
-"""Tokens that it pays to capture a step for: that takes as long as a few tokens do that are not replayed."""
+"""Fewest tokens for which a step is captured: capturing takes as long as a few tokens that are not replayed."""
 LEAVE_REPLAYED = 0.5
-"""The same as `_LEAVE_WHEN` for rows of a step that must be captured anew then."""
+"""The same as `_LEAVE_WHEN` where steps are replayed: the step must then be captured anew."""
 READ_AT_ONCE = 512
-"""A captured step reads up to so many columns of the cache that are not written yet, and is captured anew behind them.
-"""
+"""A captured step reads up to so many columns of the cache that are not written yet; after them it is captured anew."""
 COMPARED = 2
-"""So many replays are compared with the step that they stand for: a number that should not have been captured is right
-in the first one.
+"""How many replays are compared with the step computed normally; two, because a number that was wrongly captured as a
+constant is still right in the first replay.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How answers are drawn. Temperature 0 takes the likeliest token each time."""
+    """How answers are sampled. Temperature 0 always takes the likeliest token."""
 
     max_new_tokens: int
     temperature: float = 1.0
@@ -65,8 +62,9 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Token ids with their terminator, if it came, and the log-probability of each under what it was drawn from
-    (of a greedy answer: under the model at temperature 1)."""
+    """Token ids, with the terminator if there was one, and the log-probability of each under the distribution it was
+    drawn from (for greedy answers: at temperature 1).
+    """
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -87,9 +85,9 @@ def generate(
 ) -> list[Answer]:
     """One answer for each prompt, in the order of the prompts.
 
-    keys: what seeds each answer's random numbers, such as (run seed, iteration, episode). `merge` folds the adapter
-    into copies of the weights while sampling: one matrix product a layer instead of three, for the memory of the
-    copies. An error of `before_each_token` ends it.
+    keys: the seed of each answer's random numbers, such as (run seed, iteration, episode). merge: fold the adapter into
+    copies of the weights while sampling, which is one matrix product a layer instead of three (default: where there is
+    memory for the copies). before_each_token: may raise to end it.
     """
     answers: list[Answer | None] = [None] * len(prompts)
 
@@ -102,7 +100,7 @@ def generate(
         with backbone.role(adapter):
             with suppress(GaveUp):
                 found = write()
-            found = found or write()  # nobody knows what was overwritten; without replays the same answers come
+            found = found or write()  # replays gave up: start over without them, for the same answers
         for row, answer in zip(rows, found, strict=True):
             answers[row] = answer
 
@@ -115,9 +113,9 @@ def generate(
 
 
 def tokens_at_once(backbone: Backbone) -> int:
-    """What `generate` may take where nobody has said how much. A GPU needs as long for the next token of hundreds of
-    answers as of a few, so there they are as many as an eighth of its memory holds: keys and values of each token, and
-    what one layer makes of all prompts.
+    """The default token budget of `generate`. On a GPU the next token of hundreds of answers takes as long as that of a
+    few, so there it is what an eighth of the memory holds: keys and values of each token, and one layer's activations
+    of all prompts.
     """
     if backbone.device.type != "cuda":
         return TOKENS_AT_ONCE
@@ -139,8 +137,8 @@ def _merged(backbone: Backbone, adapter: str | None, merge: bool | None) -> Abst
 def _microbatches(
     lengths: Sequence[int], new_tokens: int, budget: int, cores: int, rows_at_most: int | None = None
 ) -> Iterator[list[int]]:
-    """Indices of prompts of like length, as many as fit a core's share of the budget with their answers; never fewer
-    than one. Each core gets as many as the others.
+    """Indices of prompts of similar length, as many as fit a core's share of the budget with their answers, but at
+    least one. Prompts are dealt out evenly among the cores.
     """
     order = sorted(range(len(lengths)), key=lambda r: -lengths[r])
     for core in range(cores):
@@ -157,9 +155,7 @@ def _microbatches(
 
 
 class _Running:
-    """One micro-batch while it is being written. Prompts are padded on the left, so that all rows write the same
-    column.
-    """
+    """One micro-batch in progress. Prompts are padded on the left, so that all rows write to the same column."""
 
     def __init__(
         self,
@@ -192,7 +188,7 @@ class _Running:
         self.cache = Cache(layers=[Layer(width + new) for _ in range(backbone.layers)])
         self.tokens = torch.full((len(prompts), new), pad, device=device)
         self.logprobs = torch.zeros(len(prompts), new, device=device)
-        # Of the rows that are still computed: which answers they write, their last tokens, and whether these go on.
+        # Of each row still in the batch: the answer it writes, its last token, and whether it goes on.
         self.rows = torch.arange(len(prompts), device=device)
         self.token = torch.zeros_like(self.rows)
         self.running = torch.ones_like(self.rows, dtype=torch.bool)
@@ -203,7 +199,7 @@ class _Running:
         self.compared = 0
 
     def finish(self, before_each_token: Callable[[], object] = lambda: None) -> list[Answer]:
-        """Write until every row has ended or is full."""
+        """Sample until every row has ended or reached the limit."""
         look_every = LOOK_EVERY.get(self.ids.device.type, 1)
         for place in range(self.sampling.max_new_tokens):
             before_each_token()
@@ -218,14 +214,14 @@ class _Running:
         return [self._answer(*row) for row in zip(self.tokens.tolist(), self.logprobs.tolist(), strict=True)]
 
     def _forward(self, ids: Tensor, start: int) -> Tensor:
-        """The last hidden state (B, d) of each row after these ids, which stand in the columns from `start` on."""
+        """The last hidden state (B, d) of each row after these ids, which belong in the columns from `start` on."""
         end = start + ids.shape[1]
         return self.backbone.cached_hidden_states(
             ids, self.mask[:, :end] if self.padded else None, self.positions[:, start:end], self.cache
         )
 
     def _write(self, state: Tensor, place: int | Tensor) -> None:
-        """Draw each row's next token from its last hidden state. Ended ones write rubbish behind their end."""
+        """Draw each row's next token from its last hidden state. What ended rows still write, `_answer` drops."""
         token, logprob = draw(self.backbone.logits(state).float(), self.uniform[self.rows, place], self.sampling)
         self.tokens[self.rows, place] = token
         self.logprobs[self.rows, place] = logprob
@@ -233,7 +229,7 @@ class _Running:
         self.token.copy_(token)
 
     def _look(self, place: int) -> bool:
-        """Whether any row still runs. Where enough have ended, they leave and are no longer computed."""
+        """Whether any row still runs. If enough have ended, these are removed from the batch."""
         left, rows = int(self.running.sum()), len(self.rows)
         pays = left <= _LEAVE_WHEN * rows
         if self.replays:
@@ -247,14 +243,14 @@ class _Running:
         return left > 0
 
     def _answer(self, ids: list[int], logprobs: list[float]) -> Answer:
-        """Of all that was written in a row what ends with the first token that ends answers."""
+        """A row up to the first token that ends an answer."""
         length = next((place + 1 for place, token in enumerate(ids) if token in self.stop_ids), None)
         return Answer(tuple(ids[:length]), tuple(logprobs[:length]), "length" if length is None else "stop")
 
     # -- replayed -------------------------------------------------------------------------------------------------
 
     def _replay(self, place: int, replays: Replays) -> None:
-        """Write this token by the step that is the same for all. Raises GaveUp where that fails or goes wrong."""
+        """Draw this token by replaying the captured step. Raises GaveUp if that fails or gives another result."""
         start, capacity = self.width + place - 1, len(self.columns)
         shape = len(self.rows), capacity - (capacity - start - 1) // READ_AT_ONCE * READ_AT_ONCE
         anew, self.shape = shape != self.shape, shape
@@ -273,8 +269,8 @@ class _Running:
             raise GaveUp from error
 
     def _step(self) -> None:
-        """What `_forward` and `_write` do for a token, such that nothing changes from one to the next but what is in
-        memory: where it stands is there, and what is not written yet is hidden.
+        """`_forward` and `_write` for one token, with everything that changes between tokens held in tensors: the
+        column is one, and the part of the cache that is not written yet is masked.
         """
         seen = self.mask[:, : self.shape[1]] * (self.columns[: self.shape[1]] <= self.column)
         positions = self.positions.index_select(1, self.column)
@@ -283,7 +279,7 @@ class _Running:
         self.column += 1
 
     def _compare(self, token: Tensor, start: int) -> None:
-        """Raises where a replay has not done what it stands for, after these tokens in this column."""
+        """Raises if the replay after these tokens in this column differs from the step computed normally."""
         self.compared += 1
         for layer in self.cache.layers:
             layer.free(start)
@@ -298,7 +294,7 @@ class _Running:
 
 
 def _replays(backbone: Backbone, new: int) -> Replays | None:
-    """For so many tokens, if steps of this model can be captured here and that pays."""
+    """If steps of this model can be captured on its device, and `new` tokens make that worth while."""
     graphs = backbone.graphs
     if graphs is None or graphs.why_not or new < LEAST_REPLAYED:
         return None
@@ -312,13 +308,13 @@ def _replays(backbone: Backbone, new: int) -> Replays | None:
 
 
 def _random_row(key: Sequence[int], count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Uniform numbers in [0, 1) that depend on the key alone."""
+    """`count` uniform numbers in [0, 1) that depend on the key alone."""
     name = hashlib.blake2b(repr(tuple(key)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(name, "little"))).random(count)
 
 
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """One token for each row of logits (B, V), by inverting the cumulative distribution at uniform (B,); and its
+    """A token for each row of logits (B, V), by inverting the cumulative distribution at uniform (B,), and its
     log-probability (B,).
     """
     if sampling.temperature == 0.0:
@@ -327,18 +323,18 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     logprobs = (logits / sampling.temperature).log_softmax(-1)
     if sampling.top_k or sampling.top_p < 1.0:
         logprobs = cut(logprobs, sampling.top_k, sampling.top_p)
-    # In double precision: the rounding of a long cumulative sum would starve the end of a large vocabulary.
+    # In double precision: rounding in a long cumulative sum would distort the end of a large vocabulary.
     cumulative = logprobs.exp().cumsum(-1, dtype=torch.float64)
     total = cumulative[:, -1:]
-    # Below the total, so that the first sum above it exists and belongs to a token of positive probability.
+    # Strictly below the total, so that a larger sum exists, and the first one is of a token of positive probability.
     wanted = torch.minimum(uniform.unsqueeze(1) * total, torch.nextafter(total, torch.zeros_like(total)))
     token = torch.searchsorted(cumulative, wanted, right=True)
     return token.squeeze(1), logprobs.gather(1, token).squeeze(1)
 
 
 def cut(logprobs: Tensor, top_k: int, top_p: float) -> Tensor:
-    """The distribution without what lies outside the top_k likeliest tokens, or outside the smallest set that holds
-    top_p; summing to 1 again.
+    """The distribution restricted to the top_k likeliest tokens, and to the smallest set of likeliest tokens with
+    probability top_p; normalised again.
     """
     ranked, order = logprobs.sort(dim=-1, descending=True, stable=True)
     outside = torch.zeros_like(ranked, dtype=torch.bool)

@@ -3,17 +3,16 @@
 Hu et al. 2021 (arXiv:2106.09685): y = W x + (alpha / r) B A x, with B = 0 at the start, so a new adapter changes
 nothing.
 
-The files are those of peft (`adapter_config.json`, `adapter_model.safetensors`) and load there; the arithmetic is
-ours, for three reasons. Which adapter is on is one attribute here: switching never touches `requires_grad`, so no role
-can lose its gradient by another one's turn. The model's modules and their names stay as they are, so what is frozen is
-the whole of `model.state_dict()`. And one autograd function for W and the adapter together saves the elementwise
-passes that dominate on small models.
+The files are peft's (`adapter_config.json`, `adapter_model.safetensors`) and load there; the arithmetic is our own, for
+three reasons. The active adapter is one attribute: switching never touches `requires_grad`, so no role loses its
+gradient when another one is used. The model's modules keep their names, so all of `model.state_dict()` is frozen. And
+one autograd function for W and the adapter together saves elementwise passes, which dominate on small models.
 """
 
 import json
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -41,14 +40,14 @@ class _LinearWithLora(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        # The trained A and B are float32; they are used in the precision of the activations, as autocast would.
+        # A and B are trained in float32 and used in the precision of the activations, as with autocast.
         a_used, b_used = a.to(x.dtype), b.to(x.dtype)
         inner = rows @ a_used.t()
         y = F.linear(rows, weight, bias)
         y.addmm_(inner, b_used.t(), alpha=scale)
         ctx.save_for_backward(rows, inner, weight, a_used, b_used)
         ctx.scale, ctx.parameter_dtype = scale, a.dtype
-        # No view of anything, or nobody could add to it in place, as Falcon's layers do.
+        # Autograd forbids adding in place to a view from a function like this, as Falcon's layers do.
         return torch.ops.aten._unsafe_view(y, [*x.shape[:-1], y.shape[-1]])  # type: ignore[no-any-return]
 
     @staticmethod
@@ -80,14 +79,14 @@ def _plain_weight(module: nn.Module) -> Tensor | None:
 
 @cache
 def _multiplies(kind: Any) -> bool:
-    """Whether a kind of linear layer with a forward of its own computes x W' + b all the same, as Falcon's does: tried,
-    not believed.
+    """Whether a subclass of nn.Linear with a forward of its own computes x W' + b all the same, as Falcon's does: tried
+    out on a small one.
     """
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             one, x = kind(3, 2), torch.tensor([[1.0, -2.0, 3.0]])
             return bool(torch.allclose(one(x), F.linear(x, one.weight, one.bias)))
-    except Exception:  # it may need anything, being of another library
+    except Exception:  # a class of another library may need other arguments
         return False
 
 
@@ -99,7 +98,7 @@ def _sizes(module: nn.Module) -> tuple[int, int]:
 
 
 class Factors(NamedTuple):
-    """What an ordinary layer computes with: y = x (weight + scale b a)' + bias."""
+    """The tensors of an ordinary layer: y = x (weight + scale b a)' + bias."""
 
     weight: Tensor
     bias: Tensor | None
@@ -133,11 +132,10 @@ class Adapter:
 
 
 class LoraModel:
-    """The adapters of one model and which of them is on in each thread. Everything in `model` itself is
-    frozen."""
+    """The adapters of one model, and which of them is on in each thread. The model itself is frozen."""
 
     def __init__(self, model: nn.Module, *, never: Iterable[nn.Module | None] = ()) -> None:
-        """`never`: layers that "all-linear" leaves alone (the projection to the vocabulary)."""
+        """never: layers that get no adapter (the projection to the vocabulary)."""
         model.requires_grad_(False)
         left_out = {id(module) for module in never if module is not None}
         self._layers: dict[str, nn.Module] = {
@@ -159,9 +157,6 @@ class LoraModel:
     def __contains__(self, name: str) -> bool:
         return name in self._adapters
 
-    def names(self) -> list[str]:
-        return list(self._adapters)
-
     def __getitem__(self, name: str) -> Adapter:
         try:
             return self._adapters[name]
@@ -172,35 +167,27 @@ class LoraModel:
 
     # -- making ---------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, *, rank: int, alpha: float, targets: str | Sequence[str], seed: int) -> Adapter:
-        """A new adapter that changes nothing yet. The same seed gives the same numbers on every device."""
-        if name in self._adapters:
-            raise Conflict(f"There is already an adapter named {name!r}.")
+    def add(self, name: str, *, rank: int, alpha: float, seed: int) -> Adapter:
+        """A new adapter on all linear layers, which changes nothing yet. The same seed gives the same weights on every
+        device.
+        """
         if rank < 1 or alpha <= 0:
             raise Invalid(f"An adapter needs a rank of 1 or more and a positive alpha, not {rank} and {alpha}.")
         draw = torch.Generator().manual_seed(seed)
         pairs = {}
-        for path in self._select(targets):
-            inputs, outputs = _sizes(self._layers[path])
+        for path, layer in self._layers.items():
+            inputs, outputs = _sizes(layer)
             bound = 1.0 / math.sqrt(inputs)  # uniform He initialisation with a = sqrt(5), as peft's
             a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=draw)
             pairs[path] = (self._parameter(a), self._parameter(torch.zeros(outputs, rank)))
         return self._register(name, Adapter(rank, float(alpha), pairs))
 
-    def _select(self, targets: str | Sequence[str]) -> list[str]:
-        if targets == "all-linear":
-            chosen = list(self._layers)
-        else:
-            wanted = {targets} if isinstance(targets, str) else set(targets)
-            chosen = [p for p in self._layers if p in wanted or p.rsplit(".", 1)[-1] in wanted]
-        if not chosen:
-            raise Invalid(f"No linear layer of this model matches the adapter targets {targets!r}.")
-        return chosen
-
     def _parameter(self, values: Tensor) -> nn.Parameter:
         return nn.Parameter(values.to(device=self._device, dtype=torch.float32))
 
     def _register(self, name: str, adapter: Adapter) -> Adapter:
+        if name in self._adapters:
+            raise Conflict(f"There is already an adapter named {name!r}.")
         for path in adapter.pairs:
             if path not in self._wrapped:
                 layer = self._layers[path]
@@ -227,7 +214,7 @@ class LoraModel:
         return forward
 
     def factors(self, layer: nn.Module) -> Factors:
-        """Of one of the model's layers, under the adapter that is on."""
+        """The factors of one of the model's layers, under the adapter that is on."""
         path, weight, active = self._paths[id(layer)], _plain_weight(layer), self._active
         if weight is None:
             raise TypeError(f"{path} is no ordinary matrix product")
@@ -238,32 +225,19 @@ class LoraModel:
         return Factors(weight, bias, a, b, active.scale if active else 1.0)
 
     def copy(self, source: str, target: str) -> Adapter:
-        """The values of one adapter under another name; the two share nothing afterwards."""
+        """A copy of one adapter under another name; the two share no tensors."""
         given = self[source]
-        if target in self._adapters:
-            self._same_shape(source, target)
-            with torch.no_grad():
-                for mine, theirs in zip(self[target].parameters(), given.parameters(), strict=True):
-                    mine.copy_(theirs)
-            return self[target]
         pairs = {
             p: (self._parameter(a.detach().clone()), self._parameter(b.detach().clone()))
             for p, (a, b) in given.pairs.items()
         }
         return self._register(target, Adapter(given.rank, given.alpha, pairs))
 
-    def _same_shape(self, one: str, other: str) -> None:
-        a, b = self[one], self[other]
-        if a.pairs.keys() != b.pairs.keys() or a.rank != b.rank or a.alpha != b.alpha:
-            raise Conflict(
-                f"The adapters {one!r} and {other!r} differ in shape; the one cannot be copied over the other."
-            )
-
     # -- switching ------------------------------------------------------------------------------------------------
 
     @contextmanager
     def on(self, name: str | None) -> Iterator[None]:
-        """Within: this adapter only, or with None the model as it was given. Afterwards, and after an error, what was
+        """Within: this adapter only, or with None the model without any. Afterwards, also after an error, what was on
         before.
         """
         before = self._active
@@ -275,8 +249,8 @@ class LoraModel:
 
     @contextmanager
     def merged(self, name: str) -> Iterator[None]:
-        """Within: the adapter folded into copies of the weights, for many small forwards without gradient. The weights
-        themselves stay untouched. This holds in all threads.
+        """Within: the adapter folded into copies of the weights, for many small forward passes without gradient, in all
+        threads. The weights themselves are not touched.
         """
         before = self._merged
         self._merged = dict(self.merged_weights(name))
@@ -310,13 +284,11 @@ class LoraModel:
     # -- files ----------------------------------------------------------------------------------------------------
 
     def save(self, name: str, folder: Path, *, about: dict[str, str], base: str | None) -> None:
-        """`about` travels in the header of the weights, where `load` checks it; `base` is the
-        name of the parent model, for peft.
-        """
+        """about: goes into the header of the weights, which `load` checks. base: the parent model's name, for peft."""
         adapter = self[name]
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: tensor.cpu().contiguous() for key, tensor in adapter.tensors().items()}
-        # One entry, because several are written in a random order, and the same run should give the same file.
+        # One entry, because safetensors writes several in random order, and the same run should give the same file.
         save_file(tensors, folder / WEIGHTS_FILE, metadata={_HEADER: json.dumps(about, sort_keys=True)})
         leaves = {path.rsplit(".", 1)[-1] for path in adapter.pairs}
         by_leaf = {path for path in self._layers if path.rsplit(".", 1)[-1] in leaves} == set(adapter.pairs)
@@ -331,8 +303,8 @@ class LoraModel:
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def load(self, name: str, folder: Path, *, expect: dict[str, str]) -> Adapter:
-        """Refuses an adapter whose header does not say what is expected: one made for another model would still run,
-        and be wrong.
+        """Refuses an adapter whose header does not contain what is expected: one made for another model would run and
+        give wrong results.
         """
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
@@ -365,6 +337,4 @@ class LoraModel:
             if a.shape != (config["r"], inputs) or b.shape != (outputs, config["r"]):
                 raise Conflict(f"The adapter in {folder} does not fit the layer {path}.")
             pairs[path] = (self._parameter(a), self._parameter(b))
-        if name in self._adapters:
-            raise Conflict(f"There is already an adapter named {name!r}.")
         return self._register(name, Adapter(config["r"], float(config["lora_alpha"]), pairs))

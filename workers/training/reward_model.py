@@ -100,24 +100,10 @@ def train(job: Job) -> Generator[Event, None, None]:
     named += [(f"head.{name}", parameter) for name, parameter in head.named_parameters()]
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
-    encoded = yield from job.each(rows, lambda some: [read_group(codec, row, limit) for row in some], "encode")
-    if encoded is None:
+    read = yield from _groups(config, job, codec, rows, limit)
+    if read is None:
         return
-    learnt: list[Group] = []
-    held_out: list[Group] = []
-    without_signal: list[Group] = []
-    too_long = 0
-    for row, (group, dropped) in zip(rows, encoded, strict=True):
-        too_long += dropped
-        if not has_signal(group, config.loss):
-            without_signal.append(group)
-        else:
-            (learnt if row.split == "train" else held_out).append(group)
-    if not learnt:
-        raise Invalid(
-            f"The reward set has nothing to learn from: of {len(rows)} prompts {len(held_out)} are held out, and the "
-            f"others have no two judged completions of at most {limit} tokens. Collect more judgments first."
-        )
+    learnt, held_out, without_signal, too_long = read
 
     task = RewardTask(job, config, backbone, head, learnt, held_out, sharded=sharded)
     plan = Plan(len(learnt), config.prompts_per_step, config.epochs, config.max_steps, job.seed)
@@ -175,6 +161,33 @@ def train(job: Job) -> Generator[Event, None, None]:
         },
         ({"accuracy_by": sources} if sources else {}) | ({"reliability": bins} if bins else {}),
     )
+
+
+def _groups(
+    config: RewardModelConfig, job: Job, codec: Codec, rows: Sequence[RewardGroup], limit: int
+) -> Generator[Event, None, tuple[list[Group], list[Group], list[Group], int] | None]:
+    """Groups to learn from, those held out, those that teach nothing under this loss, and how many completions were too
+    long; None when asked to stop.
+    """
+    encoded = yield from job.each(rows, lambda some: [read_group(codec, row, limit) for row in some], "encode")
+    if encoded is None:
+        return None
+    learnt: list[Group] = []
+    held_out: list[Group] = []
+    without_signal: list[Group] = []
+    too_long = 0
+    for row, (group, dropped) in zip(rows, encoded, strict=True):
+        too_long += dropped
+        if not has_signal(group, config.loss):
+            without_signal.append(group)
+        else:
+            (learnt if row.split == "train" else held_out).append(group)
+    if not learnt:
+        raise Invalid(
+            f"The reward set has nothing to learn from: of {len(rows)} prompts {len(held_out)} are held out, and the "
+            f"others have no two judged completions of at most {limit} tokens. Collect more judgments first."
+        )
+    return learnt, held_out, without_signal, too_long
 
 
 # -- losses -----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,14 @@
 """Supervised fine-tuning: the model learns to give the demonstrated completions, and to end them.
 
-Only completions (with their terminators) are learnt, not the prompts. The loss of a step is the mean over all its
-learnt tokens, however they were put into micro-batches. All weights are trained, or a low-rank adapter that is merged
-into the saved model, so that whoever comes next (reward model, PPO) finds one plain model to start from.
+The loss is -log p of the completions' tokens, terminators included, given what comes before; prompts are not learnt.
+It is the mean over all learnt tokens of an optimiser step, whatever the micro-batches (`likelihood`). All weights are
+trained, or a low-rank adapter that is merged into the saved model: reward model and PPO then start from a plain model.
 
 Metrics: those of `supervised` (`train/loss` in nats per learnt token), `held_out/loss`, `held_out/perplexity`,
 `held_out/tokens`, `samples/ended_share` (answers that end themselves), `samples/tokens` (their mean length) and, with
 a reward model or scorers, `samples/score` (the weighted sum) and `samples/score_of_<name>`.
-Result: these of the weights that are saved (over all that is held out, where only some of it was watched),
-`train/kept_step` (the step after which they were that), and
-`train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`.
+Result: the same of the saved weights, losses over everything held out; `train/kept_step` (the step after which they
+were saved), `train/demonstrations`, `train/too_long`, `train/steps`, `train/skipped_steps`.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -49,8 +48,7 @@ def train(job: Job) -> Generator[Event, None, None]:
         )
 
     yield Progress(0, None, "load")
-    lora = config.method == "lora"
-    sharded = None
+    lora, sharded = config.method == "lora", None
     backbone = Backbone.load(job.path("model"), device=job.device, dtype=job.dtype if lora else torch.float32)
     if lora:
         backbone.add_adapter(ADAPTER, rank=config.lora_rank, alpha=config.lora_alpha, seed=job.seed)
@@ -61,47 +59,17 @@ def train(job: Job) -> Generator[Event, None, None]:
         named = list(backbone.model.named_parameters())
     adapter = ADAPTER if lora else None
 
-    codec = Codec(backbone.tokenizer)
-    limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
-
-    def encode(some: Sequence[DemonstrationRow]) -> list[Document | None]:
-        encoded = codec.encode_demonstrations(
-            [(row.prompt, row.completion, True) for row in some],
-            max_tokens=limit,
-            earlier_answers=config.train_on_earlier_answers,
-        )
-        return [None if one is None else Document(compact(one.ids), one.learnt) for one in encoded]
-
-    documents = yield from job.each(rows, encode, "encode")
-    if documents is None:
+    codec, positions = Codec(backbone.tokenizer), backbone.max_positions or 2**31
+    read = yield from _demonstrations(config, job, codec, rows, min(config.max_tokens or 2**31, positions))
+    if read is None:
         return
-    learnt: list[Document] = []
-    measured: list[Document] = []
-    asked: dict[str, DemonstrationRow] = {}
-    for row, document in zip(rows, documents, strict=True):
-        if document is None:
-            continue
-        key = digest([turn.model_dump() for turn in row.prompt])
-        # What the project holds out is not among these rows, so the project's own draw would hold out nothing more.
-        if split(key, config.held_out_share, draw="sft") == "held_out":
-            measured.append(document)
-            asked.setdefault(key, row)
-        else:
-            learnt.append(document)
-    too_long = documents.count(None)
-    if not learnt:
-        raise Invalid(
-            f"No demonstration is left to learn from: {too_long} of {len(rows)} are longer than {limit} tokens and "
-            f"{len(measured)} are held out. Raise max_tokens or lower held_out_share."
-        )
-
-    shown = list(asked.values())[: config.sample_prompts]
-    del rows, asked, documents  # they may be large, and the run be long
+    learnt, held_out, shown = read
+    too_long = len(rows) - len(learnt) - len(held_out)
+    del rows, read  # they may be large, and the run may be long
     longest = max(end - start for document in learnt for start, end in document.learnt[-1:])
-    positions = backbone.max_positions or 2**31
     sampling = Sampling(max_new_tokens=min(longest + 1, MOST_SAMPLE_TOKENS, max(1, positions // 2)))
 
-    # Weights that are all trained do not stay those that an adapter of a reward model is for.
+    # A reward model's adapter can share weights that stay frozen, but not weights that are trained.
     liking = Liking(job, backbone if lora else None)
 
     def score(answered: Sequence[tuple[str, bool]]) -> dict[str, float]:
@@ -115,7 +83,7 @@ def train(job: Job) -> Generator[Event, None, None]:
     task = DocumentTask(
         backbone,
         learnt,
-        measured,
+        held_out,
         adapter=adapter,
         samples=samples,
         tokens_per_microbatch=config.tokens_per_microbatch,
@@ -142,6 +110,45 @@ def train(job: Job) -> Generator[Event, None, None]:
     )
 
 
+def _demonstrations(
+    config: SFTConfig, job: Job, codec: Codec, rows: Sequence[DemonstrationRow], limit: int
+) -> Generator[Event, None, tuple[list[Document], list[Document], list[DemonstrationRow]] | None]:
+    """The demonstrations that fit, those to learn and those held out, and rows whose held-out prompts are answered at
+    each evaluation; None when asked to stop.
+    """
+
+    def encode(some: Sequence[DemonstrationRow]) -> list[Document | None]:
+        encoded = codec.encode_demonstrations(
+            [(row.prompt, row.completion, True) for row in some],
+            max_tokens=limit,
+            earlier_answers=config.train_on_earlier_answers,
+        )
+        return [None if one is None else Document(compact(one.ids), one.learnt) for one in encoded]
+
+    documents = yield from job.each(rows, encode, "encode")
+    if documents is None:
+        return None
+    learnt: list[Document] = []
+    held_out: list[Document] = []
+    asked: dict[str, DemonstrationRow] = {}
+    for row, document in zip(rows, documents, strict=True):
+        if document is None:
+            continue
+        key = digest([turn.model_dump() for turn in row.prompt])
+        # A draw of its own: what the project's draw holds out is not among these rows.
+        if split(key, config.held_out_share, draw="sft") == "held_out":
+            held_out.append(document)
+            asked.setdefault(key, row)
+        else:
+            learnt.append(document)
+    if not learnt:
+        raise Invalid(
+            f"No demonstration is left to learn from: {documents.count(None)} of {len(rows)} are longer than {limit} "
+            f"tokens and {len(held_out)} are held out. Raise max_tokens or lower held_out_share."
+        )
+    return learnt, held_out, list(asked.values())[: config.sample_prompts]
+
+
 def answer(
     backbone: Backbone,
     codec: Codec,
@@ -154,8 +161,8 @@ def answer(
     limit: int,
     score: Callable[[Sequence[tuple[str, bool]]], dict[str, float]],
 ) -> Iterator[Event]:
-    """What the model now says to some held-out prompts: the same random numbers at every step. score: numbers about the
-    answers, of each its text and whether it ended.
+    """The model's answers to some held-out prompts, with the same random numbers at every step. score: metrics of the
+    answers, from the text of each and whether it ended.
     """
     if not rows:
         return

@@ -11,7 +11,7 @@ from tests.workers.training.policies import policy_of, ppo_of
 from tests.workers.training.tiny import backbone_of, gradient, shake
 from workers.training.cores import Cores
 from workers.training.likelihood import negative_log_likelihood
-from workers.training.packing import Document, Packed, microbatches
+from workers.training.packing import Document, Packed, microbatches, partition
 
 
 def test_work_is_done_side_by_side_and_given_in_order() -> None:
