@@ -28,10 +28,10 @@ SURELY = 4.0
 """The same where nothing but chance lies between what is right and what is not, and one looks again and again."""
 HALFWAY = 0.5
 """A policy that is so far on the way to a rule's limit is not kept: who is told of it later wants one from before."""
-CORRELATION = 0.6
-"""Scores that clearly have a higher one with length, or with a phrase, go by it: honest ones were seen below 0.4, those
-of a reward model that had learnt from judgments in which the longer answer won above 0.9.
-"""
+CORRELATION = 0.5
+"""Scores that clearly have a higher one with length, or with a phrase, go by it; honest ones were seen below 0.4."""
+LITTLE_ELSE = 0.75
+"""Here length is more than half of them (0.7): judgments in which the longer one won had taught a reward model 0.9."""
 MOSTLY = 0.5
 """Where so many answers were cut from the start, length has nowhere to go; where so many scores are clipped, they no
 longer tell one answer from another.
@@ -69,7 +69,7 @@ class Guard:
     judged: tuple[float, float, float] | None = None
     """reward, judge and the judge's standard error, where the judge was pleased most"""
     liked: int = 0
-    """1 where the reward was found to like long answers, -1 short ones"""
+    """1 where the reward was found to like little else than long answers, -1 short ones"""
 
     def look(self, values: Values, iteration: int, phrase: str = "") -> list[Finding]:
         """What has to be said after the numbers of an iteration: each rule once, until it was at ease again.
@@ -131,13 +131,15 @@ class Guard:
         now = {name: fmean(recent) for name, recent in self.recent.items() if name in values}
         if (correlation := now.get("objective/score_length_correlation")) is not None:
             clear = self._at_least(abs(correlation), len(self.recent["objective/score_length_correlation"]))
-            if clear > CORRELATION:
+            if clear > LITTLE_ELSE:
                 self.liked = 1 if correlation > 0 else -1
             said = (
                 f"The reward likes {'longer' if correlation > 0 else 'shorter'} answers: scores and lengths have a "
                 f"rank correlation of {correlation:.2f}. The policy may learn no more than how long to answer; judge "
                 "answers of like length, or let a judge watch."
             )
+            if self.prompts == self.answers:
+                said += " Or it likes prompts that want such answers: samples_per_prompt above 1 would show it."
             yield clear / CORRELATION, Finding("score_length", said, False)
         if (correlation := now.get("objective/score_phrase_correlation")) is not None:
             clear = self._at_least(abs(correlation), len(self.recent["objective/score_phrase_correlation"]))
@@ -208,12 +210,14 @@ class Guard:
         grown = math.log(mean / first)
         liked = self.liked * grown > 0
         limit = math.log(self.config.liked_length_factor if liked else self.config.length_factor)
+        if grown < 0 and not liked:  # those that were cut pay for it, and rightly learn to end
+            limit -= math.log(max(1 - self.start.get("rollout/truncated_share", 0.0), 1 / self.answers))
         errors = [self.start[f"rollout/{what}_error"] / first]  # of few prompts each is a guess: the largest counts
         errors += [error / mean for error in self.recent[f"rollout/{what}_error"]]
         chance = max(errors) * math.sqrt(1 + 1 / len(self.recent[f"rollout/{what}_error"]))
         unit = "tokens" if what == "length" else what
-        said = f"Answers have {mean:.0f} {unit} on average, at first {first:.0f}"
-        said += f", and the reward likes {'longer' if grown > 0 else 'shorter'} ones. " if liked else ". "
+        said = f"Answers grew {'longer' if grown > 0 else 'shorter'}: {first:.0f} {unit} on average became {mean:.0f}"
+        said += ", as the reward likes them. " if liked else ". "
         said += f"Where that is what you want, raise guard.{'liked_' if liked else ''}length_factor."
         clear = abs(grown) >= (CLEARLY if liked else SURELY) * chance
         return _if(clear, abs(grown) / limit), Finding("length", said, True)

@@ -24,13 +24,16 @@ class GuardConfig(BaseModel):
         2.0,
         gt=1,
         le=100,
-        description="Broken when answers are so many times longer or shorter on average than at first, beyond chance.",
+        description=(
+            "Broken when answers are so many times longer or shorter on average than at first, beyond chance; those "
+            "that were cut may learn to end."
+        ),
     )
     liked_length_factor: float = Field(
         1.25,
         gt=1,
         le=100,
-        description="The same in the direction that the reward likes, once its scores were seen to go by length.",
+        description="The same in the direction that the reward likes, where its scores are seen to be little else.",
     )
     truncated_share_rise: float = Field(
         0.1,

@@ -43,7 +43,7 @@ def rules(found: list[Finding]) -> list[str]:
     ("rule", "name", "kept", "fine", "broken"),
     [
         ("length", "rollout/length_mean", 28, 39, 41),
-        ("length", "rollout/length_mean", 15, 10.1, 9.9),
+        ("length", "rollout/length_mean", 15, 9.9, 9.7),  # half of what 98 % said
         ("length", "rollout/characters_mean", 112, 159, 161),  # where all are cut, their words may still grow
         ("truncated", "rollout/truncated_share", 0.06, 0.2, 0.3),  # by chance, 64 answers may show 0.2 more
         ("entropy", "policy/entropy", 1.35, 0.61, 0.59),
@@ -154,6 +154,17 @@ def test_where_most_answers_are_cut_from_the_start_it_says_that_it_cannot_see_le
         assert all("max_new_tokens" in one.sentence and not one.cheating for one in said)
 
 
+@pytest.mark.parametrize(
+    ("factor", "correlation", "told"),
+    [(0.13, 0.0, []), (0.12, 0.0, ["length"]), (2.1, 0.0, ["length"]), (0.7, -0.9, ["score_length", "length"])],
+)
+def test_answers_that_were_cut_may_learn_to_end(factor: float, correlation: float, told: list[str]) -> None:
+    """Three in four were cut at first: what the others said is a quarter, and half of it the limit."""
+    guard = Guard(GuardConfig(patience_iterations=1), 64, 64)
+    found = guard.look(FIRST | {"rollout/truncated_share": 0.75, LENGTH: correlation}, 0)
+    assert rules(found + guard.look(long(factor) | {"rollout/truncated_share": 0.1}, 1)) == told
+
+
 def test_scores_that_are_clipped_are_told_of() -> None:
     (finding,) = guard_of().look({"objective/score_clipped_share": 0.6}, 1)
     assert finding.rule == "score_clip" and not finding.cheating
@@ -172,12 +183,14 @@ def test_a_reward_that_goes_by_length_is_told_of_at_once(correlation: float, lik
     guard = Guard(GuardConfig(), 64, 64)
     (finding,) = guard.look(FIRST | {LENGTH: correlation}, 0)
     assert finding.rule == "score_length" and not finding.cheating and guard.is_healthy()
-    assert f"likes {liked} answers" in finding.sentence
+    assert f"likes {liked} answers" in finding.sentence and "samples_per_prompt" in finding.sentence
+    several = Guard(GuardConfig(), 64, 16)
+    assert "samples_per_prompt" not in several.look(FIRST | {LENGTH: correlation}, 0)[0].sentence
 
 
-# What so few answers show where 0.6 is true. Of 4 prompts answered 16 times, 60 answers are free.
+# What so few answers show where 0.5 is true. Of 4 prompts answered 16 times, 60 answers are free.
 @pytest.mark.parametrize(
-    ("answers", "prompts", "chance"), [(64, 64, 0.7), (64, 4, 0.7), (16, 16, 0.79), (5, 5, 0.9), (4, 2, 1.0)]
+    ("answers", "prompts", "chance"), [(64, 64, 0.62), (64, 4, 0.62), (16, 16, 0.73), (5, 5, 0.91), (4, 2, 1.0)]
 )
 @pytest.mark.parametrize("what", ["length", "phrase"])
 def test_a_correlation_is_believed_where_it_is_clear(answers: int, prompts: int, chance: float, what: str) -> None:
@@ -199,6 +212,11 @@ def test_where_the_reward_goes_by_length_less_of_a_change_is_cheating(liked: int
     assert guard.look(long(1.3**-liked), 4) == [] and guard.is_healthy()
     (finding,) = guard.look(long(1.3**liked), 5)
     assert finding.rule == "length" and "liked_length_factor" in finding.sentence
+
+    guard = guard_of()  # half of what is liked is length: to grow is no cheating yet
+    assert rules(guard.look(FIRST | {LENGTH: 0.8 * liked}, 1)) == ["score_length"]
+    assert guard.look(long(1.35**liked), 2) == [] and guard.is_healthy()
+    assert rules(guard.look(long(2.1**liked), 3)) == ["length"]
 
     unsure = long(1.3**liked) | {"rollout/length_error": 2.0, "rollout/characters_error": 8.0}
     guard = guard_of()
