@@ -1,6 +1,4 @@
-"""Keys and values of what a model has read, in memory taken once, where a growing cache would copy itself at each
-token. Knows no sampling.
-"""
+"""A key-value cache in memory that is allocated once: one that grows is copied at each token. Knows no sampling."""
 
 from typing import Any
 
@@ -9,8 +7,8 @@ from transformers.cache_utils import DynamicLayer
 
 
 class Layer(DynamicLayer):  # type: ignore[misc]
-    """Those of one layer, (B, heads, capacity, size). Where the next ones go is a number, `length`; or between
-    `fix` and `free` a tensor, so that one step is like the other to the last number.
+    """Keys and values of one layer, (B, heads, capacity, size). The place of the next ones is a number, `length`, or
+    between `fix` and `free` a tensor, so that a captured step can be replayed at any place.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -41,9 +39,8 @@ class Layer(DynamicLayer):  # type: ignore[misc]
         return self.length
 
     def fix(self, at: Tensor, start: int, end: int) -> None:
-        """From now on keys go to the place that is in `at` (1,), and all up to `end` are read: of those from `start` on
-        as many as there are, which must be hidden by a mask. They are zeros, as anything might be in fresh memory, and
-        what is hidden is multiplied by 0, which of a NaN makes a NaN.
+        """From now on the next keys go to the place in `at` (1,), and all up to `end` are read; a mask must hide those
+        not yet written. These are set to 0 from `start` on: fresh memory may hold NaN, and NaN times 0 is NaN.
         """
         self.at, self.length = at, end
         for held in (self.keys, self.values):
@@ -51,11 +48,11 @@ class Layer(DynamicLayer):  # type: ignore[misc]
             held[:, :, start:end] = 0
 
     def free(self, length: int) -> None:
-        """From now on they go behind the first `length` ones."""
+        """From now on the next keys follow the first `length`."""
         self.at, self.length = None, length
 
     def keep(self, rows: Tensor) -> None:
-        """Only these rows go on."""
+        """Keep only these rows."""
         for name in ("keys", "values"):
             held: Tensor = getattr(self, name)
             fresh = held.new_empty(rows.shape[0], *held.shape[1:])

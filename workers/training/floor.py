@@ -1,10 +1,10 @@
-"""How long a phase of training must take at least: the arithmetic that its real tokens need, over the rate at which
-this machine multiplies matrices. Wall time over it shows what padding, launches and memory cost.
+"""The least time that a phase of training can take: the operations for its real tokens, over the rate at which this
+machine multiplies matrices. What wall time exceeds it by is the cost of padding, launches and memory.
 
-A forward over a row of n tokens with the vocabulary at h of them takes 2 N n + 2 L d_q n (n + 1) + 2 V d h operations:
-N weights that are multiplied (no embeddings, no head; the last layer counts as a whole, though a CPU computes it only
-where its states are wanted), L layers whose causal attention has d_q dimensions over all heads, V tokens, d dimensions.
-Backward costs as much again where weights are frozen, twice as much where they learn.
+A forward pass over n tokens with logits at h of them takes 2 N n + 2 L d_q n (n + 1) + 2 V d h operations: N weights
+that are multiplied (without embeddings and head; the last layer counts as a whole, though a CPU computes it only where
+its states are needed), L layers whose causal attention has d_q dimensions over all heads, a vocabulary of V tokens, d
+dimensions. The backward pass costs the same again where weights are frozen, and twice that where they are trained.
 """
 
 import time
@@ -23,7 +23,7 @@ MEASURED_S = 0.2
 
 @dataclass(frozen=True)
 class Work:
-    """What a forward of one model costs, in operations."""
+    """What a forward pass of one model costs, in operations."""
 
     weights: int
     """multiplied with each token"""
@@ -45,7 +45,7 @@ class Work:
         )
 
     def forward(self, lengths: Sequence[int], at_head: int = 0, *, adapter: int = 0) -> float:
-        """Of rows of these lengths, with the vocabulary at so many places, and an adapter of so many weights."""
+        """Of rows of these lengths, with logits at `at_head` tokens and an adapter of `adapter` weights."""
         pairs = sum(n * (n + 1) for n in lengths)
         return 2.0 * (self.weights + adapter) * sum(lengths) + 2.0 * self.attention * pairs + 2.0 * self.head * at_head
 
@@ -80,7 +80,7 @@ def rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was told: whoever takes the time must."""
+    """Until the device has finished its work, before a clock is read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,9 +1,9 @@
-"""The layers of a Llama, and of models built alike, in few operations: what a CPU spends on small models is as much
-passes over memory as products. Knows no roles and no losses.
+"""The layers of a Llama, and of models built like it, in few operations: with small models a CPU spends as much time on
+passes over memory as on products. Knows no roles and no losses.
 
-Matrices on the same input are multiplied together, and a low-rank adapter is folded into its matrix on the spot: that
-costs rank / rows of a product, where x A' B' and its gradient cost as much as the adapter has weights. The last layer
-is computed only where its states are asked for.
+Matrices with the same input share one autograd function, and a low-rank adapter is folded into its matrix when it is
+used: that costs rank / rows of the product, less than x A' B' and its gradient would. The last layer is computed only
+at positions whose states are needed.
 """
 
 import math
@@ -23,14 +23,14 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 class _Products(torch.autograd.Function):
-    """x (W + scale B A)' + bias for each of some matrices: weight, bias, A, B of each, or None, come after `scale`.
+    """x (W + scale B A)' + bias for several matrices: weight, bias, A, B (or None) of each follow after `scale`.
 
-    added: what a single product is added to, of its shape.
+    added: a tensor that a single product is added to.
 
-    waves (n, 1, size / 2), complex: the first two products are queries and keys, and are turned by them: each number
-    of a head together with the one half a head further (rotary positions, Su et al. 2021, arXiv:2104.09864). The two
-    of a pair come out side by side: so they are turned in one pass over memory instead of four, and it is of no account
-    in which order queries and keys are multiplied with one another.
+    waves (n, 1, size / 2), complex: the first two products are queries and keys and are rotated by them (rotary
+    positions, Su et al. 2021, arXiv:2104.09864), each number of a head together with the one half a head further. The
+    two are stored side by side, so that one pass over memory rotates them instead of four; attention does not depend on
+    the order of dimensions, as long as queries and keys share it.
     """
 
     @staticmethod
@@ -61,7 +61,7 @@ class _Products(torch.autograd.Function):
             for (weight, _, a, b, _), dy in zip(matrices, dys, strict=True):
                 folded = _folded(weight, a, b, scale)
                 dx = dy @ folded if dx is None else dx.addmm_(dy, folded)
-        # The adapters of all matrices side by side, as one of the sum of their ranks.
+        # The adapters of all matrices are treated as one whose rank is the sum of theirs.
         adapted = [(a, b, dy) for (_, _, a, b, _), dy in zip(matrices, dys, strict=True) if a is not None]
         das: Iterator[Tensor] = iter(())
         inners: Iterator[Tensor] = iter(())
@@ -73,7 +73,7 @@ class _Products(torch.autograd.Function):
         found: list[Tensor | None] = []
         for (_, _, a, _, turn), dy, (needs_w, needs_bias, _, _) in zip(matrices, dys, needed, strict=True):
             mine = [dy.t() @ x if needs_w else None, dy.sum(0) if needs_bias else None]
-            # The wide factor last: the other way round it takes twice as long.
+            # With the wide factor last: the other order takes twice as long.
             mine += [None, None] if a is None else [next(das), (next(inners).t() @ dy).t().contiguous()]
             if turn is not None:
                 mine = [_unpaired(mine[0], turn), _unpaired(mine[1], turn), mine[2], _unpaired(mine[3], turn)]
@@ -86,7 +86,7 @@ def _fours(parts: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _matrices(parts: Sequence[Any], waves: Tensor | None) -> Iterator[tuple[Any, ...]]:
-    """Weight, bias, A and B of each, and by what its product is turned, or None."""
+    """Weight, bias, A, B of each matrix and the waves that rotate its product, or None."""
     for place, (weight, bias, a, b) in enumerate(_fours(parts)):
         if waves is None or place > 1:
             yield weight, bias, a, b, None
@@ -99,7 +99,7 @@ def _folded(weight: Tensor, a: Tensor | None, b: Tensor | None, scale: float) ->
 
 
 def _paired(rows: Tensor | None, waves: Tensor) -> Tensor | None:
-    """Rows (heads size, ...) with those half a head apart side by side."""
+    """Rows (heads size, ...) reordered so that those half a head apart are neighbours."""
     half = waves.shape[-1]
     return None if rows is None else rows.view(-1, 2, half, *rows.shape[1:]).transpose(1, 2).flatten(0, 2)
 
@@ -130,7 +130,7 @@ class _Gated(torch.autograd.Function):
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x (n, heads, size) as `_Products` turns it, but in transformers' order within a head."""
+    """x (n, heads, size) rotated as in `_Products`, but in transformers' order of dimensions."""
     one, other = x.chunk(2, -1)
     turned = torch.empty_like(x)
     first, second = turned.chunk(2, -1)
@@ -140,9 +140,7 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _usual(layer: Any) -> bool:
-    """Whether it sees everything before it, by products over the root of their length, at turned positions, and gates
-    by silu.
-    """
+    """Whether a layer has full causal attention with the usual scaling and rotary positions, and a SiLU gate."""
     attention, some = layer.self_attn, torch.linspace(-4, 4, 9)
     scaled = math.isclose(attention.scaling, attention.head_dim**-0.5)
     whole = not getattr(attention, "sliding_window", None) and getattr(attention, "use_rope", True)
@@ -159,13 +157,13 @@ class Llama:
 
     @classmethod
     def of(cls, model: Any, factors: Callable[[nn.Module], Factors]) -> "Llama | None":
-        """None where the model does not compute the same: tried, not believed."""
+        """None where the model computes something else: tried out on a few tokens."""
         weight = next(model.parameters())
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             return None
         ids = torch.arange(3, 11).remainder(model.get_input_embeddings().weight.shape[0])
         try:
-            # What weights near zero would not show.
+            # Checked apart, because with weights near zero the comparison below would not show it.
             if getattr(model.config, "clip_qkv", None) or not all(map(_usual, model.layers)):
                 return None
             made = cls(model, factors)
@@ -179,8 +177,8 @@ class Llama:
     def states(
         self, ids: Tensor, positions: Tensor, attend: Attend, at: Tensor | None = None, *, few: bool = False
     ) -> Tensor:
-        """Last hidden states (n, d) of ids (n) at positions (n), or of those of them `at` some places only. With `few`
-        ids no matrix is copied to have its rows in another order.
+        """Last hidden states (n, d) of ids (n) at positions (n), or (N, d) at the indices `at` only. With `few` ids
+        weights are not reordered, which would cost more than it saves.
         """
         model = self.model
         x = model.embed_tokens(ids)
@@ -210,7 +208,7 @@ class Llama:
 
 
 def packed(segments: Sequence[Segment]) -> Attend:
-    """For documents one behind the other in one row."""
+    """Attention within the documents of a packed row."""
 
     def read(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (states.transpose(0, 1)[None] for states in (q, k, v))
@@ -220,8 +218,8 @@ def packed(segments: Sequence[Segment]) -> Attend:
 
 
 def cached(cache: Cache, shape: torch.Size, mask: Tensor | None) -> Attend:
-    """For rows of ids of this shape (B, n) that go on where the cache ends: n is 1 but for the first ids. mask
-    (B, past + n) is 1 on tokens, with padding before them.
+    """Attention of rows of ids (B, n) that follow those in the cache; n is 1 except for the prompts. mask (B, past + n)
+    is 1 on tokens, with padding on the left.
     """
     new, hidden = shape[1], None
     if mask is not None:

@@ -1,9 +1,9 @@
-"""The processes of one run, one a device: which of them this is, and what they say to one another.
+"""The processes of one run, one per device: which of them this is, and how they communicate.
 
-A run on one device is `ALONE`, whose methods do nothing. With more, every rank holds the same things, does its share of
-the rows, and hears the others before anything is decided, so that all of them decide alike; what differs between ranks
-is who computes what, never what is computed. Gradients are summed over all ranks in one flat all-reduce of an optimiser
-step: no wrapper around the model has to guess which adapter is trained.
+A run on one device is `ALONE`, whose methods do nothing. With more, every rank holds the same data, computes its share
+of the rows, and exchanges results before anything is decided, so that all decide alike; ranks differ in who computes
+what, never in what is computed. Gradients are summed over all ranks in one flat all-reduce per optimiser step: no
+wrapper around the model has to know which adapter is trained.
 
 Knows no method. Ranks are started by `torchrun`, on one machine.
 """
@@ -44,7 +44,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that speaks and writes."""
+        """Whether this is the rank that reports and writes."""
         return self.rank == 0
 
     def share(self, things: Sequence[T]) -> Sequence[T]:
@@ -52,7 +52,7 @@ class Ranks:
         return things[self.rank :: self.world]
 
     def joined(self, mine: Sequence[T]) -> list[T]:
-        """The opposite: what every rank made of its share, in the order of the whole."""
+        """The opposite: the results of all ranks for their shares, in the order of the whole."""
         parts = self.gather(list(mine))
         whole: list[T] = [thing for part in parts for thing in part]
         for rank, part in enumerate(parts):
@@ -89,7 +89,7 @@ class Ranks:
             tensor.detach().copy_(part.view_as(tensor))
 
     def add_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Gradients summed over all ranks; a rank that had no rows has zeros."""
+        """Gradients summed over all ranks; a rank without rows contributes zeros."""
         if self.world == 1:
             return
         for parameter in parameters:
@@ -99,8 +99,8 @@ class Ranks:
 
     @contextmanager
     def alike(self, *errors: type[Exception]) -> Iterator[None]:
-        """Within, no rank hears another; afterwards an error of these kinds in one rank is raised in all, and Stopped
-        before any other.
+        """For work in which ranks do not communicate: an error of these kinds in one rank is raised in all of them
+        afterwards, and Stopped rather than any other.
         """
         mine: Exception | None = None
         heard: tuple[type[Exception], ...] = (Stopped, *errors)
@@ -118,7 +118,7 @@ class Ranks:
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """Rank 0 does it, then the others: they find what it made."""
+        """Rank 0 does the work first, and the others find its result."""
         if not self.first:
             dist.barrier()
         yield
@@ -126,7 +126,7 @@ class Ranks:
             dist.barrier()
 
     def check_same(self, digest: str) -> None:
-        """That what all ranks must have alike has not come apart."""
+        """Raises Conflict if ranks no longer hold the same weights."""
         if len(set(self.gather(digest))) > 1:
             raise Conflict(f"The {self.world} devices of this run no longer hold the same weights; nothing was saved.")
 
@@ -135,7 +135,7 @@ ALONE = Ranks()
 
 
 def join(devices: int) -> tuple[Ranks, torch.device]:
-    """Meet the other ranks that torchrun has started, if any; and the device of this one. `devices` were asked for."""
+    """Join the other ranks that torchrun has started, if any; returns them and this one's device. devices: as asked."""
     world, here = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     cuda = torch.cuda.is_available()
     if cuda and max(devices, world) > torch.cuda.device_count():
@@ -150,18 +150,18 @@ def join(devices: int) -> tuple[Ranks, torch.device]:
         return ALONE, device
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # one machine: its name need not lead anywhere
-    # What is decided goes over gloo also where tensors go over NCCL: nothing waits for a device to hear it.
+    # Decisions go over gloo even where tensors go over NCCL: nothing waits for a device to learn of them.
     dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
     return Ranks(dist.get_rank(), world), device
 
 
 def leave() -> None:
-    """After the last word to the others."""
+    """Leave the group; nothing can be exchanged afterwards."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def end_with_torchrun() -> None:
-    """Have the kernel end this process when torchrun ends, which gives each rank a session of its own."""
+    """Have the kernel end this process when torchrun ends: torchrun gives each rank a session of its own."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,9 +1,10 @@
-"""The loop that pretrain, sft and reward_model share: steps of micro-batches with one divisor, schedule, guard against
-bad steps, saves, resumption, stopping. Knows no model and no loss: a `Task` has them.
+"""The loop that pretrain, sft and reward_model share: optimiser steps over micro-batches, schedule, guard against bad
+steps, saving, resuming, stopping. Knows no model and no loss: a `Task` has them.
 
-Of several ranks each learns from its share of a step's items, and gradients are added up before the optimiser's step:
-the divisor is the whole step's, so the step is the one that a single process would take. Where all weights are trained
-they are parted among the ranks, which then go through as many micro-batches.
+The losses of a step's micro-batches are summed and divided by the weight of the whole step (its learnt tokens, say), so
+how it is split changes nothing. With several ranks each learns from its share of a step's items and gradients are
+summed: the step is the one that a single process would take. Where all weights are trained they are sharded among the
+ranks, which then all run the same number of micro-batches.
 
 Metrics it yields: `train/loss`, `train/learning_rate`, `train/gradient_norm`, `train/skipped_steps`, `train/epoch`,
 `train/tokens_per_s`, `time/step_s`, and what the task adds. An event's step is the number of optimiser steps done.
@@ -33,11 +34,11 @@ from workers.training.sharded import gathered, is_sharded, whole
 
 Batch = TypeVar("Batch")
 Sums = dict[str, tuple[float, float]]
-"""Sums and what they are over, by name."""
+"""Sums and counts by name; shown as means."""
 
 
 class Task(Protocol[Batch]):
-    """What is trained, on `items` numbered items, as many tokens at once as the budget says."""
+    """What is trained, on items numbered from 0 to `items`, with as many tokens at once as the budget allows."""
 
     items: int
     budget: TokenBudget
@@ -48,7 +49,7 @@ class Task(Protocol[Batch]):
         ...
 
     def weight(self, batch: Batch) -> float:
-        """The batch's share in the step's divisor (its learnt tokens, say)."""
+        """The batch's part of the step's divisor (its learnt tokens, say)."""
         ...
 
     def tokens(self, batch: Batch) -> int:
@@ -56,7 +57,7 @@ class Task(Protocol[Batch]):
         ...
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, tuple[float, float]]]:
-        """The loss summed over the batch, and other numbers as (sum, count), shown as means over the step."""
+        """The loss summed over the batch, and metrics as (sum, count), shown as means over the step."""
         ...
 
     def evaluate(self, step: int) -> Iterator[Event]:
@@ -65,7 +66,7 @@ class Task(Protocol[Batch]):
 
 
 KEPT_BY = {"lowest_loss": ("held_out/loss", -1.0), "highest_score": ("samples/score", 1.0)}
-"""By which number of an evaluation weights are kept, and whether more (1) or less (-1) of it is better."""
+"""Which metric of an evaluation decides, and whether higher (1) or lower (-1) is better."""
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Kept:
 
 @dataclass
 class Plan:
-    """How long it goes on: items in the order of one permutation an epoch, so many a step."""
+    """Which items each step learns from: a random permutation for each epoch, `items_per_step` at a time."""
 
     items: int
     items_per_step: int
@@ -95,7 +96,7 @@ class Plan:
         self.steps = min(steps, self.max_steps) if self.max_steps else steps
 
     def step_items(self, step: int) -> list[int]:
-        """The items of a step: a function of the seed and the step alone, so nothing of it needs saving."""
+        """A function of the seed and the step alone, so there is nothing to save."""
         first, last = step * self.items_per_step, min((step + 1) * self.items_per_step, self.drawn)
         return [self._item(place) for place in range(first, last)]
 
@@ -138,7 +139,7 @@ def _add(sums: Sums, more: Sums) -> None:
 
 
 def _aside(parameter: Tensor) -> Tensor:
-    """Room for a copy, in the machine's memory where it can be: a device has none to spare."""
+    """An empty tensor for a copy, in host memory unless the parameter is sharded: a GPU has none to spare."""
     return torch.empty_like(parameter, device=None if is_sharded(parameter) else "cpu", requires_grad=False)
 
 

@@ -1,13 +1,13 @@
-"""Text to token ids and back: the one set of rules that every stage and serving share; knows no model and no method.
+"""Text to token ids and back: the one set of rules that every stage shares; knows no model and no method.
 
-- A prompt is rendered by the tokenizer's chat template with its generation prompt, or, where there is no template, as
-  the messages' plain text behind the tokenizer's own beginning-of-text token (once, never twice).
-- A completion is encoded apart from its prompt and the ids are joined, so the boundary between them is an index and no
-  merge can cross it; special tokens that are spelt out in a completion's text are letters, not tokens.
-- A completion that ended is closed by the terminator: the token that the template puts behind an assistant's turn, else
-  the end of text. It is always learnt, never cut off, and is where the reward model reads its score.
-- Which places are padding is known from lengths. No id is ever compared with the padding id, so a tokenizer that pads
-  with its end of text does no harm here; tokenizers made here have a padding token of their own.
+- A prompt is rendered by the tokenizer's chat template with its generation prompt, or without a template as the plain
+  text of the messages after the tokenizer's own beginning-of-text token (exactly one).
+- A completion is encoded apart from its prompt and the ids are joined: the boundary between them is an index that no
+  merge can cross. Special tokens that are spelt out in a completion's text are letters, not tokens.
+- A completion that ended is followed by the terminator: the token that the template writes after an assistant's turn,
+  else the end of text. It is always learnt, never cut off, and is where the reward model reads its score.
+- Padding is known from lengths. No id is ever compared with the padding id, so a tokenizer that pads with its end of
+  text does no harm; tokenizers made here have a padding token of their own.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ class Codec:
         self.terminator: int = self._terminator()
 
     def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of everything that stands before the answer; never empty."""
+        """Ids of everything before the answer; never empty."""
         return self.encode_prompts([messages])[0]
 
     def encode_prompts(self, prompts: Iterable[Sequence[Message]]) -> list[list[int]]:
@@ -76,11 +76,11 @@ class Codec:
         return self._encode([self._render(messages, open_answer=True) for messages in prompts], special=True)
 
     def encode_completion(self, text: str, *, ended: bool = True) -> list[int]:
-        """Ids of an answer, closed by the terminator unless it was cut off while it was being written."""
+        """Ids of an answer, with the terminator unless it was cut off."""
         return self._closed(self._encode([text], special=False)[0], ended)
 
     def fit_prompt(self, ids: Sequence[int], room: int) -> list[int]:
-        """A prompt of at most `room` tokens: without its oldest ones, but with its beginning of text."""
+        """A prompt of at most `room` tokens: it loses its oldest ones, but keeps its beginning of text."""
         if len(ids) <= room:
             return list(ids)
         if room < 1:
@@ -118,11 +118,11 @@ class Codec:
         max_tokens: int | None = None,
         earlier_answers: bool = False,
     ) -> list[Encoded | None]:
-        """Prompts and completions (and whether these ended), with the completions learnt, and the prompts' own
-        assistant turns too if asked.
+        """Rows of prompt, completion and whether that ended, with the completions as learnt spans, and if asked the
+        assistant turns inside prompts too.
 
-        Longer than `max_tokens`: the prompt loses its oldest tokens (not its beginning-of-text token). None where
-        not even the completion and one token before it fit: an answer is never cut.
+        If a row is longer than `max_tokens` its prompt loses its oldest tokens (not the beginning of text). None if the
+        completion and one token before it do not fit: a completion is never cut.
         """
         answers = self._encode([completion for _, completion, _ in rows], special=False)
         befores = self.encode_prompts(prompt for prompt, _, _ in rows)
@@ -161,7 +161,7 @@ class Codec:
         return [self.tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in ids]
 
     def _encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        """Many at once are parted among the cores, outside of Python's lock."""
+        """Many texts at once are encoded on all cores, outside of Python's lock."""
         if not texts:
             return []
         found = self.tokenizer(
@@ -173,7 +173,7 @@ class Codec:
         return [*ids, self.terminator] if ended else ids
 
     def _begin(self, ids: list[int]) -> list[int]:
-        """The tokenizer's own way to begin a text: its first token if it adds one. An empty text begins anyhow."""
+        """With the beginning of text if the tokenizer itself adds one; an empty text gets some token in any case."""
         begin = self.tokenizer.bos_token_id
         if begin is not None and int(begin) in self._opening:
             return ids if ids[:1] == [begin] else [int(begin), *ids]
@@ -201,7 +201,7 @@ class Codec:
             start = len(self.encode_prompt(messages[:place]))
             end = len(self._encode([self._render(messages[: place + 1], open_answer=False)], special=True)[0])
             while end > start and whole[end - 1] != self.terminator:
-                end -= 1  # what a template writes behind the terminator (a line break, say) is not part of the turn
+                end -= 1  # what a template writes after the terminator (a line break, say) is not part of the turn
             if list(whole[start:end]) != self.encode_completion(message.content):
                 raise Invalid(
                     "The model's chat template rewrites earlier answers; set train_on_earlier_answers to false."
@@ -210,7 +210,7 @@ class Codec:
         return spans
 
     def _terminator(self) -> int:
-        """The first special token that the template writes behind an assistant's turn, else the end of text."""
+        """The first special token that the template writes after an assistant's turn, else the end of text."""
         end = int(self.tokenizer.eos_token_id)
         if not self.has_template:
             return end

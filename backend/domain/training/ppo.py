@@ -12,8 +12,8 @@ from backend.domain.training.scorers import EXAMPLES, ScorerConfig
 
 CRITIC_NOT_COPIED = (
     "This reward model trained all its weights, so a critic that is an adapter cannot start as a copy of it: it starts "
-    "by expecting a score of 0, although value_init is reward, and advantages are noisier until it has learnt. Where "
-    "critic is reward, it reads this reward model instead, starts as well as a copy, and costs about half the work."
+    "by predicting 0, although value_init is reward, and advantages are noisier until it has learnt. Where critic is "
+    "reward, it reads this reward model instead, starts as well as a copy, and costs about half the work."
 )
 
 
@@ -23,12 +23,12 @@ class PPOConfig(LoraConfig, OutputConfig):
     title: ClassVar[str] = "PPO"
     description: ClassVar[str] = (
         "Improves a model on the project's prompts: it answers, the reward model scores, and answers above expectation "
-        "become likelier, on a leash to where it started."
+        "become likelier, at a price for moving away from where it started."
     )
 
     model: str = Field(
         min_length=1,
-        description="The start of the policy, and the reference that the leash holds it to.",
+        description="The start of the policy, and the reference that its divergence is measured from.",
         json_schema_extra=names("model"),
     )
     reward_model: str = Field(
@@ -51,16 +51,18 @@ class PPOConfig(LoraConfig, OutputConfig):
     judge: str | None = Field(
         None,
         description=(
-            "A second reward model, trained on other judgments: it never teaches the policy, but "
-            "looks at its answers and decides which policy is kept. Empty: the last healthy one is kept."
+            "A second reward model, trained on other judgments: the policy does not learn from it, but it scores "
+            "answers and decides which policy is saved. Empty: the last healthy one is saved."
         ),
         json_schema_extra=names("checkpoint"),
     )
-    judge_every_iterations: int = Field(5, ge=1, le=100_000, description="Rounds between two looks of the judge.")
+    judge_every_iterations: int = Field(
+        5, ge=1, le=100_000, description="The judge scores answers every so many rounds."
+    )
     judge_prompts: int = Field(
         64, ge=1, le=100_000, description="Held-out prompts that are answered for the judge each time."
     )
-    guard: GuardConfig = Field(GuardConfig(), description="What tells that a policy cheats its reward.")
+    guard: GuardConfig = Field(GuardConfig(), description="The signs that a policy cheats its reward.")
     prompts: Split = Field("train", description=SPLIT_HELP)
     iterations: int = Field(100, ge=1, le=1_000_000, description="Rounds of answering, scoring and learning.")
     episodes_per_iteration: int = Field(64, ge=1, le=1_000_000, description="Answers in each round.")
@@ -80,9 +82,9 @@ class PPOConfig(LoraConfig, OutputConfig):
     advantage_estimator: Literal["gae", "batch_mean", "leave_one_out", "group_relative"] = Field(
         "gae",
         description=(
-            "What an answer is compared with. gae: a critic's expectation at each token. batch_mean: the mean of the "
-            "round's other answers. leave_one_out (RLOO): the mean of the other answers to the same prompt. "
-            "group_relative (GRPO): the mean of all answers to the same prompt, in units of their deviation."
+            "The baseline of an answer. gae: a critic's value at each token. batch_mean: the mean of the round's other "
+            "answers. leave_one_out (RLOO): the mean of the other answers to the same prompt. group_relative (GRPO): "
+            "the mean of all answers to the same prompt, with the difference divided by their deviation."
         ),
     )
     epochs: int = Field(2, ge=1, le=64, description="Passes over a round's answers.")
@@ -149,8 +151,8 @@ class PPOConfig(LoraConfig, OutputConfig):
         ge=0,
         le=1,
         description=(
-            "gae: 1 trusts what was received, 0 what the critic expects next. Empty: 0.95, and 1 with a shared critic, "
-            "which foresees too little to be trusted."
+            "gae: 1 relies on the returns received, 0 on the critic's next value. Empty: 0.95, and 1 with a shared "
+            "critic, whose values are too rough to rely on."
         ),
     )
     whiten_advantages: bool = Field(
@@ -159,30 +161,32 @@ class PPOConfig(LoraConfig, OutputConfig):
     critic: Literal["separate", "reward", "shared"] = Field(
         "separate",
         description=(
-            "separate: the critic is an adapter of its own. reward: a linear head that reads what the reward model "
-            "makes of the unfinished answer, and is fitted by least squares; about half the work. shared: one that "
-            "reads the reference, as cheap and for any scorer, but it has to learn first which prompts are worth more."
+            "separate: the critic is an adapter of its own. reward: a linear function of the reward model's hidden "
+            "states of the unfinished answer, fitted by least squares; about half the work. shared: the same of the "
+            "reference's, as cheap and for any scorer, but it must first learn which prompts are worth more."
         ),
     )
     value_init: Literal["reward", "zero"] = Field(
         "reward",
         description=(
-            "reward: the critic starts as a copy of the reward model, or of its head where it reads it and that serves "
-            "better than what the first round tells; a separate one cannot where the reward model trained all its "
-            "weights, and the run says so, and does not where reward_model_weight is 0. zero: it starts by expecting "
-            "0, as a shared one always does."
+            "reward: a separate critic starts as a copy of the reward model; not where that trained all its weights, "
+            "which the run then says, or where reward_model_weight is 0. One that reads the reward model starts with "
+            "its head, if that predicts the first round better than a fit. zero: it starts by predicting 0, as a "
+            "shared one always does."
         ),
     )
     value_clip_range: float | None = Field(
-        0.2, gt=0, description="How far a value may move in a round and still gain. Empty: as far as it wants."
+        0.2, gt=0, description="How far a value may move in a round and still gain. Empty: any distance."
     )
     score_clip: float = Field(
-        5.0, gt=0, description="Scores, which are about 1 apart in deviation, are cut to at most this above or below 0."
+        5.0, gt=0, description="Scores, whose deviation is about 1, are clipped to at most this above or below 0."
     )
     missing_end_penalty: float = Field(
         1.0, ge=0, description="Taken off the score of an answer that was cut before it ended."
     )
-    entropy_coefficient: float = Field(0.0, ge=0, le=10, description="Reward for keeping many tokens likely.")
+    entropy_coefficient: float = Field(
+        0.0, ge=0, le=10, description="Weight of the entropy of each token in the loss, which keeps answers varied."
+    )
     engine: EngineConfig | None = Field(
         None,
         description=(
