@@ -1,6 +1,6 @@
-"""Who wins against whom: win rates between any two models by one judge, with intervals; knows no model.
+"""Win rates between any two models by one judge, with intervals; knows no model.
 
-A win rate is over pairs of answers to one prompt, ties count half, and its interval is a bootstrap over prompts, since
+A win rate is over pairs of answers to one prompt; ties count half. Its interval is a bootstrap over prompts, because
 answers to one prompt are not independent.
 """
 
@@ -12,12 +12,13 @@ from typing import Any
 from workers.training.reward_metrics import bootstrap
 
 Wins = Callable[[int, int], list[list[float]]]
-"""How the first of two models fares against the second, by their numbers: 1, 0.5 or 0 (or between) for each pair of
-answers, one list a prompt."""
+"""Takes the numbers of two models; returns what the first wins against the second, 1, 0.5 or 0 (or between), for each
+pair of answers, a list for each prompt.
+"""
 
 
 def by_scores(scores: Sequence[Sequence[float]], *, tie_margin: float, samples_per_prompt: int) -> Wins:
-    """By a judge that gives every answer of every model a score; within the margin is a tie."""
+    """By a judge that scores every answer; a difference within the margin is a tie."""
 
     def wins(one: int, other: int) -> list[list[float]]:
         pairs = zip(scores[one], scores[other], strict=True)
@@ -28,8 +29,9 @@ def by_scores(scores: Sequence[Sequence[float]], *, tie_margin: float, samples_p
 
 
 def by_comparing(better: Callable[[int, int], Sequence[float]], *, samples_per_prompt: int) -> Wins:
-    """By a judge that is shown two answers and says how sure it is that the first is better: asked both ways round, so
-    that a lean to what stands first cancels."""
+    """By a judge that is shown two answers and gives the probability that the first is better. It is asked in both
+    orders, so that a bias for the first place cancels.
+    """
 
     def wins(one: int, other: int) -> list[list[float]]:
         there_and_back = zip(better(one, other), better(other, one), strict=True)
@@ -40,8 +42,9 @@ def by_comparing(better: Callable[[int, int], Sequence[float]], *, samples_per_p
 
 
 def table(judge: str, models: Sequence[str], wins: Wins, *, rounds: int, seed: int) -> dict[str, Any]:
-    """`{"judge", "models", "rate", "low", "high"}`: three tables of what the model of the row scores against that of
-    the column, null against itself."""
+    """`{"judge", "models", "rate", "low", "high"}`: three tables of the row's win rate against the column, null on the
+    diagonal.
+    """
     size = range(len(models))
     cells: dict[str, list[list[float | None]]] = {
         name: [[None for _ in size] for _ in size] for name in ("rate", "low", "high")

@@ -1,19 +1,18 @@
-"""Answers drawn by a vLLM server, in an environment of its own, instead of our own sampler. Knows no method.
+"""Samples answers with a vLLM server, in an environment of its own, instead of our own sampler. Knows no method.
 
 Before a round the adapter is written below the run's folder, which the server must see under the same path, and loaded
-there under a new name: what vLLM keeps of prompts it keeps by that name. Prompts go to it as token ids, and token ids
-come back with the log-probabilities they were drawn with. Those only tell how far the server is off: what is learnt
-from are the trainer's own.
+there under a new name, because vLLM caches prompts by that name. Prompts are sent as token ids, and token ids come back
+with the log-probabilities they were drawn with. These show how far the server is off; learning uses the trainer's own.
 
-That it computes with the weights that are trained is not believed but seen. A few known sequences, the canary, are
-scored there and here; where the two are apart, or where the server is nearer to the model without the adapter or to an
-earlier round, the run stops.
+Whether the server computes with the current weights is checked, not assumed. A few known sequences, the canary, are
+scored there and here. The run stops if the two differ, or if the server is closer to the model without the adapter or
+to an earlier round.
 
 engine/canary_mean_gap_nats  engine/canary_max_gap_nats      |log-prob of the server - our own| over the canary's tokens
 
 The server: vLLM 0.10.2 or later (`return_token_ids`), `VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve MODEL
---enable-lora --max-lora-rank RANK --logprobs-mode processed_logprobs`; the last, because log-probabilities are
-otherwise told as if the temperature were 1.
+--enable-lora --max-lora-rank RANK --logprobs-mode processed_logprobs`; without the last, log-probabilities would be
+those at temperature 1.
 """
 
 import hashlib
@@ -39,9 +38,9 @@ from workers.training.ranks import ALONE, Ranks
 
 CANARIES, CANARY_TOKENS = 8, 32
 CANARY = 2**31 + 1
-"""Stands for the iteration in what seeds the canary's answers."""
+"""Takes the place of the iteration in the random keys of the canary's answers."""
 NOISE_NATS = 1e-4
-"""Below it nobody can say whose numbers the server's are like."""
+"""Gaps below this do not show whose log-probabilities the server's are like."""
 TIMEOUT_S = 1800.0
 
 
@@ -56,7 +55,7 @@ def drawn(
     stop_ids: Sequence[int],
     seed: int,
 ) -> list[Answer]:
-    """Answers of the backbone's model itself, once a canary has shown that it is what the server has."""
+    """Answers of the backbone's model, without an adapter, after a canary has shown that the server serves it."""
     if not prompts:
         return []
     with closing(Engine(config, backbone, folder, adapter=None, prompts=prompts, seed=seed)) as engine:
@@ -65,8 +64,8 @@ def drawn(
 
 
 class Engine:
-    """A server that serves the backbone's model: `follow` has it answer with the adapter as it is now, or with None as
-    the model itself does.
+    """A server of the backbone's model. After `follow` it answers with the adapter as it is now, or with None as the
+    model itself.
     """
 
     def __init__(
@@ -87,9 +86,9 @@ class Engine:
         if ranks.first:  # what an attempt that died left behind
             shutil.rmtree(folder, ignore_errors=True)
         self.model = config.model or ""
-        """What it is asked for: the model, or the adapter as it was loaded last."""
+        """The name to request: the model's, or that of the adapter loaded last."""
         self.seen: dict[str, float] = {}
-        """What the canary last said."""
+        """The metrics of the last canary."""
         limit = backbone.max_positions or 2**31
         self._canary_tokens = min(CANARY_TOKENS, limit // 2)
         room = limit - self._canary_tokens - 1  # a server that tells of a prompt also writes a token
@@ -99,9 +98,7 @@ class Engine:
         self._before: Tensor | None = None
 
     def follow(self, step: int) -> None:
-        """Have it answer with the weights that are here now, and, where it is time, see that it does. All ranks call
-        it.
-        """
+        """Make the server answer with the current weights and, when due, check that it does. All ranks must call it."""
         if self.ranks.first:
             digest = self._digest()
             if self.adapter is not None and digest != self._loaded:

@@ -1,13 +1,13 @@
-"""An independent eye on a policy: the same held-out prompts answered every few iterations, scored by somebody whose
-favour the policy was not trained for.
+"""An independent check of a policy: the same held-out prompts are answered every few iterations and scored by a scorer
+that the policy was not trained on.
 
-The answers are drawn with the same random numbers each time, so that what changes is the policy.
+The answers are sampled with the same random numbers each time, so that only the policy changes.
 
 judge/score                         mean score of the answers by the judge
-judge/score_error                   its standard error, over prompts; nothing where there is only one
-judge/reward                        what the rewards say of the same answers
-judge/kl_base_per_seq_nats          how far from the reference they are: the judge's score over its square root is the
-                                    frontier of a run (Gao et al. 2023, arXiv:2210.10760)
+judge/score_error                   its standard error, over prompts; nothing if there is only one
+judge/reward                        mean of the same answers' reward scores
+judge/kl_base_per_seq_nats          their KL divergence from the reference: the judge's score over its square root is
+                                    the frontier of a run (Gao et al. 2023, arXiv:2210.10760)
 judge/length_mean                   tokens of an answer
 """
 
@@ -22,7 +22,7 @@ from workers.training.scoring import Scorer, scores_among
 
 @dataclass(frozen=True)
 class Judge:
-    """Who judges, on which prompts (ids), every how many iterations."""
+    """The scorer, the prompts (ids) it judges on, and every how many iterations."""
 
     scorer: Scorer
     prompts: Sequence[list[int]]
@@ -30,7 +30,7 @@ class Judge:
     ranks: Ranks = ALONE
 
     def numbers(self, batch: Rollouts) -> dict[str, float]:
-        """What is seen of scored answers to the judge's prompts."""
+        """The metrics above for scored answers to the judge's prompts."""
         scores = scores_among(self.ranks, self.scorer, batch.sequences, batch.prompt_lengths)
         return {
             "judge/score": float(scores.mean()),

@@ -22,11 +22,11 @@ from workers.training.sharded import gathered
 from workers.training.tokens import Codec
 
 READ_BACK_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""Between the trained model and what was saved of it, relative to the largest logit."""
+"""Largest difference allowed between the trained model and the saved one, relative to the largest logit."""
 
 
 def fresh(folder: Path) -> Path:
-    """An empty folder: what an attempt that died left behind is removed."""
+    """The folder, emptied of what an attempt that died may have left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -57,8 +57,9 @@ def save_language_model(job: Job, backbone: Backbone, codec: Codec, *, adapter: 
 
 @torch.no_grad()
 def _read_back(folder: Path, parent: Path, backbone: Backbone, adapter: str) -> None:
-    """Load what was written as others will, merged by transformers alone and as an adapter over its parent by peft:
-    both must say what the trained model says, or the run has failed."""
+    """Load what was written as others will, merged by transformers alone, and as an adapter on its parent by peft. The
+    run fails unless both give the trained model's logits.
+    """
     length = min(16, backbone.vocabulary_size, backbone.max_positions or 16)
     ids = torch.arange(length, device=backbone.device).unsqueeze(0)
     with backbone.role(adapter):
@@ -81,13 +82,13 @@ def _read_back(folder: Path, parent: Path, backbone: Backbone, adapter: str) -> 
 
 
 def _is_full(device: torch.device, model: Any) -> bool:
-    """Whether a GPU has no room for one more model like this."""
+    """Whether the device is a GPU without room for one more model of this size."""
     size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return device.type == "cuda" and free_on_device(device) < 1.5 * size
 
 
 def write_podium_json(folder: Path, job: Job, **about: Any) -> None:
-    """`podium.json`: what made the checkpoint and what it must be used with."""
+    """`podium.json`: how the checkpoint was made and what it must be used with."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "kind": job.kind,

@@ -3,9 +3,9 @@
 Always `reward_head.safetensors` (weight, bias, gain, offset), the tokenizer and `podium.json`. Beside them
 
 adapter/                        where an adapter was trained; the backbone's own files stay where they are
-config.json, model.safetensors  where all weights were: transformers' sequence classification of the family with one
-                                label, if it has one (else the model without a head). Those heads have no bias, so its
-                                logit is the score less a constant, which podium.json tells (`score_minus_logit`).
+config.json, model.safetensors  where all weights were: the family's sequence classification model in transformers with
+                                one label, if it has one (else the model without a head). Those heads have no bias, so
+                                its logit is the score less a constant: `score_minus_logit` in podium.json.
 """
 
 import copy
@@ -28,12 +28,12 @@ from workers.training.sharded import gathered
 from workers.training.tokens import Codec
 
 SCORE = "score.weight"
-"""What transformers calls the head of all its causal sequence classifications."""
+"""The name of the head in all causal sequence classification models of transformers."""
 
 
 def save(job: Job, model: RewardModel, codec: Codec, *, doubt: str | None = None) -> None:
-    """Write `output/`. Every rank must call it: a parted model is put together. doubt: what whoever is to learn from
-    this model should be told of it.
+    """Write `output/`. Every rank must call it, because a sharded model is gathered. doubt: a warning for the runs that
+    learn from this model.
     """
     backbone, keep = model.backbone, job.ranks.first
     weights = gathered(backbone.model.state_dict(keep_vars=True), keep=keep) if model.adapter is None else {}
@@ -66,7 +66,7 @@ def save(job: Job, model: RewardModel, codec: Codec, *, doubt: str | None = None
 
 
 def _save_whole(backbone: Backbone, weights: Mapping[str, Tensor], head: Mapping[str, Tensor], folder: Path) -> bool:
-    """Model and tokenizer; whether it is a sequence classification."""
+    """Write model and tokenizer; returns whether it is a sequence classification model."""
     config = copy.deepcopy(backbone.stored_config)
     config.num_labels = 1
     config.get_text_config().pad_token_id = backbone.pad_id  # the last token that is no padding is scored
@@ -86,7 +86,7 @@ def _save_whole(backbone: Backbone, weights: Mapping[str, Tensor], head: Mapping
 
 
 def _comes_back(folder: Path, model: RewardModel, weights: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> bool:
-    """Whether what was written is what was trained, to the bit."""
+    """Whether the written files hold exactly the trained weights."""
     backbone = model.backbone
     if model.adapter is not None:
         again = ScalarHead.load(folder, device=CPU).state_dict()
@@ -102,7 +102,7 @@ def _comes_back(folder: Path, model: RewardModel, weights: Mapping[str, Tensor],
 
 @torch.no_grad()
 def _compare_with_transformers(folder: Path, model: RewardModel, score_minus_logit: float) -> None:
-    """transformers alone must give the same scores, but for the constant."""
+    """Raises Conflict unless transformers alone gives the same scores, except for the constant."""
     classifier, info = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, output_loading_info=True
     )

@@ -1,4 +1,4 @@
-"""Who scores the answers of a run: the reward model, further scorers, and PPO's judge, from the run's folder."""
+"""The scorers of a run, from its config and inputs: the reward model, further scorers, and PPO's judge."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ Prompts = Iterable[tuple[Sequence[int], Sequence[Mapping[str, str]]]]
 
 
 def rewards(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Rewards:
-    """What the config of a run of PPO maximises."""
+    """What a run of PPO maximises."""
     config = job.config
     assert isinstance(config, PPOConfig)
     messages = {tuple(ids): said for ids, said in prompts}
@@ -33,7 +33,7 @@ def rewards(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Rew
 
 
 def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Scorer:
-    """The independent eye of the config: a second reward model, or a scorer."""
+    """The judge of a run of PPO: a second reward model, or a scorer."""
     config = job.config
     assert isinstance(config, PPOConfig)
     if config.judge:
@@ -43,7 +43,7 @@ def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Score
 
 
 def doubts(job: Job) -> Iterator[tuple[str, str]]:
-    """What was found wrong with the reward models of a run when they were trained: which of them, and a sentence."""
+    """Warnings that were given of the run's reward models when they were trained: which of them, and a sentence."""
     for name in (REWARD_MODEL, JUDGE):
         folder = job.optional_path(name)
         if folder is not None and (said := read_podium_json(folder).get("doubt")):
@@ -51,10 +51,10 @@ def doubts(job: Job) -> Iterator[tuple[str, str]]:
 
 
 class Liking:
-    """How much the reward model and the scorers of a run of fine-tuning like its answers."""
+    """The scores of a fine-tuning run's answers by its reward model and scorers."""
 
     def __init__(self, job: Job, backbone: Backbone | None) -> None:
-        """backbone: the one that is trained, where its own weights stay as they are."""
+        """backbone: the one that is trained, if only an adapter of it is."""
         config = job.config
         assert isinstance(config, SFTConfig)
         self._ranks, self._weight = job.ranks, config.reward_model_weight
@@ -64,8 +64,8 @@ class Liking:
     def means(
         self, prompts: Sequence[Sequence[ChatMessage]], answered: Sequence[tuple[str, bool]], tokens: int
     ) -> dict[str, float]:
-        """Of an answer to each prompt, its text and whether it ended: what each scorer gives on average, and the
-        weighted sum. tokens: so many are computed at once. Each rank asks about its share.
+        """The mean score by each scorer, and their weighted sum. answered: the text of an answer to each prompt, and
+        whether it ended. tokens: how many are computed at once. Each rank scores its share.
         """
         mine = self._ranks.share(range(len(prompts)))
         texts, ended = [answered[place][0] for place in mine], [answered[place][1] for place in mine]
@@ -85,8 +85,8 @@ class Liking:
 
 
 def reward_reader(job: Job, beside: Backbone | None = None, *, tokens_per_microbatch: int) -> Reader:
-    """The reward model of a run whose answers it is shown as texts. It shares the weights of `beside` where it is an
-    adapter on these very ones, and otherwise brings its own.
+    """The run's reward model, for answers as texts. An adapter on the weights of `beside` shares them; any other brings
+    its own.
     """
     folder = job.path(REWARD_MODEL)
     if beside is not None and read_podium_json(folder).get("backbone_sha256") == beside.digest():
