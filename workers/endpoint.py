@@ -3,10 +3,12 @@ Knows no run and no database."""
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -16,6 +18,28 @@ TIMEOUT_S = 120.0
 ATTEMPTS = 6
 LONGEST_PAUSE_S = 60.0
 _TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504}
+
+
+LOOK_EVERY_S = 0.2
+Made = TypeVar("Made")
+
+
+def awaited(work: Callable[[], Made], look_up: Callable[[], object]) -> Made:
+    """The result of work that waits for others, in a thread of its own. An error of `look_up`, which is called
+    meanwhile, ends the wait; the work is left to itself.
+    """
+    running: Future[Made] = Future()
+
+    def run() -> None:
+        try:
+            running.set_result(work())
+        except BaseException as error:
+            running.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()  # a pool's would be waited for at the end of the process
+    while not wait([running], LOOK_EVERY_S).done:
+        look_up()
+    return running.result()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Both are given prompts (messages) and completions (texts) of the same number, an
 there are is the operator's to decide: a config only names a function in them.
 """
 
+import functools
 import importlib.util
 import math
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 from backend.domain.training.scorers import ScorerConfig
 from backend.errors import Invalid, PodiumError
-from workers.endpoint import Service
+from workers.endpoint import Service, awaited
 
 FOLDER = "PODIUM_SCORERS_DIR"
 AT_ONCE = 64
@@ -23,9 +24,11 @@ Score = Callable[..., Sequence[float]]
 """Of prompts and completions, and where it compares, of the others that each completion stands against."""
 
 
-def load(config: ScorerConfig) -> Score:
-    """The scorer behind a config, whose answers are checked. Raises Invalid when there is none."""
-    score = _of_service(config) if config.url else _of_file(config)
+def load(config: ScorerConfig, look_up: Callable[[], object] = lambda: None) -> Score:
+    """The scorer behind a config, whose answers are checked. Raises Invalid when there is none. look_up: called again
+    and again while a service is waited for; its error ends the wait.
+    """
+    score = _of_service(config, look_up) if config.url else _of_file(config)
 
     def checked(prompts: Prompts, completions: Sequence[str], *others: Sequence[str]) -> list[float]:
         try:
@@ -33,6 +36,7 @@ def load(config: ScorerConfig) -> Score:
         except PodiumError:
             raise
         except Exception as error:
+            look_up()  # whose error this may be
             raise Invalid(f"The scorer “{config.name}” failed: {type(error).__name__}: {error}.", "scorers") from error
         if len(found) != len(completions):
             raise Invalid(
@@ -69,7 +73,7 @@ def _of_file(config: ScorerConfig) -> Score:
     return found
 
 
-def _of_service(config: ScorerConfig) -> Score:
+def _of_service(config: ScorerConfig, look_up: Callable[[], object]) -> Score:
     service = Service(config.name, {"url": config.url, "api_key_env": config.api_key_env})
 
     def score(prompts: Prompts, completions: Sequence[str], others: Sequence[str] = ()) -> list[float]:
@@ -80,7 +84,7 @@ def _of_service(config: ScorerConfig) -> Score:
             body: dict[str, Any] = {"prompts": asked, "completions": completions[part]}
             if config.compares:
                 body["others"] = others[part]
-            answer: Any = service.post("", body)
+            answer: Any = awaited(functools.partial(service.post, "", body), look_up)
             if not isinstance(answer, dict) or not isinstance(answer.get("scores"), list):
                 raise Invalid(f"The scorer “{config.name}” does not answer with scores.", "scorers")
             scores += answer["scores"]

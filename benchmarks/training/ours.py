@@ -68,12 +68,13 @@ def _sft(folder: Path, workload: Workload, seed: int, said: Measured) -> None:
         backbone.model.requires_grad_(True)
         named = list(backbone.model.named_parameters())
     plan = Plan(len(rows), workload.per_step, config.epochs, config.max_steps, seed)
+    job = _job("sft", config, seed, workload)
     task = DocumentTask(
-        backbone, _in_order([Document(r["ids"], ((r["prompt"], len(r["ids"])),)) for r in rows], plan), [],
+        job, backbone, _in_order([Document(r["ids"], ((r["prompt"], len(r["ids"])),)) for r in rows], plan), [],
         adapter=sft.ADAPTER if workload.lora else None, samples=lambda step: iter(()),
         tokens_per_microbatch=config.tokens_per_microbatch,
     )  # fmt: skip
-    _run(Loop(_job("sft", config, seed, workload), config, task, plan, named), workload, said)
+    _run(Loop(job, config, task, plan, named), workload, said)
     counted = rows[workload.warm_up * workload.per_step :]
     said.lengths = [[len(r["ids"]), len(r["ids"]) - r["prompt"]] for r in counted]
     said.units = sum(len(r["ids"]) for r in counted)

@@ -13,6 +13,7 @@ from backend.domain.training import read_config
 from backend.domain.training.scorers import ScorerConfig
 from backend.errors import Invalid
 from workers import scorers
+from workers.training.ranks import Stopped
 
 PROMPTS = [[{"role": "user", "content": "Hi"}], [{"role": "user", "content": "Bye"}]]
 TEXTS = ["Hello there", "So long"]
@@ -77,13 +78,16 @@ def test_without_a_folder_there_are_no_functions(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def service() -> Iterator[tuple[str, list[Any]]]:
-    """A service that counts letters, and what it was asked."""
+    """A service that counts letters, and what it was asked. Where it is slow, it answers after the test."""
     asked: list[Any] = []
+    done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             asked.append((self.path, self.headers.get("authorization"), body))
+            if self.path.endswith("slow"):
+                done.wait()
             answer = json.dumps({"scores": [len(text) for text in body["completions"]]}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
@@ -96,6 +100,7 @@ def service() -> Iterator[tuple[str, list[Any]]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/score", asked
+    done.set()
     server.shutdown()
     server.server_close()
 
@@ -112,6 +117,19 @@ def test_a_service_is_asked_in_parts_with_its_key(
         ("/score", "Bearer s3cret", scorers.AT_ONCE), ("/score", "Bearer s3cret", 5)
     ]  # fmt: skip
     assert asked[1][2]["prompts"] == [PROMPTS[0]] * 5
+
+
+def test_who_waits_for_a_service_can_be_told_to_stop(service: tuple[str, list[Any]]) -> None:
+    url, asked = service
+    score = scorers.load(ScorerConfig(name="slow", url=f"{url}/slow"), lambda: _stop_when(len(asked) > 0))
+    with pytest.raises(Stopped):
+        score([PROMPTS[0]] * 99, ["x"] * 99)
+    assert len(asked) == 1, "and is not asked for the rest"
+
+
+def _stop_when(told: bool) -> None:
+    if told:
+        raise Stopped
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def train(job: Job) -> Iterator[Event]:
             results |= _accuracy(pairs, config)
             sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=config.seed)
         yield from budget.warnings(0)
-    wins = _judges(config, asked, answered)
+    wins = _judges(job, config, asked, answered)
     rates = [table(judge, [one.name for one in answered], wins[judge], rounds=config.bootstrap_rounds, seed=config.seed)
              for judge in wins]  # fmt: skip
     if job.inputs.get("demonstrations"):
@@ -124,7 +124,9 @@ def train(job: Job) -> Iterator[Event]:
     yield Result(results, ({"win_rates": rates} if rates else {}) | ({"accuracy_by": sources} if sources else {}))
 
 
-def _judges(config: EvaluateConfig, asked: Sequence[PromptRow], answered: Sequence[Answered]) -> dict[str, Wins]:
+def _judges(
+    job: Job, config: EvaluateConfig, asked: Sequence[PromptRow], answered: Sequence[Answered]
+) -> dict[str, Wins]:
     """How each judge tells who wins; further scorers are asked for their scores here."""
     each = config.samples_per_prompt
     prompts = [[message.model_dump() for message in row.prompt] for row in asked]
@@ -132,7 +134,7 @@ def _judges(config: EvaluateConfig, asked: Sequence[PromptRow], answered: Sequen
     if answered[0].scores:
         wins[REWARD_MODEL] = _by_scores(REWARD_MODEL, config, answered)
     for judge in config.scorers:
-        score = scorers.load(judge)
+        score = scorers.load(judge, job.look_up)
         if judge.compares:
 
             def better(one: int, other: int, score: scorers.Score = score) -> Sequence[float]:

@@ -66,7 +66,7 @@ class Job:
         return self.folder / "output"
 
     def look_up(self) -> None:
-        """From the midst of work."""
+        """From the midst of work. Where there are ranks, within `alike`."""
         if self.should_stop():
             raise Stopped
 
@@ -95,18 +95,18 @@ class Job:
         phase: str,
         *,
         step: int = 0,
-    ) -> Generator[Progress, None, list[Made] | None]:
+    ) -> Generator[Progress, None, list[Made]]:
         """What `work` makes of things, some at once: of many that takes minutes, in which people see how far it is.
-        None where the run was asked to stop; what was made is lost. step: how many have been trained, of as many.
+        Where the run is asked to stop, what was made is lost. step: how many have been trained, of as many.
         """
         yield Progress(step, step or None, phase)
         made: list[Made] = []
         told = time.monotonic()
         for start in range(0, len(things), AT_ONCE):
+            if self.ranks.any(self.should_stop()):
+                raise Stopped
             made += work(things[start : start + AT_ONCE])
             if (now := time.monotonic()) - told >= TELL_EVERY_S:
-                if self.should_stop():
-                    return None
                 yield Progress(step, step or None, f"{phase}, {min(1.0, (start + AT_ONCE) / len(things)):.0%}")
                 told = now
         return made

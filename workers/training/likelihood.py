@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from workers.training.backbone import Backbone
-from workers.training.budget import TokenBudget
+from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, StepMetrics
-from workers.training.job import spread
+from workers.training.job import Job, spread
 from workers.training.logprobs import state_logprobs
 from workers.training.packing import Document, Packed, microbatches
 from workers.training.sharded import Sharded
@@ -32,6 +32,7 @@ class DocumentTask:
 
     def __init__(
         self,
+        job: Job,
         backbone: Backbone,
         documents: Sequence[Document],
         held_out: Sequence[Document],
@@ -42,7 +43,7 @@ class DocumentTask:
         sharded: Sharded | None = None,
     ) -> None:
         """sharded: the model, where several ranks train all weights."""
-        self.sharded = sharded
+        self.job, self.sharded = job, sharded
         self.cores = Cores() if sharded else backbone.cores
         self.backbone, self.documents, self.adapter, self.samples = backbone, documents, adapter, samples
         self.items = len(documents)
@@ -89,10 +90,13 @@ class DocumentTask:
         """Nats per learnt token of these documents."""
 
         def work(batch: Packed) -> float:
+            self.job.look_up()
             with self.backbone.precision(self.adapter), self.backbone.role(self.adapter):
                 return float(negative_log_likelihood(self.backbone, batch))
 
-        total = sum(self.cores.map(work, list(microbatches(documents, self.budget.tokens, self.cores.count))))
+        batches = list(microbatches(documents, self.budget.tokens, self.cores.count))
+        with self.job.ranks.alike(*OUT_OF_MEMORY):
+            total = sum(self.cores.map(work, batches))
         tokens = sum(document.learnt_tokens for document in documents)
         loss = total / max(1, tokens)
         return {

@@ -42,8 +42,6 @@ def train(job: Job) -> Generator[Event, None, None]:
         return [codec.fit_prompt(ids, room) for ids in codec.encode_prompts(row.prompt for row in some)]
 
     prompts = yield from job.each(rows, encode, "encode")
-    if prompts is None:
-        return
     messages = [_messages(row) for row in rows]
     judge_rows = job.rows("judge_prompts", PromptRow) if "judge_prompts" in job.inputs else []
     if "judge_prompts" in job.inputs and not judge_rows:

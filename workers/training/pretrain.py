@@ -24,6 +24,7 @@ from backend.domain.training import PretrainConfig
 from backend.domain.training_rows import TextRow
 from backend.errors import Invalid
 from workers.training.backbone import Backbone
+from workers.training.budget import OUT_OF_MEMORY
 from workers.training.events import Event, Progress, Result, Sample
 from workers.training.generation import Sampling, generate
 from workers.training.job import Job
@@ -66,14 +67,13 @@ def train(job: Job) -> Generator[Event, None, None]:
         return [piece for ids in codec.encode_texts(some) for piece in pieces(ids, limit)]
 
     documents = yield from job.each(used, cut, "encode")
-    if documents is None:
-        return
     measured = cut(kept_out)
 
     def samples(step: int) -> Iterator[Event]:
-        return _samples(backbone, codec, kept_out or used, limit, job.seed, step)
+        return _samples(job, backbone, codec, kept_out or used, limit, step)
 
     task = DocumentTask(
+        job,
         backbone,
         documents,
         measured,
@@ -176,13 +176,15 @@ def _tokenizer(job: Job, config: PretrainConfig, texts: Sequence[str]) -> Any:
 
 
 def _samples(
-    backbone: Backbone, codec: Codec, texts: Sequence[str], limit: int, seed: int, step: int
+    job: Job, backbone: Backbone, codec: Codec, texts: Sequence[str], limit: int, step: int
 ) -> Iterator[Event]:
     """The beginnings of some texts, continued."""
     begun = codec.encode_texts(texts[:SAMPLES])
     begun = [ids[: max(1, min(len(ids) // 3, limit // 2))] for ids in begun]
     new = max(1, min(SAMPLE_TOKENS, limit // 2))
-    answers = generate(backbone, begun, Sampling(new), keys=[(seed, 0, place) for place in range(len(begun))])
+    keys = [(job.seed, 0, place) for place in range(len(begun))]
+    with job.ranks.alike(*OUT_OF_MEMORY):
+        answers = generate(backbone, begun, Sampling(new), keys=keys, before_each_token=job.look_up)
     for ids, answer in zip(begun, answers, strict=True):
         start = {"role": "user", "content": codec.decode(ids)}
         yield Sample(step, [start], codec.decode(answer.ids), {"tokens": float(len(answer.ids))})

@@ -54,7 +54,7 @@ from backend.domain.training_rows import RewardGroup, ScoredCompletion
 from backend.errors import Invalid
 from workers.training import reward_metrics, reward_output
 from workers.training.backbone import Backbone
-from workers.training.budget import TokenBudget
+from workers.training.budget import OUT_OF_MEMORY, TokenBudget
 from workers.training.cores import Cores
 from workers.training.events import Event, Progress, Result, StepMetrics, Warned
 from workers.training.generation import Sampling, generate, tokens_at_once
@@ -101,8 +101,6 @@ def train(job: Job) -> Generator[Event, None, None]:
     codec = Codec(backbone.tokenizer)
     limit = min(config.max_tokens or 2**31, backbone.max_positions or 2**31)
     read = yield from _groups(config, job, codec, rows, limit)
-    if read is None:
-        return
     learnt, held_out, without_signal, too_long = read
 
     task = RewardTask(job, config, backbone, head, learnt, held_out, sharded=sharded)
@@ -116,21 +114,16 @@ def train(job: Job) -> Generator[Event, None, None]:
     scores = yield from job.each(
         groups, lambda some: attempt(lambda: task.score_groups(some)), "score", step=plan.steps
     )
-    if scores is None:
-        return
     measured, pairs = task.report(held_out, scores[len(learnt) : len(learnt) + len(held_out)])
     values = {f"held_out/{name}": value for name, value in measured.items()}
     sources = reward_metrics.by_source(pairs, rounds=config.bootstrap_rounds, seed=job.seed)
     bins = [asdict(one) for one in reward_metrics.reliability_of(pairs)]
-    if held_out:
-        yield StepMetrics(plan.steps, dict(values))
+    numbers = dict(values)
     as_many = max(WATCHED_PROMPTS, len(held_out))
     seen, _ = task.report(spread(learnt, as_many), spread(scores[: len(learnt)], as_many))
     # In the result alone: the last step's own `train/accuracy` is of the curve.
     values |= {f"train/{name}": seen[name] for name in ("accuracy", "log_loss") if name in seen}
     doubt = length_meter(measured)
-    if doubt:
-        yield Warned(plan.steps, "length_meter", doubt)
     written = [
         ScoredCompletion(completion=id, score=score)
         for group, found in zip(groups, scores, strict=True)
@@ -142,6 +135,10 @@ def train(job: Job) -> Generator[Event, None, None]:
     else:
         raw = np.array([score for found in scores[: len(learnt)] for score in found])
     mean, deviation = normalise(head, raw)
+    if held_out:  # told when no more stop can make it be told again
+        yield StepMetrics(plan.steps, numbers)
+    if doubt:
+        yield Warned(plan.steps, "length_meter", doubt)
     yield from task.budget.warnings(plan.steps)
     yield Progress(plan.steps, plan.steps, "save")
     reward_output.save(job, task.model(), codec, doubt=doubt)
@@ -165,13 +162,11 @@ def train(job: Job) -> Generator[Event, None, None]:
 
 def _groups(
     config: RewardModelConfig, job: Job, codec: Codec, rows: Sequence[RewardGroup], limit: int
-) -> Generator[Event, None, tuple[list[Group], list[Group], list[Group], int] | None]:
+) -> Generator[Event, None, tuple[list[Group], list[Group], list[Group], int]]:
     """Groups to learn from, those held out, those that teach nothing under this loss, and how many completions were too
-    long; None when asked to stop.
+    long.
     """
     encoded = yield from job.each(rows, lambda some: [read_group(codec, row, limit) for row in some], "encode")
-    if encoded is None:
-        return None
     learnt: list[Group] = []
     held_out: list[Group] = []
     without_signal: list[Group] = []
@@ -247,7 +242,7 @@ class RewardTask:
         """sharded: model and head, where several ranks train all weights."""
         self.config, self.backbone, self.head, self.learnt = config, backbone, head, learnt
         self.adapter, self.sharded = ADAPTER if config.method == "lora" else None, sharded
-        self.items, self.seed, self.ranks = len(learnt), job.seed, job.ranks
+        self.items, self.seed, self.job, self.ranks = len(learnt), job.seed, job, job.ranks
         self.budget = TokenBudget(config.tokens_per_microbatch)
         self.cores = Cores() if sharded else backbone.cores
         self._watched = spread(held_out, WATCHED_PROMPTS)
@@ -314,7 +309,9 @@ class RewardTask:
 
     def model(self) -> RewardModel:
         """The trained reward model as others use it."""
-        return RewardModel(self.backbone, self.head, adapter=self.adapter, tokens_per_microbatch=self.budget.tokens)
+        model = RewardModel(self.backbone, self.head, adapter=self.adapter, tokens_per_microbatch=self.budget.tokens)
+        model.look_up = self.job.look_up
+        return model
 
     @torch.no_grad()
     def _score_groups(self, groups: Sequence[Group]) -> list[list[float]]:
@@ -322,11 +319,14 @@ class RewardTask:
         found: list[list[float]] = [[] for _ in mine]
 
         def work(places: Sequence[int]) -> None:
+            self.job.look_up()
             batch = batch_of([mine[place] for place in places])
             for number, score in zip(batch.group_of.tolist(), self.scores(batch).tolist(), strict=True):
                 found[places[number]].append(score)
 
-        self.cores.map(work, partition([group.tokens for group in mine], 4 * self.budget.tokens, self.cores.count))
+        parts = partition([group.tokens for group in mine], 4 * self.budget.tokens, self.cores.count)
+        with self.ranks.alike(*OUT_OF_MEMORY):
+            self.cores.map(work, parts)
         return found
 
     def measure(self, groups: Sequence[Group]) -> dict[str, float]:
@@ -419,14 +419,21 @@ def scores_of_samples(job: Job, config: RewardModelConfig, codec: Codec, task: R
     asked = spread(task.learnt, count)
     chosen = [asked[i % len(asked)].prompt for i in range(count)]
     prompts = [codec.fit_prompt(codec.encode_prompt(prompt), room) for prompt in chosen]
-    answers = generate(
-        writer,
-        prompts,
-        Sampling(new),
-        keys=[(job.seed, 2, i) for i in range(count)],
-        stop_ids=codec.stop_ids(writer.stop_ids),
-        tokens_per_microbatch=task.budget.share_of(tokens_at_once(writer)),
-    )
+    with job.ranks.alike(*OUT_OF_MEMORY):
+        answers = generate(
+            writer,
+            prompts,
+            Sampling(new),
+            keys=[(job.seed, 2, i) for i in range(count)],
+            stop_ids=codec.stop_ids(writer.stop_ids),
+            tokens_per_microbatch=task.budget.share_of(tokens_at_once(writer)),
+            before_each_token=job.look_up,
+        )
     sequences = [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]
-    scores = task.together(lambda: task.model()(sequences, [len(prompt) for prompt in prompts]))
+
+    def score() -> Tensor:
+        with job.ranks.alike(*OUT_OF_MEMORY):
+            return task.model()(sequences, [len(prompt) for prompt in prompts])
+
+    scores = task.together(score)
     return scores.double().cpu().numpy()

@@ -9,6 +9,7 @@ from backend.domain.training_rows import ChatMessage
 from backend.errors import Conflict
 from workers import scorers
 from workers.training.backbone import Backbone
+from workers.training.budget import OUT_OF_MEMORY
 from workers.training.job import Job
 from workers.training.output import read_podium_json
 from workers.training.scoring import OnTexts, Reader, RewardModel, Rewards, Scorer, Weighted, is_whole
@@ -28,7 +29,9 @@ def rewards(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Rew
     parts = {REWARD_MODEL: Weighted(config.reward_model_weight, _reward_model(job, backbone, codec, REWARD_MODEL))}
     for one in config.scorers:
         if one.role == "reward":
-            parts[one.name] = Weighted(one.weight, OnTexts(scorers.load(one), codec, messages, backbone.device))
+            parts[one.name] = Weighted(
+                one.weight, OnTexts(scorers.load(one, job.look_up), codec, messages, backbone.device)
+            )
     return Rewards(parts)
 
 
@@ -39,7 +42,9 @@ def judge(job: Job, backbone: Backbone, codec: Codec, prompts: Prompts) -> Score
     if config.judge:
         return _reward_model(job, backbone, codec, JUDGE)
     chosen = next(one for one in config.scorers if one.role == "judge")
-    return OnTexts(scorers.load(chosen), codec, {tuple(ids): said for ids, said in prompts}, backbone.device)
+    return OnTexts(
+        scorers.load(chosen, job.look_up), codec, {tuple(ids): said for ids, said in prompts}, backbone.device
+    )
 
 
 def doubts(job: Job) -> Iterator[tuple[str, str]]:
@@ -59,7 +64,7 @@ class Liking:
         assert isinstance(config, SFTConfig)
         self._ranks, self._weight = job.ranks, config.reward_model_weight
         self._reader = reward_reader(job, backbone, tokens_per_microbatch=1) if config.reward_model else None
-        self._others = {one.name: (one.weight, scorers.load(one)) for one in config.scorers}
+        self._others = {one.name: (one.weight, scorers.load(one, job.look_up)) for one in config.scorers}
 
     def means(
         self, prompts: Sequence[Sequence[ChatMessage]], answered: Sequence[tuple[str, bool]], tokens: int
@@ -70,13 +75,14 @@ class Liking:
         mine = self._ranks.share(range(len(prompts)))
         texts, ended = [answered[place][0] for place in mine], [answered[place][1] for place in mine]
         found: dict[str, tuple[float, Sequence[float]]] = {}
-        if self._reader is not None:
-            self._reader.model.tokens_per_microbatch = tokens
-            read = [text.strip() for text in texts]  # as people see answers
-            found[REWARD_MODEL] = (self._weight, self._reader([prompts[place] for place in mine], read, ended))
         asked = [[message.model_dump() for message in prompts[place]] for place in mine]
-        for name, (weight, score) in self._others.items():
-            found[name] = (weight, score(asked, texts) if mine else [])
+        with self._ranks.alike(*OUT_OF_MEMORY):
+            if self._reader is not None:
+                self._reader.model.tokens_per_microbatch = tokens
+                read = [text.strip() for text in texts]  # as people see answers
+                found[REWARD_MODEL] = (self._weight, self._reader([prompts[place] for place in mine], read, ended))
+            for name, (weight, score) in self._others.items():
+                found[name] = (weight, score(asked, texts) if mine else [])
         means = {name: fmean(self._ranks.joined(scores)) for name, (_, scores) in found.items()}
         if not means:
             return {}
@@ -97,6 +103,7 @@ def reward_reader(job: Job, beside: Backbone | None = None, *, tokens_per_microb
             folder, own, device=job.device, dtype=job.dtype, tokens_per_microbatch=tokens_per_microbatch
         )
     _check_template(folder, Codec(model.backbone.tokenizer), REWARD_MODEL)
+    model.look_up = job.look_up
     return Reader(model)
 
 
@@ -105,11 +112,12 @@ def _reward_model(job: Job, backbone: Backbone, codec: Codec, role: str) -> Rewa
     assert isinstance(config, PPOConfig)
     folder = job.path(role)
     _check_template(folder, codec, role)
-    if not is_whole(folder):
-        return RewardModel.load(backbone, folder, adapter=role, tokens_per_microbatch=config.tokens_per_microbatch)
-    model = RewardModel.load_whole(
-        folder, device=job.device, dtype=job.dtype, tokens_per_microbatch=config.tokens_per_microbatch
-    )
+    tokens = config.tokens_per_microbatch
+    if is_whole(folder):
+        model = RewardModel.load_whole(folder, device=job.device, dtype=job.dtype, tokens_per_microbatch=tokens)
+    else:
+        model = RewardModel.load(backbone, folder, adapter=role, tokens_per_microbatch=tokens)
+    model.look_up = job.look_up
     if model.backbone.tokenizer.get_vocab() != backbone.tokenizer.get_vocab():
         raise Conflict(
             f"The {role.replace('_', ' ')} reads other tokens than the model writes: train one from a model with the "

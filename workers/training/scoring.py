@@ -53,6 +53,8 @@ class RewardModel:
     ) -> None:
         self.backbone, self.head, self.adapter = backbone, head.requires_grad_(False), adapter
         self.tokens_per_microbatch = tokens_per_microbatch
+        self.look_up: Callable[[], object] = lambda: None
+        """Called before each micro-batch that is scored; its error ends the scoring."""
 
     @classmethod
     def load(
@@ -119,6 +121,7 @@ class RewardModel:
         self._check_length(max(lengths, default=0))
 
         def work(rows: list[int]) -> None:
+            self.look_up()
             layout = Layout.of(rows, sequences, prompt_lengths, pad_id=backbone.pad_id, device=backbone.device)
             with backbone.role(self.adapter):
                 if layout.packed is not None:

@@ -22,6 +22,7 @@ from backend.domain.training import SFTConfig
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid
 from workers.training.backbone import Backbone
+from workers.training.budget import OUT_OF_MEMORY
 from workers.training.events import Event, Progress, Result, Sample, StepMetrics
 from workers.training.generation import Sampling, generate
 from workers.training.job import Job
@@ -61,8 +62,6 @@ def train(job: Job) -> Generator[Event, None, None]:
 
     codec, positions = Codec(backbone.tokenizer), backbone.max_positions or 2**31
     read = yield from _demonstrations(config, job, codec, rows, min(config.max_tokens or 2**31, positions))
-    if read is None:
-        return
     learnt, held_out, shown = read
     too_long = len(rows) - len(learnt) - len(held_out)
     del rows, read  # they may be large, and the run may be long
@@ -76,11 +75,10 @@ def train(job: Job) -> Generator[Event, None, None]:
         return liking.means([row.prompt for row in shown], answered, task.budget.tokens)
 
     def samples(step: int) -> Iterator[Event]:
-        return answer(
-            backbone, codec, shown, sampling, adapter=adapter, seed=job.seed, step=step, limit=positions, score=score
-        )
+        return answer(job, backbone, codec, shown, sampling, adapter=adapter, step=step, limit=positions, score=score)
 
     task = DocumentTask(
+        job,
         backbone,
         learnt,
         held_out,
@@ -112,9 +110,9 @@ def train(job: Job) -> Generator[Event, None, None]:
 
 def _demonstrations(
     config: SFTConfig, job: Job, codec: Codec, rows: Sequence[DemonstrationRow], limit: int
-) -> Generator[Event, None, tuple[list[Document], list[Document], list[DemonstrationRow]] | None]:
+) -> Generator[Event, None, tuple[list[Document], list[Document], list[DemonstrationRow]]]:
     """The demonstrations that fit, those to learn and those held out, and rows whose held-out prompts are answered at
-    each evaluation; None when asked to stop.
+    each evaluation.
     """
 
     def encode(some: Sequence[DemonstrationRow]) -> list[Document | None]:
@@ -126,8 +124,6 @@ def _demonstrations(
         return [None if one is None else Document(compact(one.ids), one.learnt) for one in encoded]
 
     documents = yield from job.each(rows, encode, "encode")
-    if documents is None:
-        return None
     learnt: list[Document] = []
     held_out: list[Document] = []
     asked: dict[str, DemonstrationRow] = {}
@@ -150,13 +146,13 @@ def _demonstrations(
 
 
 def answer(
+    job: Job,
     backbone: Backbone,
     codec: Codec,
     rows: Sequence[DemonstrationRow],
     sampling: Sampling,
     *,
     adapter: str | None,
-    seed: int,
     step: int,
     limit: int,
     score: Callable[[Sequence[tuple[str, bool]]], dict[str, float]],
@@ -167,14 +163,16 @@ def answer(
     if not rows:
         return
     prompts = [codec.fit_prompt(codec.encode_prompt(row.prompt), limit - sampling.max_new_tokens) for row in rows]
-    answers = generate(
-        backbone,
-        prompts,
-        sampling,
-        adapter=adapter,
-        keys=[(seed, 1, place) for place in range(len(rows))],
-        stop_ids=codec.stop_ids(backbone.stop_ids),
-    )
+    with job.ranks.alike(*OUT_OF_MEMORY):
+        answers = generate(
+            backbone,
+            prompts,
+            sampling,
+            adapter=adapter,
+            keys=[(job.seed, 1, place) for place in range(len(rows))],
+            stop_ids=codec.stop_ids(backbone.stop_ids),
+            before_each_token=job.look_up,
+        )
     ended = [float(one.finish_reason == "stop") for one in answers]
     lengths = [float(len(one.ids)) for one in answers]
     said = [[{"role": message.role, "content": message.content} for message in row.prompt] for row in rows]

@@ -24,7 +24,7 @@ from workers import reported
 from workers.training.sharded import as_held
 
 FILE = "state.safetensors"
-VERSION = 4
+VERSION = 5
 """Of what trainers save: one more whenever a name is added to it, taken away or given another meaning."""
 OTHER_VERSION = "The saved state was made by another version of Podium, which this one cannot go on from"
 _PARTIAL = ".partial"

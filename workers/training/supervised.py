@@ -30,6 +30,7 @@ from workers.training.cores import Cores
 from workers.training.digests import sha256_of
 from workers.training.events import Event, Progress, StateSaved, StepMetrics, Warned
 from workers.training.job import Job
+from workers.training.ranks import Stopped
 from workers.training.sharded import gathered, is_sharded, whole
 
 Batch = TypeVar("Batch")
@@ -168,6 +169,8 @@ class Loop(Generic[Batch]):
         """After `run`: the evaluation of the weights as they are then."""
         self._kept_by = KEPT_BY.get(getattr(config, "keep", "last"))
         self.step = 0
+        self.evaluated = -1
+        """The last step that was, or -1."""
         self.skipped = 0
         self.bad_in_a_row = 0
         self.budget = task.budget
@@ -178,31 +181,36 @@ class Loop(Generic[Batch]):
         all evaluations, where the config wants these.
         """
         self._resume()
+        try:
+            yield from self._steps()
+        except Stopped:
+            self._save()
+            yield StateSaved(self.step)
+            return False
+        if self.kept.weights:
+            yield from self._back_to_best()
+        return True
+
+    def _steps(self) -> Iterator[Event]:
+        """Those that are left. Raises Stopped when asked to stop, with everything as it was before the step or the
+        evaluation in which that was.
+        """
         total = self.plan.steps
         yield Progress(self.step, total, "train")
-        if self.step in (0, total):
-            yield from self._evaluate()
+        yield from self._evaluate()
         saved_at = time.monotonic()
         while self.step < total:
             values = self._one_step()
-            if values is None:
-                self._save()
-                yield StateSaved(self.step)
-                return False
             yield StepMetrics(self.step, values)
             yield from self.budget.warnings(self.step)
             yield Progress(self.step, total, "train")
-            if self.step == total or self.step % self.evaluate_every_steps == 0:
-                yield from self._evaluate()
+            yield from self._evaluate()
             # At the end too: whatever keeps the result from being stored, nothing is trained again.
             due = self.step == total or time.monotonic() - saved_at >= self.config.save_every_s
             if self.ranks.any(due):
                 self._save()
                 yield StateSaved(self.step)
                 saved_at = time.monotonic()
-        if self.kept.weights:
-            yield from self._back_to_best()
-        return True
 
     @torch.no_grad()
     def _back_to_best(self) -> Iterator[Event]:
@@ -213,8 +221,12 @@ class Loop(Generic[Batch]):
             yield Warned(self.step, "no_better", said + "Lower learning_rate, or look at what is held out.")
 
     def _evaluate(self) -> Iterator[Event]:
+        """If it is time to, and not done yet."""
+        if self.evaluated == self.step or (self.step < self.plan.steps and self.step % self.evaluate_every_steps):
+            return
         events = self.budget.attempt(lambda: list(self.task.evaluate(self.step)))
         self._keep({name: x for one in events if isinstance(one, StepMetrics) for name, x in one.values.items()})
+        self.evaluated = self.step
         yield from events
         yield from self.budget.warnings(self.step)
 
@@ -228,15 +240,13 @@ class Loop(Generic[Batch]):
         if sign * now > sign * best:
             self.kept = Kept(self.step, seen, [_aside(parameter).copy_(parameter) for parameter in self.parameters])
 
-    def _one_step(self) -> dict[str, float] | None:
-        """One optimiser step; None when asked to stop, with everything as it was before the step."""
+    def _one_step(self) -> dict[str, float]:
+        """One optimiser step, and its numbers."""
         started = time.perf_counter()
         share = learning_rate_share(self.config, self.step, self.plan.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * share
         sums = self._gradients()
-        if sums is None:
-            return None
         norm = float(whole(nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip_norm)))
         tokens = sums.pop("tokens")
         if math.isfinite(norm) and math.isfinite(sums["train/loss"]):
@@ -262,18 +272,18 @@ class Loop(Generic[Batch]):
             "time/step_s": seconds,
         }
 
-    def _gradients(self) -> dict[str, float] | None:
+    def _gradients(self) -> dict[str, float]:
         """The step's gradient, left in the parameters, and its sums over the weight."""
         items = self.ranks.share(self.plan.step_items(self.step))
 
-        def work() -> dict[str, float] | None:
+        def work() -> dict[str, float]:
             batches = self.task.plan(items, self.budget.tokens)
             self.budget.note(self.task.cores.count * max(map(self.task.tokens, batches), default=0))
             return self._accumulate(batches)
 
         return self.budget.attempt(work, before_again=lambda: self.optimiser.zero_grad(set_to_none=True))
 
-    def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float] | None:
+    def _accumulate(self, batches: Sequence[Batch]) -> dict[str, float]:
         """The gradients of these batches, and of the other ranks' ones; their sums over the whole step's weight."""
         everybodys = self.ranks.gather((sum(self.task.weight(batch) for batch in batches), len(batches)))
         weight, most = sum(weight for weight, _ in everybodys), max(count for _, count in everybodys)
@@ -288,7 +298,7 @@ class Loop(Generic[Batch]):
         for start in range(0, most, at_once):
             if self.ranks.any(self.job.should_stop()):
                 self.optimiser.zero_grad(set_to_none=True)
-                return None
+                raise Stopped
             with nullcontext() if self.sharded else self.ranks.alike(*OUT_OF_MEMORY):
                 for loss, more in self.task.cores.learn(work, batches[start : start + at_once], self.parameters):
                     losses.append(loss)
@@ -323,6 +333,7 @@ class Loop(Generic[Batch]):
         tensors |= state.parameter_tensors(self.kept.weights, "kept/")
         scalars = {
             "step": self.step,
+            "evaluated": self.evaluated,
             "skipped": self.skipped,
             "bad_in_a_row": self.bad_in_a_row,
             "budget": self.budget.tokens,
@@ -349,6 +360,7 @@ class Loop(Generic[Batch]):
         if "kept/0" in saved.tensors:
             self.kept.weights = [_aside(parameter) for parameter in self.parameters]
             state.load_parameters(self.kept.weights, saved.tensors, "kept/")
-        self.step, self.skipped = saved.scalars["step"], saved.scalars["skipped"]
+        self.step, self.evaluated = saved.scalars["step"], saved.scalars["evaluated"]
+        self.skipped = saved.scalars["skipped"]
         self.bad_in_a_row, self.budget.tokens = saved.scalars["bad_in_a_row"], saved.scalars["budget"]
         state.restore_random_states(saved)

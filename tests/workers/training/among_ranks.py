@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def run(folder: Path, among: ranks.Ranks = ranks.ALONE) -> None:
         folder, about["kind"], read_config(about["kind"], about["config"]), about["inputs"], seed=about["seed"],
         run="r", should_stop=should_stop, ranks=among,
     )  # fmt: skip
-    lines = [json.dumps(event.to_json()) for event in importlib.import_module(launch.TRAINERS[job.kind]).train(job)]
+    lines = []
+    with suppress(ranks.Stopped):
+        for event in importlib.import_module(launch.TRAINERS[job.kind]).train(job):
+            lines.append(json.dumps(event.to_json()))
     if among.first:
         (folder / "events.jsonl").write_text("\n".join(lines))
 

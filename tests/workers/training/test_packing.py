@@ -134,11 +134,11 @@ def test_micro_batches_change_no_gradient(family, tmp_path) -> None:
     def gradient(tokens: int) -> torch.Tensor:
         backbone.model.zero_grad()
         config = PretrainConfig(tokens_per_microbatch=tokens)
+        job = Job(tmp_path, "pretrain", config, {})
         task = DocumentTask(
-            backbone, some, [], adapter=None, samples=lambda step: iter(()), tokens_per_microbatch=tokens
+            job, backbone, some, [], adapter=None, samples=lambda step: iter(()), tokens_per_microbatch=tokens
         )
         assert len(task.plan(range(4), tokens)) == (1 if tokens > 100 else 3)
-        job = Job(tmp_path, "pretrain", config, {})
         loop = Loop(job, config, task, Plan(4, 4, 1.0, None, 0), list(backbone.model.named_parameters()))
         loop._gradients()
         return torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])

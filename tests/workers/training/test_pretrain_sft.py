@@ -14,6 +14,7 @@ from backend.domain.rewards import split
 from backend.domain.training import SFTConfig, read_config
 from backend.domain.training_rows import DemonstrationRow
 from backend.errors import Invalid, NotFound
+from tests.workers.training import runs_of_all_kinds
 from tests.workers.training.language import COLOURS, SHAPE, dialogues, job, metrics, say, sentences, write
 from tests.workers.training.tiny import FAMILIES, folder_of, model_of
 from workers.training import job as jobs
@@ -142,37 +143,6 @@ def test_the_first_loss_is_that_of_the_given_model(base, tmp_path) -> None:
     assert loss == pytest.approx(total / count, rel=1e-5)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_stopped_and_resumed_is_the_same_to_the_bit(base, tmp_path, method) -> None:
-    stop_after = random.Random(method).randint(2, 12)  # micro-batches: in the middle of some step
-    config = {
-        "model": "a/b", "method": method, "epochs": 2.0, "demonstrations_per_step": 8, "tokens_per_microbatch": 128,
-        "held_out_share": 0.2, "learning_rate": 5e-3, "evaluate_every_steps": 2, "sample_prompts": 1,
-    }  # fmt: skip
-    data = demonstrations(tmp_path, 24)
-    straight = job(tmp_path / "straight", "sft", config, model=base[0], demonstrations=data)
-    expected = list(sft.train(straight))
-
-    looked = 0
-
-    def should_stop() -> bool:
-        nonlocal looked
-        looked += 1
-        return looked > stop_after
-
-    broken = replace(
-        job(tmp_path / "broken", "sft", config, model=base[0], demonstrations=data), should_stop=should_stop
-    )
-    first = list(sft.train(broken))
-    assert isinstance(first[-1], StateSaved) and not (broken.output / "config.json").exists()
-    second = list(sft.train(replace(broken, should_stop=lambda: False)))
-    assert digest_of(broken.output) == digest_of(straight.output)
-    assert metrics(second, "train/loss")[0][0] == first[-1].step + 1
-    assert metrics(first, "train/loss") + metrics(second, "train/loss") == metrics(expected, "train/loss")
-    held = dict(metrics(first, "held_out/loss")) | dict(metrics(second, "held_out/loss"))
-    assert held == dict(metrics(expected, "held_out/loss"))
-
-
 def loss_of(folder, data, share: float) -> float:
     """Of the model in this folder on what a run of such demonstrations holds out."""
     config = {"model": "a/b", "epochs": 0.1, "max_steps": 1, "held_out_share": share, "learning_rate": 1e-9}
@@ -192,8 +162,7 @@ def test_the_weights_that_held_out_answers_like_best_are_saved_though_it_was_sto
         "learning_rate": 2e-2, "schedule": "constant", "evaluate_every_steps": 3, "sample_prompts": 1,
     }  # fmt: skip
     one = job(tmp_path / "best", "sft", config, model=base[0], demonstrations=data)
-    looked = iter([False] * 22 + [True])
-    first = list(sft.train(replace(one, should_stop=lambda: next(looked, False))))
+    first = list(runs_of_all_kinds.train_until(22, one))
     events = first + list(sft.train(one))
     held_out, result = dict(metrics(events, "held_out/loss")), events[-1]
     assert isinstance(result, Result)
@@ -384,9 +353,8 @@ def test_encoding_says_how_far_it_is_and_stops_when_asked(base, tmp_path, monkey
     monkeypatch.setattr(jobs, "AT_ONCE", 1)
     one = job(tmp_path, "sft", {"model": "a/b"}, model=base[0], demonstrations=demonstrations(tmp_path, 4))
     asked = iter((False, False, True))
-    phases = [
-        event.phase for event in sft.train(replace(one, should_stop=lambda: next(asked))) if isinstance(event, Progress)
-    ]
+    stopped = runs_of_all_kinds.train(replace(one, should_stop=lambda: next(asked)))
+    phases = [event.phase for event in stopped if isinstance(event, Progress)]
     assert phases == ["load", "encode", "encode, 25%", "encode, 50%"]
 
 

@@ -135,7 +135,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-STOPS = {"sft": 9, "full": 9, "ppo": 50}
+STOPS = {"sft": 20, "full": 30, "reward-full": 14, "ppo": 50}
 """Runs that the second rank wants to stop when it was asked so often."""
 
 
@@ -297,7 +297,7 @@ def test_told_to_stop_all_ranks_save_one_state_and_one_rank_alone_goes_on(place:
     assert steps == list(range(1, len(steps) + 1)), log  # one rank speaks
     assert told[-1] == {"type": "state", "step": steps[-1]} and not any(one["type"] == "error" for one in told)
     about = json.loads((folder / "job.json").read_text())
-    (folder / "job.json").write_text(json.dumps(about | {STOP: 1}))
+    (folder / "job.json").write_text(json.dumps(about | {STOP: 2}))  # once it has encoded
     run(folder)  # alone, and stops at once, where it was
     again = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert again[-1] == {"type": "state", "step": steps[-1]}

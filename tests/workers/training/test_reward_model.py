@@ -20,7 +20,7 @@ from tests.workers.training.tiny import FAMILIES, gradient, model_of
 from workers.training import batches, pretrain, reward_model
 from workers.training.backbone import Backbone
 from workers.training.digests import digest_of
-from workers.training.events import Result, StateSaved
+from workers.training.events import Result
 from workers.training.generation import Sampling, generate
 from workers.training.heads import ScalarHead
 from workers.training.packing import Document
@@ -493,33 +493,6 @@ def test_shuffled_labels_teach_nothing(base, tmp_path) -> None:
     values = result(trained(tmp_path, base, rows)[1])
     assert abs(values["held_out/accuracy"] - 0.5) < 0.05
     assert values["held_out/accuracy_low"] < 0.5 < values["held_out/accuracy_high"]
-
-
-def test_stopped_and_resumed_is_the_same_to_the_bit(base, tmp_path) -> None:
-    rows = groups(24, held_out=4)
-    config = {
-        "tokens_per_microbatch": 200,
-        "epochs": 2.0,
-        "save_every_s": 0.0,
-        "normalise_samples": 8,
-        "normalise_max_new_tokens": 8,
-    }
-    straight, expected = trained(tmp_path / "straight", base, rows, **config)
-    looked = 0
-
-    def should_stop() -> bool:
-        nonlocal looked
-        looked += 1
-        return looked > 9
-
-    one = job(tmp_path / "b", "reward_model", CONFIG | config, model=base, groups=write(tmp_path / "g.jsonl", rows))
-    first = list(reward_model.train(replace(one, should_stop=should_stop)))
-    assert isinstance(first[-1], StateSaved)
-    second = list(reward_model.train(one))
-    for name in ("reward_head.safetensors", "adapter/adapter_model.safetensors"):
-        assert (one.output / name).read_bytes() == (straight.output / name).read_bytes()
-    assert result(second) == result(expected)
-    assert metrics(first, "train/loss") + metrics(second, "train/loss") == metrics(expected, "train/loss")
 
 
 def test_nothing_to_learn_is_said(base, tmp_path) -> None:
