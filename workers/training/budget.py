@@ -74,7 +74,7 @@ class TokenBudget:
 
     def recall(self, file: Path) -> None:
         """The opposite."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ValueError):
             self.tokens = int(file.read_text(encoding="utf-8"))
 
     def warnings(self, step: int) -> Iterator[Warned]:

@@ -38,7 +38,7 @@ from workers.training.contest import Wins, by_comparing, by_scores, table
 from workers.training.engine import drawn
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
-from workers.training.job import Job, read_rows, write_rows
+from workers.training.job import Job, keep_rows, kept_rows
 from workers.training.logprobs import token_logprobs
 from workers.training.reports import distinct
 from workers.training.reward_metrics import Judged
@@ -217,25 +217,24 @@ def _answer(
 
     for start in range(0, len(asked), PROMPTS_AT_ONCE):
         file = job.state / f"{number:03d}-{start:08d}.jsonl"
-        if not file.exists():
+        rows = kept_rows(file, SampledCompletion)
+        if rows is None:
             part = range(start, min(start + PROMPTS_AT_ONCE, len(asked)))
             before = number * len(asked)
             yield Progress(before + start, total, f"sampling {one.name}")
             answers = budget.attempt(functools.partial(answer, part))
             yield from budget.warnings(number)
             budget.remember(job.state / FILE)
-            write_rows(
-                file,
-                [
-                    SampledCompletion(
-                        prompt=asked[i].id, model=one.name, text="", token_ids=said.ids, logprobs=said.logprobs,
-                        finish_reason=said.finish_reason, sampling={},
-                    )
-                    for i, said in zip(part, answers, strict=True)
-                ],
-            )  # fmt: skip
+            rows = [
+                SampledCompletion(
+                    prompt=asked[i].id, model=one.name, text="", token_ids=said.ids, logprobs=said.logprobs,
+                    finish_reason=said.finish_reason, sampling={},
+                )
+                for i, said in zip(part, answers, strict=True)
+            ]  # fmt: skip
+            keep_rows(file, rows)
             yield StateSaved(before + part.stop)
-        one.answers += [_answer_of(row) for row in read_rows(file, SampledCompletion)]
+        one.answers += [_answer_of(row) for row in rows]
         if job.should_stop():
             return None
     one.texts = [codec.decode(answer.ids).strip() for answer in one.answers]

@@ -6,8 +6,10 @@ long one it calls `job.look_up()`, which raises `Stopped`: what was begun is dro
 """
 
 import math
+import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -135,9 +137,28 @@ def read_rows(path: Path, kind: type[SomeRow]) -> Iterator[SomeRow]:
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write a JSON-lines file whole or not at all."""
+    _write(path, (row.model_dump_json() for row in rows))
+
+
+def keep_rows(path: Path, rows: Sequence[Row]) -> None:
+    """The same as a part of a state: the last line says how many they are."""
+    _write(path, [*(row.model_dump_json() for row in rows), str(len(rows))])
+
+
+def kept_rows(path: Path, kind: type[SomeRow]) -> list[SomeRow] | None:
+    """What `keep_rows` kept. None where it is not there, or no longer whole: then it is to be made again."""
+    with suppress(OSError, ValueError):
+        *rows, count = path.read_bytes().splitlines()
+        if int(count) == len(rows):
+            return [kind.model_validate_json(row) for row in rows]
+    return None
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(row.model_dump_json() + "\n")
+        file.writelines(line + "\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())  # else a machine that loses power may have the name and not what it stands for
     partial.replace(path)

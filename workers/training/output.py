@@ -6,6 +6,7 @@ was trained with LoRA, the adapter by itself.
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ READ_BACK_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16:
 
 def fresh(folder: Path) -> Path:
     """The folder, emptied of what an attempt that died may have left."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
     return folder
 

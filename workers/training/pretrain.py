@@ -171,6 +171,9 @@ def _tokenizer(job: Job, config: PretrainConfig, texts: Sequence[str]) -> Any:
             partial = Path(f"{folder}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             tokenizer.save_pretrained(partial)
+            for path in partial.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
             os.replace(partial, folder)
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 

@@ -29,7 +29,7 @@ from workers.training.budget import FILE, TokenBudget
 from workers.training.engine import drawn
 from workers.training.events import Event, Progress, Result, Sample, StateSaved, StepMetrics
 from workers.training.generation import Answer, Sampling, generate
-from workers.training.job import Job, read_rows, write_rows
+from workers.training.job import Job, keep_rows, kept_rows, write_rows
 from workers.training.tokens import Codec
 
 PROMPTS_AT_ONCE = 256
@@ -50,7 +50,7 @@ def train(job: Job) -> Iterator[Event]:
         raise Invalid("There is nothing to sample: this run has no prompts or no models.")
     asks: list[Ask] = list(itertools.product(prompts, range(config.completions_per_prompt)))
     total = len(asks) * len(models)
-    parts: list[Path] = []
+    everything: list[SampledCompletion] = []
     budget = TokenBudget(config.tokens_per_microbatch)
     budget.recall(job.state / FILE)
     done = left_out = 0
@@ -60,18 +60,17 @@ def train(job: Job) -> Iterator[Event]:
         for start in range(0, len(asks), PROMPTS_AT_ONCE):
             part = job.state / f"{number:03d}-{start:08d}.jsonl"
             chunk = asks[start : start + PROMPTS_AT_ONCE]
-            if part.exists():
-                rows = list(read_rows(part, SampledCompletion))
-            else:
+            rows = kept_rows(part, SampledCompletion)
+            if rows is None:
                 yield Progress(done, total, f"sampling {model['name']}")
                 answerer = answerer or _open(job, config, model)
                 rows = budget.attempt(functools.partial(answerer.answer, chunk, budget))
                 yield from budget.warnings(done)
                 budget.remember(job.state / FILE)
-                write_rows(part, rows)
+                keep_rows(part, rows)
                 tokens += sum(len(row.token_ids or ()) for row in rows)
                 yield StateSaved(done + len(rows))
-            parts.append(part)
+            everything += rows
             done += len(chunk)
             left_out += len(chunk) - len(rows)
             truncated += sum(row.finish_reason == "length" for row in rows)
@@ -88,7 +87,6 @@ def train(job: Job) -> Iterator[Event]:
         yield StepMetrics(done, values)
         if answerer is not None:
             answerer.close()
-    everything = [row for part in parts for row in read_rows(part, SampledCompletion)]
     if not everything:
         raise Invalid(
             f"No completion was drawn: each of the {len(prompts)} prompts is too long for a model that is to write "

@@ -122,6 +122,11 @@ def test_it_ends_when_the_worker_is_gone(tmp_path):
         (RuntimeError("std::bad_alloc"), "not enough memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "runs/7 is full"),
         (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "MB free"),
+        (
+            OSError(errno.EROFS, "Read-only file system", "runs/7/state"),
+            "[Errno 30] Read-only file system: 'runs/7/state'",
+        ),
+        (SafetensorError('I/O error: Read-only file system (os error 30) at path "state"'), 'at path "state"'),
         (Invalid("The reward model belongs to another backbone."), "belongs to another backbone"),
         (ZeroDivisionError("division by zero"), "fault of the program (ZeroDivisionError: division by zero)"),
     ],

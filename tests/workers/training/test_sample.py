@@ -81,6 +81,18 @@ def test_a_stopped_run_goes_on_to_the_same_texts(tmp_path, model, monkeypatch):
     assert written(tmp_path / "cut") == written(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("left", [lambda kept: b"", lambda kept: kept[:99], lambda kept: kept.partition(b"\n")[2]])
+def test_a_part_that_is_no_longer_whole_is_drawn_again(tmp_path, model, monkeypatch, left):
+    monkeypatch.setattr(sample, "PROMPTS_AT_ONCE", 2)
+    expected = result(list(sample.train(job(tmp_path, model))))
+    texts, part = written(tmp_path), tmp_path / "state" / "001-00000002.jsonl"
+    kept = part.read_bytes()
+    part.write_bytes(left(kept))
+    events = list(sample.train(job(tmp_path, model)))
+    assert written(tmp_path) == texts and result(events) == expected
+    assert part.read_bytes() == kept and sum(isinstance(event, StateSaved) for event in events) == 1
+
+
 def test_prompts_without_room_for_an_answer_are_counted(tmp_path, model):
     events = list(sample.train(job(tmp_path, model, names=("a",))))
     assert result(events) == {"sample/completions": 5.0, "sample/prompts_too_long": 0.0}
