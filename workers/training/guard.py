@@ -229,9 +229,9 @@ class Guard:
         return math.sqrt(expected * (1 - expected) / answers)
 
     def _at_least(self, correlation: float, rounds: int) -> float:
-        """What a mean correlation over the answers of some rounds clearly is (Fisher's transformation)."""
+        """What a mean correlation over the different answers of some rounds clearly is (Fisher's transformation)."""
         means = self.prompts if self.prompts < self.answers else 1  # that were taken off before
-        if (free := self.answers - means - 2) < 1:
+        if (free := self.answers * fmean(self.recent.get("rollout/distinct_answers_share", [1.0])) - means - 2) < 1:
             return 0.0
         return math.tanh(math.atanh(min(correlation, 0.999999)) - LIKELY / math.sqrt(free * rounds))
 
@@ -274,6 +274,7 @@ _HELD_AGAINST = (
 )
 _WATCHED = (
     *_HELD_AGAINST,
+    "rollout/distinct_answers_share",
     "objective/score_length_correlation",
     "objective/score_phrase_correlation",
     "objective/score_clipped_share",

@@ -32,6 +32,7 @@ rollout/characters_mean             of an answer's text
 rollout/length_error  rollout/characters_error      standard errors of the means, over prompts
 rollout/truncated_share             of answers that were cut before their end
 rollout/distinct4                   share of all runs of four tokens that are different ones
+rollout/distinct_answers_share      of answers, those that are word for word alike counted once
 rollout/commonest_phrase_share      of answers that hold it
 rollout/commonest_token_share       of the token that is there most often, the ends of answers left out
 rollout/sampler_gap_mean_nats  rollout/sampler_gap_max_nats     |log-prob of the sampler - of the training forward|
@@ -115,6 +116,7 @@ def about_answers(batch: Rollouts, texts: Sequence[str], config: PPOConfig) -> d
     if len(batch.score_parts) > 1:
         found |= {f"objective/score_of_{name}": float(part.mean()) for name, part in batch.score_parts.items()}
     said = [answer.ids[:-1] if answer.finish_reason == "stop" else answer.ids for answer in batch.answers]
+    found["rollout/distinct_answers_share"] = len({answer.ids for answer in batch.answers}) / len(batch)
     found["rollout/distinct4"] = distinct([answer.ids for answer in batch.answers], 4)
     return found | {"rollout/commonest_token_share": commonest(said)}
 

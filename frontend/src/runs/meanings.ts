@@ -52,6 +52,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "rollout/characters_error": ["Length of an answer, error|characters", "Standard error of the mean."],
   "rollout/commonest_phrase_share": ["Commonest phrase|share of answers", "Of answers that hold the run of four tokens that is in most of them."],
   "rollout/truncated_share": ["Cut off|share of answers", "Answers that reached the longest length before they ended."],
+  "rollout/distinct_answers_share": ["Distinct answers", "The share of answers that are left when those that are word for word alike count once. It falls where the policy says the same to many prompts."],
   "rollout/commonest_token_share": ["Commonest token", "The share of all tokens that are the one which is there most often. It rises where the policy repeats itself."],
   "rollout/distinct4": ["Different four-grams|share", "Of all runs of four tokens, those that are unique. It falls when the policy repeats itself."],
   "rollout/graphs": ["Drawn by CUDA graphs", "1 where a GPU is told of a token's operations once and repeats them; 0 where it is told each time, which takes longer."],

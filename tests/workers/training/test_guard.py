@@ -202,6 +202,12 @@ def test_a_correlation_is_believed_where_it_is_clear(answers: int, prompts: int,
         assert finding.rule == f"score_{what}" and ("I hope it helps" in finding.sentence) == (what == "phrase")
 
 
+def test_answers_that_are_alike_are_no_further_evidence() -> None:
+    """Of 64 answers 8 are different: a wrong one that happens to be longer lends all its likes a correlation."""
+    found = [guard_of().look({LENGTH: 0.8, "rollout/distinct_answers_share": share}, 1) for share in (1.0, 0.125)]
+    assert [rules(one) for one in found] == [["score_length"], []]
+
+
 @pytest.mark.parametrize("liked", [1, -1])
 def test_where_the_reward_goes_by_length_less_of_a_change_is_cheating(liked: int) -> None:
     """A reward model that had learnt that the longer one wins: answers grew by half and were worth far less."""

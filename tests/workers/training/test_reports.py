@@ -60,6 +60,7 @@ def test_answers_by_hand() -> None:
             "rollout/sampler_gap_max_nats": 0.5,
             "rollout/sampler_kl_per_token_nats": (math.expm1(0.5) - 0.5) / 6,
             "rollout/distinct4": 1.0,
+            "rollout/distinct_answers_share": 1.0,
             "rollout/commonest_phrase_share": 0.5,
             "rollout/commonest_token_share": 0.4,  # 7, or 8, twice among five that are no end
         }
