@@ -63,7 +63,7 @@ function Input({ field, value, onChange, error, note, offers, offered }: InputPr
   const hint: ReactNode = (
     <>
       {field.description}
-      {bounds && <span className="whitespace-nowrap"> ({bounds})</span>}
+      {bounds && <> <span className="inline-block">({bounds})</span></>}
       {fallback !== null && isChanged(field, value) && (
         <button type="button" className="link ml-1.5" onClick={() => onChange(Array.isArray(field.fallback) ? field.fallback.map(String) : typeof field.fallback === "boolean" ? field.fallback : fallback)}>
           Back to {fallback === "" || fallback === "[]" ? "empty" : fallback}

@@ -20,21 +20,21 @@ export function CheckpointsPage() {
           ) : (
             <TableFrame label="Checkpoints">
               <table className="table">
-                <thead><tr><th>Name</th><th>Made by</th><th>From</th><th>Outcome</th><th className="number">Size</th><th>When</th></tr></thead>
+                <thead><tr><th>Name</th><th>Outcome</th><th className="number">Size</th></tr></thead>
                 <tbody>
                   {items.map((checkpoint) => (
                     <tr key={checkpoint.id}>
-                      <td className="min-w-40">
+                      <td className="w-1/2">
                         <Link to="/checkpoints/$checkpoint" params={{ checkpoint: checkpoint.id }} className="link font-medium [overflow-wrap:anywhere]">{checkpoint.name}</Link>
                         {checkpoint.promoted_at && <span className="ml-2 rounded-full bg-accent-wash px-2 py-0.5 text-xs font-medium text-accent">promoted</span>}
+                        <div className="text-sm text-faint [overflow-wrap:anywhere]">
+                          {KIND_NAMES[checkpoint.kind] ?? checkpoint.kind}{checkpoint.parents.length > 0 && ` from ${checkpoint.parents.map((parent) => parent.name).join(", ")}`}, <Time at={checkpoint.created_at} />
+                        </div>
                       </td>
-                      <td>{KIND_NAMES[checkpoint.kind] ?? checkpoint.kind}</td>
-                      <td className="[overflow-wrap:anywhere]">{checkpoint.parents.map((parent) => parent.name).join(", ") || <span className="text-faint">–</span>}</td>
                       <td className="text-sm">
                         {outcomeOf({ kind: checkpoint.kind, result: checkpoint.metrics })}
                       </td>
                       <td className="number">{bytes(checkpoint.size)}</td>
-                      <td><Time at={checkpoint.created_at} /></td>
                     </tr>
                   ))}
                 </tbody>

@@ -26,14 +26,15 @@ export function ModelsPage() {
           ) : (
             <TableFrame label="Models">
               <table className="table">
-                <thead><tr><th>Name</th><th>From</th><th>Where</th><th>Registered</th></tr></thead>
+                <thead><tr><th>Name</th><th>Where</th></tr></thead>
                 <tbody>
                   {items.map((model) => (
                     <tr key={model.id} id={model.id} className="target:bg-mark">
-                      <td className="min-w-28 font-medium [overflow-wrap:anywhere]">{model.name}</td>
-                      <td>{KINDS[kindOf(model)] ?? kindOf(model)}</td>
-                      <td className="min-w-28 font-mono text-sm [overflow-wrap:anywhere]"><Where model={model} /></td>
-                      <td><Time at={model.created_at} /></td>
+                      <td className="w-1/2">
+                        <span className="font-medium [overflow-wrap:anywhere]">{model.name}</span>
+                        <div className="text-sm text-faint">{KINDS[kindOf(model)] ?? kindOf(model)}, <Time at={model.created_at} /></div>
+                      </td>
+                      <td className="font-mono text-sm [overflow-wrap:anywhere]"><Where model={model} /></td>
                     </tr>
                   ))}
                 </tbody>

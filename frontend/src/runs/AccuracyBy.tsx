@@ -77,16 +77,16 @@ function Told<Of>({ title, lead, head, part, keyOf, name }: ToldProps<Of>) {
       <p className="mt-1 mb-2 max-w-[65ch] text-pretty text-soft">{lead}</p>
       <TableFrame label={`${title}, as a table`}>
         <table className="table">
-          <thead><tr><th scope="col">{head}</th><th scope="col" className="number">Pairs</th><th scope="col" className="number">Prompts</th><th scope="col">Accuracy</th></tr></thead>
+          <thead><tr><th scope="col">{head}</th><th scope="col" className="number">Pairs</th><th scope="col" className="number max-sm:hidden">Prompts</th><th scope="col">Accuracy</th></tr></thead>
           <tbody>
             {part.rows.map((row) => (
               <tr key={keyOf(row.of)}>
                 <th scope="row" className="text-left font-normal [overflow-wrap:anywhere]">{name(row.of)}</th>
                 <td className="number">{count(row.pairs)}</td>
-                <td className="number">{count(row.prompts)}</td>
+                <td className="number max-sm:hidden">{count(row.prompts)}</td>
                 <td className="whitespace-nowrap">
                   <Interval label="Held-out accuracy" share={{ share: row.accuracy, low: row.low, high: row.high, n: row.pairs }} />
-                  {row.prompts < FEW && <span className="ml-2 text-sm text-faint">few prompts</span>}
+                  {row.prompts < FEW && <span className="text-sm text-faint max-sm:block sm:ml-2">few prompts</span>}
                 </td>
               </tr>
             ))}

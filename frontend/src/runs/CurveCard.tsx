@@ -36,7 +36,7 @@ export const CurveCard = memo(function CurveCard({ curve, beside = NONE, large =
   const [box, seen, near] = useSeen();
   return (
     <figure ref={box} className="panel flex min-w-0 flex-col px-3 pt-2.5 pb-1.5">
-      <figcaption className="grow">
+      <figcaption className="grow pb-1">
         <div className="flex items-baseline justify-between gap-3">
           <span className={`min-w-0 text-pretty ${large ? "font-medium" : "text-sm"}`} title={curve.name}>{label}{unit && <span className="font-normal text-faint"> {unit}</span>}</span>
           <span className={`title whitespace-nowrap ${large ? "text-lg" : "text-md"}`}>{value(curve, at)}</span>

@@ -1,13 +1,21 @@
 /** How a run stands: what its guard saw before all else, its state in words, its progress, why it failed, its result. */
+import { useEffect, useRef } from "react";
 import type { Run } from "../api/types";
+import { announce } from "../components/announcer";
 import { Icon } from "../components/Icon";
 import { StateBadge } from "../components/StateBadge";
 import { Time } from "../components/Time";
 import { count, duration, plural, runSentence, timeLeft } from "../format";
 import { Result } from "./Result";
-import { byRule } from "./warnings";
+import { byRule, newsOf } from "./warnings";
 
 export function RunState({ run }: { run: Run }) {
+  const known = useRef(run);
+  useEffect(() => {
+    const news = newsOf(known.current, run);
+    known.current = run;
+    if (news.length > 0) announce(news.join(" "));
+  }, [run]);
   return (
     <>
       {run.warnings.length > 0 && <Warnings run={run} />}
@@ -22,7 +30,7 @@ function Panel({ run }: { run: Run }) {
   const now = run.finished_at ? Date.parse(run.finished_at) : Date.now();
   const failed = run.state === "failed";
   return (
-    <div className="panel px-5 py-4">
+    <div className="panel px-3 py-4 sm:px-5">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
         <StateBadge state={run.state} />
         <p className="min-w-0">{runSentence(run)}</p>
@@ -64,7 +72,7 @@ function Warnings({ run }: { run: Run }) {
   const done = run.result?.["iterations"];
   const older = typeof saved === "number" && typeof done === "number" && saved < done && run.result?.["judge/best_iteration"] === undefined;
   return (
-    <section aria-label="Warnings" role="status" className={`mb-3 rounded-lg border-l-4 px-4 py-3 ${stopped ? "border-danger bg-danger-wash text-danger" : "border-warn bg-warn-wash text-warn"}`}>
+    <section aria-label="Warnings" className={`mb-3 rounded-lg border-l-4 px-4 py-3 ${stopped ? "border-danger bg-danger-wash text-danger" : "border-warn bg-warn-wash text-warn"}`}>
       <h2 className="flex items-center gap-2 text-md font-semibold"><Icon name="alert" size={18} />{stopped ? "The guard ended this run" : plural(rules.length, "warning")}</h2>
       {older ? <p className="mt-0.5 text-ink">{saved === 0 ? "What was saved is the policy as it was at first: " : `What was saved is the policy after ${plural(saved, "round")} of learning: `}something speaks against all later ones. Read what its answers are like before you use it.</p>
         : stopped && <p className="mt-0.5 text-ink">What was saved is the policy that was kept before. Read what its answers are like before you use it.</p>}

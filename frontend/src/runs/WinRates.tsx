@@ -32,7 +32,7 @@ export function WinRates({ tables }: { tables: WinRateTable[] }) {
               <tbody>
                 {table.models.map((model, row) => (
                   <tr key={model}>
-                    <th scope="row" className="text-left font-medium [overflow-wrap:anywhere]" title={model}><span className="mr-2 text-faint" aria-hidden="true">{row + 1}</span>{short(model)}</th>
+                    <th scope="row" className="text-left font-medium break-words" title={model}><span className="mr-1 text-faint sm:mr-2" aria-hidden="true">{row + 1}</span>{short(model)}</th>
                     {table.models.map((other, column) => <Cell key={other} rate={table.rate[row]?.[column]} low={table.low[row]?.[column]} high={table.high[row]?.[column]} />)}
                   </tr>
                 ))}
@@ -52,9 +52,9 @@ type Part = number | null | undefined;
 function Cell({ rate, low, high }: { rate: Part; low: Part; high: Part }) {
   if (typeof rate !== "number" || typeof low !== "number" || typeof high !== "number") return <td className="number text-faint">–</td>;
   return (
-    <td className="number whitespace-nowrap">
+    <td className="number">
       <span className={low > 0.5 || high < 0.5 ? "font-semibold" : ""}>{percent(rate)}</span>
-      <span className="ml-1.5 text-sm text-faint">{percent(low)}–{percent(high)}</span>
+      <span className="block text-xs text-faint sm:text-sm lg:ml-1.5 lg:inline">{Math.round(low * 100)}–{percent(high)}</span>
     </td>
   );
 }

@@ -1,8 +1,17 @@
 import { expect, test } from "vitest";
-import { byRule } from "./warnings";
+import type { Run } from "../api/types";
+import { byRule, newsOf } from "./warnings";
 
 test("a rule that speaks again is no further warning", () => {
   const said = (step: number, rule: string) => ({ step, rule, message: `${rule} at ${step}` });
   expect(byRule([])).toEqual([]);
   expect(byRule([said(3, "length"), said(4, "entropy"), said(9, "length")]).map((all) => all.map((one) => one.step))).toEqual([[3, 9], [4]]);
+});
+
+test("of a running run are told aloud a rule's first warning and another state, and no step", () => {
+  const said = (step: number, rule: string) => ({ step, rule, message: `${rule} at ${step}` });
+  const run = (warnings: Run["warnings"], step: number, state: Run["state"] = "running") => ({ name: "Mine", state, warnings, progress: { step, total: 9 } }) as Run;
+  expect(newsOf(run([said(3, "length")], 3), run([said(3, "length"), said(4, "length")], 4))).toEqual([]);
+  expect(newsOf(run([said(3, "length")], 3), run([said(3, "length"), said(4, "entropy")], 4))).toEqual(["Warning: entropy at 4"]);
+  expect(newsOf(run([], 9), run([], 9, "failed"))).toEqual([expect.stringMatching(/^Mine: failed/)]);
 });
