@@ -1,6 +1,7 @@
 /** One run, live: its state in words, how long it will take, its curves, texts and log, and what can be asked of it. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import { Fragment } from "react";
 import { cancelRun, resumeRun, runQuery } from "../api/queries";
 import type { Run } from "../api/types";
 import { Button, ButtonLink } from "../components/Button";
@@ -12,7 +13,7 @@ import { KIND_NAMES } from "../format";
 import { Curves } from "../runs/Curves";
 import { OpenContest } from "../runs/OpenContest";
 import { RunLog } from "../runs/RunLog";
-import { RunState } from "../runs/RunState";
+import { RunState, STATE_ID } from "../runs/RunState";
 import { Samples } from "../runs/Samples";
 import { Settings } from "../runs/Settings";
 
@@ -24,7 +25,7 @@ export function RunPage() {
     ...runQuery(id),
     refetchInterval: (state) => (state.state.data && ["queued", "running"].includes(state.state.data.state) ? LIVE_MS : 15_000),
   });
-  return <Loaded query={query} bones={<Bones rows={8} />}>{(run) => <Shown key={`${id}.${run.attempt}`} run={run} />}</Loaded>;
+  return <Loaded query={query} bones={<Bones rows={8} />}>{(run) => <Shown key={id} run={run} />}</Loaded>;
 }
 
 function Shown({ run }: { run: Run }) {
@@ -39,12 +40,15 @@ function Shown({ run }: { run: Run }) {
       wide
     >
       <RunState run={run} />
-      {/* The steps of an evaluation are models, which no curve joins. */}
-      {run.kind === "evaluate" ? texts : <Curves run={run} live={live}>{texts}</Curves>}
-      <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
-        <Settings run={run} />
-        <RunLog run={run} live={live} />
-      </div>
+      {/* What was read of an earlier attempt may have been dropped. Above, the buttons stay: one of them may have the focus. */}
+      <Fragment key={run.attempt}>
+        {/* The steps of an evaluation are models, which no curve joins. */}
+        {run.kind === "evaluate" ? texts : <Curves run={run} live={live}>{texts}</Curves>}
+        <div className="grid grid-cols-1 gap-x-8 xl:grid-cols-2">
+          <Settings run={run} />
+          <RunLog run={run} live={live} />
+        </div>
+      </Fragment>
     </Page>
   );
 }
@@ -52,8 +56,10 @@ function Shown({ run }: { run: Run }) {
 function Moves({ run }: { run: Run }) {
   const client = useQueryClient();
   const action = useAction();
-  const ask = (move: typeof cancelRun, done: string) =>
-    void action.run(async () => client.setQueryData(runQuery(run.id).queryKey, await move(run.id)), done);
+  // The button goes with its move: what it did, and so the focus, is where the run's state stands.
+  const ask = async (move: typeof cancelRun) => {
+    if (await action.run(async () => client.setQueryData(runQuery(run.id).queryKey, await move(run.id)))) document.getElementById(STATE_ID)?.focus();
+  };
   const failed = run.state === "failed";
   return (
     <>
@@ -61,8 +67,8 @@ function Moves({ run }: { run: Run }) {
       <OpenContest run={run} />
       {run.project && <ButtonLink to="/projects/$project/new-run" params={{ project: run.project.slug }} search={{ kind: run.kind, from: run.id }} look={failed ? "primary" : "plain"} title="Opens the form with these settings, to change some">Repeat with changes</ButtonLink>}
       {run.checkpoint && <ButtonLink to="/checkpoints/$checkpoint" params={{ checkpoint: run.checkpoint }} icon="checkpoints" look="primary">Its checkpoint</ButtonLink>}
-      {run.moves.includes("resume") && <Button look={failed ? "plain" : "primary"} busy={action.busy} onClick={() => ask(resumeRun, "The run is queued again.")} title="Goes on from its last saved state, with the same settings">Resume</Button>}
-      {run.moves.includes("cancel") && <Button look="danger" busy={action.busy} onClick={() => ask(cancelRun, "The run is asked to stop.")}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
+      {run.moves.includes("resume") && <Button look={failed ? "plain" : "primary"} busy={action.busy} onClick={() => void ask(resumeRun)} title="Goes on from its last saved state, with the same settings">Resume</Button>}
+      {run.moves.includes("cancel") && <Button look="danger" busy={action.busy} onClick={() => void ask(cancelRun)}>{run.state === "queued" ? "Cancel" : "Stop and save"}</Button>}
     </>
   );
 }

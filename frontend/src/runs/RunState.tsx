@@ -9,6 +9,8 @@ import { count, duration, plural, runSentence, timeLeft } from "../format";
 import { Result } from "./Result";
 import { byRule, newsOf } from "./warnings";
 
+export const STATE_ID = "run-state";
+
 export function RunState({ run }: { run: Run }) {
   const known = useRef(run);
   useEffect(() => {
@@ -31,7 +33,7 @@ function Panel({ run }: { run: Run }) {
   const failed = run.state === "failed";
   return (
     <div className="panel px-3 py-4 sm:px-5">
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
+      <div id={STATE_ID} tabIndex={-1} className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
         <StateBadge state={run.state} />
         <p className="min-w-0">{runSentence(run)}</p>
         <p className="ml-auto text-soft">
