@@ -194,8 +194,11 @@ def test_a_run_is_stopped_and_can_be_resumed(visit: Visit, admin, documents, cli
 
     page.goto("/runs")
     page.get_by_role("row").filter(has_text="running").get_by_role("link").click()
-    page.get_by_role("button", name="Stop and save").click()
+    page.get_by_role("button", name="Stop and save").press("Enter")
     expect(page.get_by_text("Cancelled at step")).to_be_visible(timeout=60_000)
+    # The button is gone; who uses the keyboard is where the state stands, and who listens is told.
+    expect(page.locator(":focus")).to_contain_text("Cancelled at step")
+    expect(page.locator("#announcer")).to_contain_text("It has stopped.")
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert wait_for_run(client, run, "cancelled")["moves"] == ["resume"]
 

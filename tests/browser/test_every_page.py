@@ -22,6 +22,8 @@ AXE = Axe().axe_script
 FOUND = """async (options) => (await axe.run({ ...options, resultTypes: ["violations"] })).violations.flatMap(
   (rule) => rule.nodes.map((node) => `${rule.id} (${rule.help}): ${node.html.slice(0, 200)}`))"""
 
+SCROLLS = "table => table.parentElement.scrollWidth > table.parentElement.clientWidth"
+
 
 @pytest.fixture(scope="module")
 def places(client: Client) -> dict[str, str]:
@@ -135,6 +137,8 @@ def test_no_page_has_a_barrier_by_day_by_night_or_on_a_phone(visit: Visit, admin
         page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         if (width := settled_width(page, PHONE[0])) > PHONE[0]:
             problems.append(f"phone: {width} pixels wide")
+        if name in ("checkpoints", "models") and page.locator(".table").evaluate(SCROLLS):
+            problems.append("phone: its table scrolls sideways")
         page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
         if problems:
             found[name] = problems

@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, text: string]>> = 
   "objective/score_phrase_correlation": ["Score and phrase", "Rank correlation of the scores with holding the phrase that is in most answers. Near 1 or −1 the reward knows little more than whether it is said."],
   "objective/score_length_correlation": ["Score and length", "Rank correlation of the scores with the lengths of the answers, in tokens or characters, whichever is stronger; among answers to one prompt where it has several. Near 1 or −1 the reward knows little more than how long an answer is."],
   "objective/score_std": ["Spread of the score", "Standard deviation of the scores within a round. Near 0 there is nothing left to learn from."],
+  "objective/kl_base_error_per_seq_nats": ["KL to the reference, error|nats an answer", "Standard error of the mean."],
   "objective/score_of_*": ["Score of", "The mean score by this scorer alone, before its weight."],
   "objective/reward_per_seq": ["Reward of an answer", "The score less the price of leaving the reference: what is really maximised."],
   "objective/kl_base_per_seq_nats": ["KL to the reference|nats an answer", "How far the policy has gone from where it started. A score that rises while this hardly does is cheap; beyond its limit the run stops."],
@@ -151,7 +152,8 @@ export function meaningOf(name: string): Meaning {
   const found = KNOWN[name] ?? (open === undefined ? undefined : KNOWN[open]);
   if (!found) {
     const [label, unit] = fieldName(name.slice(name.lastIndexOf("/") + 1));
-    return { label, unit, text: null };
+    // The mean of a scorer of one's own, in an evaluation.
+    return { label: label.replace(/ mean$/, ", mean"), unit, text: null };
   }
   const [label, unit = null] = found[0].split("|") as [string, string?];
   return { label: open === undefined ? label : `${label} ${name.slice(open.length - 1).replaceAll("_", " ")}`, unit, text: found[1] };
