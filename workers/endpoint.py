@@ -17,10 +17,9 @@ from backend.errors import Invalid, Unavailable
 TIMEOUT_S = 120.0
 ATTEMPTS = 6
 LONGEST_PAUSE_S = 60.0
+LOOK_EVERY_S = 0.2
 _TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504}
 
-
-LOOK_EVERY_S = 0.2
 Made = TypeVar("Made")
 
 

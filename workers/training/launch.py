@@ -209,8 +209,8 @@ def in_plain_words(error: BaseException, folder: Path) -> str:
         return "The run's process was told to end."
     if name == "SafetensorError" or (isinstance(error, OSError) and error.filename):
         return (
-            f"A file of the run could not be read or written ({error}). What was saved before still is: see to that "
-            "file or its disk, then resume the run."
+            f"A file of the run could not be read or written ({error}). Whatever was saved before is still there: "
+            "mend that file or its disk, then resume the run."
         )
     first = str(error).strip().splitlines()[0] if str(error).strip() else "no more is known"
     return f"The run stopped by a fault of the program ({name}: {first}). Its log holds the details."
