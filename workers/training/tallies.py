@@ -5,6 +5,7 @@ from torch import Tensor
 
 from backend.domain.training import PPOConfig
 from workers.training.ranks import Ranks
+from workers.training.rl_math import kl_new_old, kl_old_new
 
 
 class Tally:
@@ -37,9 +38,8 @@ class Tally:
     def of_policy(self, loss: Tensor, log_ratio: Tensor, config: PPOConfig) -> None:
         """loss and log_ratio (N,) of a micro-batch's tokens."""
         count, ratio = log_ratio.numel(), log_ratio.exp()
-        kl = torch.expm1(log_ratio) - log_ratio
-        if config.objective == "kl_penalty" and config.kl_step_direction == "new_old":
-            kl = ratio * log_ratio - torch.expm1(log_ratio)
+        penalised = config.objective == "kl_penalty" and config.kl_step_direction == "new_old"
+        kl = kl_new_old(log_ratio) if penalised else kl_old_new(log_ratio)
         self.mean_of("policy/loss", loss.sum(), count)
         self.mean_of("policy/ratio_mean", ratio.sum(), count)
         self.mean_of("policy/clip_fraction", ((ratio - 1.0).abs() > config.clip_range).sum(), count)
